@@ -1,0 +1,1 @@
+"""Set-up of an installation: virtual environment, page libraries, embedded servers, supervisor, tools of the tests."""
