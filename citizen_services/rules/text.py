@@ -34,7 +34,7 @@ def fold_digits(text: str) -> str:
 
 def compact(text: str) -> str:
     """Prepare a number that was typed or pasted: ASCII width, upper case, no blanks and no invisible characters."""
-    return re.sub(r"\s+", "", fold_width(_strip_unseen(text))).upper()
+    return re.sub("[\\s\u200c\u200d]+", "", fold_width(_strip_unseen(text))).upper()
 
 
 def _strip_unseen(text: str) -> str:

@@ -1,0 +1,74 @@
+"""What of a person's data may be seen without a reason: on pages by mask, in log lines by `scrub`."""
+
+import re
+
+_HIDDEN = "***"
+_SHOWN_OF_ID = (4, 4)
+
+# Steps from province to community, each optional. None contains a digit, so that a house number never passes for a name.
+_DIVISIONS = re.compile(
+    r"(?:[^\d\s]{2,8}?(?:省|自治区|特别行政区))?"
+    r"(?:[^\d\s]{1,9}?(?:市|自治州|地区|盟))?"
+    r"(?:[^\d\s]{1,12}?(?:[^社小]区|县|市|旗))?"
+    r"(?:[^\d\s]{1,12}?(?:街道|镇|乡|苏木))?"
+    r"(?:[^\d\s路街号弄巷幢栋楼室]{1,14}?(?:社区|村委会|居委会|村))?"
+)
+
+# Names of parameters that carry a secret or something to be redeemed for one, in query strings, JSON and headers.
+_SECRET_NAMES = (
+    "secret|appsecret|app_secret|access_token|refresh_token|component_access_token|stable_token|code|token|ticket|"
+    "password|passwd|signature|msg_signature|session|csrf_token|api_key|access_key_secret|accesskeysecret"
+)
+_SECRET = re.compile(
+    rf"""(?<![A-Za-z0-9])(?P<name>(?:{_SECRET_NAMES}))(?P<sign>["']?\s*(?:=|:|%3[Dd])\s*["']?)(?P<value>[^\s&"',;<>)\]}}]+)""",
+    re.IGNORECASE,
+)
+_BEARER = re.compile(r"(?P<kind>\b(?:Bearer|Basic))\s+[A-Za-z0-9._~+/=-]{6,}", re.IGNORECASE)
+_URL_PASSWORD = re.compile(r"(?P<scheme>\b[a-z][a-z0-9+.-]*://[^\s:/@]*:)[^\s@/]+@")
+
+_BIRTH = r"(?:18|19|20)\d{2}[ -]?(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])"
+_ID_NUMBER = re.compile(rf"(?<!\d)[1-9]\d{{5}}[ -]?{_BIRTH}[ -]?\d{{3}}[\dXxＸｘ](?!\d)")
+_PHONE = re.compile(r"(?<!\d)(?P<country>(?:00)?86[ -]?)?1[3-9]\d[ -]?\d{4}[ -]?\d{4}(?!\d)")
+
+
+def mask_id(number: str) -> str:
+    """`3302**********012X`: an identity number keeps its first four and last four characters."""
+    first, last = _SHOWN_OF_ID
+    if len(number) <= first + last:
+        return "*" * len(number)
+    return number[:first] + "*" * (len(number) - first - last) + number[-last:]
+
+
+def mask_phone(number: str) -> str:
+    """`138****1234`."""
+    if len(number) < 8:
+        return "*" * len(number)
+    return number[:3] + "*" * (len(number) - 7) + number[-4:]
+
+
+def mask_name(name: str) -> str:
+    """`王*明`, `陈*`, `阿***提`: first and last character; at most three stars, so that long names don't stand out."""
+    if len(name) < 2:
+        return "*" * len(name)
+    if len(name) == 2:
+        return name[0] + "*"
+    return name[0] + "*" * min(len(name) - 2, 3) + name[-1]
+
+
+def mask_address(address: str) -> str:
+    """Keep an address down to district, street and community; road, house and room become `***`."""
+    found = _DIVISIONS.match(address)
+    known = found[0] if found else ""
+    return known if known == address else known + _HIDDEN
+
+
+def scrub(text: str) -> str:
+    """A log line without identity numbers, mobile phones, secrets, tokens and passwords; safe to apply twice.
+
+    The last net, not the rule: names and addresses can't be recognised, and must not be logged in the first place.
+    """
+    text = _URL_PASSWORD.sub(rf"\g<scheme>{_HIDDEN}@", text)
+    text = _BEARER.sub(rf"\g<kind> {_HIDDEN}", text)
+    text = _SECRET.sub(rf"\g<name>\g<sign>{_HIDDEN}", text)
+    text = _ID_NUMBER.sub("[身份证号]", text)
+    return _PHONE.sub("[手机号]", text)
