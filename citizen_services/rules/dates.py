@@ -53,7 +53,7 @@ class Window:
 def window_before_anniversary(anchor: date, years: int, months: int = 1) -> Window:
     """The `months` before the day on which `years` full years since `anchor` end; that day is the last of the window.
 
-    Endorsement of a permit: 居住证暂行条例 art. 10, 浙江省流动人口居住登记条例 art. 19 (there the anchor is the day of issue).
+    Endorsement of a permit: 居住证暂行条例 art. 10; in Zhejiang (登记条例 art. 19) the anchor is the day of issue.
     """
     if years < 1 or months < 1:
         raise ValueError("years and months are at least one")

@@ -5,7 +5,7 @@ import re
 _HIDDEN = "***"
 _SHOWN_OF_ID = (4, 4)
 
-# Steps from province to community, each optional. None contains a digit, so that a house number never passes for a name.
+# Steps from province to community, each optional; none contains a digit, so that a house number passes for no name.
 _DIVISIONS = re.compile(
     r"(?:[^\d\s]{2,8}?(?:省|自治区|特别行政区))?"
     r"(?:[^\d\s]{1,9}?(?:市|自治州|地区|盟))?"
@@ -14,21 +14,21 @@ _DIVISIONS = re.compile(
     r"(?:[^\d\s路街号弄巷幢栋楼室]{1,14}?(?:社区|村委会|居委会|村))?"
 )
 
-# Names of parameters that carry a secret or something to be redeemed for one, in query strings, JSON and headers.
-_SECRET_NAMES = (
-    "secret|appsecret|app_secret|access_token|refresh_token|component_access_token|stable_token|code|token|ticket|"
-    "password|passwd|signature|msg_signature|session|csrf_token|api_key|access_key_secret|accesskeysecret"
-)
+# Parameters that carry a secret or something to be redeemed for one, in query strings, JSON and settings. `code` counts
+# as OAuth's and SMS's only where a value is assigned to exactly that name: logs are there to show errcode, status_code.
 _SECRET = re.compile(
-    rf"""(?<![A-Za-z0-9])(?P<name>(?:{_SECRET_NAMES}))(?P<sign>["']?\s*(?:=|:|%3[Dd])\s*["']?)(?P<value>[^\s&"',;<>)\]}}]+)""",
-    re.IGNORECASE,
+    r"""(?P<name>
+        (?i:\b\w*(?:secret|token|password|passwd|signature|ticket|api_?key)|\bsession)["']?\s*(?:[=:]|%3[Dd])\s*["']?
+        |(?:\b|%3[Ff]|%26)code(?:["']\s*:\s*["']|=|%3[Dd])
+    )[^\s&"',;<>)\]}]+""",
+    re.VERBOSE,
 )
 _BEARER = re.compile(r"(?P<kind>\b(?:Bearer|Basic))\s+[A-Za-z0-9._~+/=-]{6,}", re.IGNORECASE)
 _URL_PASSWORD = re.compile(r"(?P<scheme>\b[a-z][a-z0-9+.-]*://[^\s:/@]*:)[^\s@/]+@")
 
 _BIRTH = r"(?:18|19|20)\d{2}[ -]?(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])"
 _ID_NUMBER = re.compile(rf"(?<!\d)[1-9]\d{{5}}[ -]?{_BIRTH}[ -]?\d{{3}}[\dXxＸｘ](?!\d)")
-_PHONE = re.compile(r"(?<!\d)(?P<country>(?:00)?86[ -]?)?1[3-9]\d[ -]?\d{4}[ -]?\d{4}(?!\d)")
+_PHONE = re.compile(r"(?<!\d)(?:(?:00)?86[ -]?)?1[3-9]\d[ -]?\d{4}[ -]?\d{4}(?!\d)")
 
 
 def mask_id(number: str) -> str:
@@ -69,6 +69,6 @@ def scrub(text: str) -> str:
     """
     text = _URL_PASSWORD.sub(rf"\g<scheme>{_HIDDEN}@", text)
     text = _BEARER.sub(rf"\g<kind> {_HIDDEN}", text)
-    text = _SECRET.sub(rf"\g<name>\g<sign>{_HIDDEN}", text)
+    text = _SECRET.sub(rf"\g<name>{_HIDDEN}", text)
     text = _ID_NUMBER.sub("[身份证号]", text)
     return _PHONE.sub("[手机号]", text)

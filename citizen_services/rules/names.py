@@ -19,7 +19,8 @@ _FULL_STOP_BETWEEN_HAN = re.compile(f"(?<={_HAN})[.。．](?={_HAN})")
 _BLANK_BESIDE_HAN = re.compile(rf"(?<={_HAN}) (?={_HAN})")
 _BLANK_BESIDE_DOT = re.compile(r" *· *")
 _RADICALS = re.compile("[\u2e80-\u2fdf]")
-_VARIATION_SELECTORS = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef\u180b-\u180d]")
+# Variation selectors and joiners change the look of a character at most, but would make two equal names differ.
+_UNSEEN = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef\u180b-\u180d\u200c\u200d]")
 _SIGNS = frozenset(" ·'’-.")
 
 
@@ -31,7 +32,7 @@ def normalise_name(text: str) -> str:
     """
     text = fold_width(normalise_text(text, limit=10 * MAX_LENGTH)).translate(_DOT_VARIANTS)
     text = _RADICALS.sub(lambda found: unicodedata.normalize("NFKC", found[0]), text)
-    text = _VARIATION_SELECTORS.sub("", text)
+    text = _UNSEEN.sub("", text)
     text = _FULL_STOP_BETWEEN_HAN.sub("·", text)
     text = _BLANK_BESIDE_DOT.sub("·", re.sub(" +", " ", text)).strip(" ·")
     text = unicodedata.normalize("NFC", _BLANK_BESIDE_HAN.sub("", text))
@@ -60,4 +61,4 @@ def _is_letter(char: str) -> bool:
 
 
 def _may_stand_in_name(char: str) -> bool:
-    return _is_letter(char) or unicodedata.category(char)[0] == "M" or char in _SIGNS or char in "\u200c\u200d"
+    return _is_letter(char) or unicodedata.category(char)[0] == "M" or char in _SIGNS

@@ -72,7 +72,7 @@ class Period:
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
-    """When a period ends: `at` is 24:00 of the last day as an aware UTC moment; provisional while a calendar is missing."""
+    """When a period ends: `at` is 24:00 of its last day, aware, in UTC; provisional while a calendar is missing."""
 
     at: datetime
     provisional: bool

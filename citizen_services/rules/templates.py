@@ -44,6 +44,7 @@ def _pieces(template: str) -> list[tuple[str, str | None]]:
 
 _DATE = r"\d{4}年\d{1,2}月\d{1,2}日"
 _TIME = r"(?:[01]?\d|2[0-3]):[0-5]\d(?::[0-5]\d)?"
+_PLATE_END = f"(?:{HAN_CHARACTER.pattern}|[A-Z0-9])"
 _KEY = re.compile(r"([a-z_]+?)[0-9]+")
 _VALUE_SHAPES: dict[str, re.Pattern[str]] = {
     "thing": re.compile(r"[^\x00-\x1f\x7f]{1,20}"),
@@ -55,9 +56,7 @@ _VALUE_SHAPES: dict[str, re.Pattern[str]] = {
     "date": re.compile(rf"{_DATE}(?: {_TIME})?(?:~{_DATE}(?: {_TIME})?)?"),
     "amount": re.compile(r"[¥￥$€£]?(?:\d{1,10}|(?=[\d.]{3,11}(?:元|\Z))\d+\.\d+)元?"),
     "phone_number": re.compile(r"[0-9+*() \-]{1,17}"),
-    "car_number": re.compile(
-        rf"(?:{HAN_CHARACTER.pattern}|[A-Z0-9])[A-Z0-9]{{1,6}}(?:{HAN_CHARACTER.pattern}|[A-Z0-9])"
-    ),
+    "car_number": re.compile(rf"{_PLATE_END}[A-Z0-9]{{1,6}}{_PLATE_END}"),
     "name": re.compile(rf"(?=.*{HAN_CHARACTER.pattern}).{{1,10}}|[^\d]{{1,20}}"),
     "phrase": re.compile(rf"{HAN_CHARACTER.pattern}{{1,5}}"),
     "const": re.compile(r"[^\x00-\x1f\x7f]{1,20}"),
@@ -119,8 +118,8 @@ _MOBILE = re.compile(r"(?<!\d)1[3-9]\d{9}(?!\d)")
 def check_sms_template(signature: str, template: str) -> None:
     """Raise `RuleError` unless a text can be registered with Aliyun as a notice template and always be sent.
 
-    Each variable once, none beside another, not variables only; no link, no mobile number, no 【】; with the signature and
-    all variables at their longest no more than 500 characters.
+    Each variable once, none beside another, not variables only; no link, no mobile number, no 【】; with the signature
+    and all variables at their longest no more than 500 characters.
     """
     pieces = _pieces(template)
     names = [name for _, name in pieces if name]

@@ -15,8 +15,8 @@ from typing import Any
 
 from .errors import RuleError
 
-# From here on a year's end can be moved by the next year's notice: the Saturday before a New Year's Day on a Thursday is
-# the earliest that could be swapped (the earliest that ever was, from 2004 on, is 29 December).
+# From here on a year's end can be moved by the next year's notice: the Saturday before a New Year's Day on a Thursday
+# is the earliest that could be swapped (the earliest that ever was, from 2004 on, is 29 December).
 _TURN_OF_YEAR = (12, 27)
 # Every notice has these; a file without them is cut off or meant for something else.
 _FIXED_HOLIDAYS = ((1, 1), (5, 1), (10, 1), (10, 2), (10, 3))
@@ -134,7 +134,7 @@ def parse_calendar_file(text: str) -> YearTable:
 
 def parse_document(document: object) -> YearTable:
     """Check a parsed calendar document and return its table; raise `RuleError` naming the place that is wrong."""
-    fields = _object(document, "文件", required={"year", "source", "holidays", "workdays"}, optional={"invented"})
+    fields = _object(document, "文件", {"year", "source", "holidays", "workdays"}, frozenset({"invented"}))
     year, source, invented = fields["year"], fields["source"], fields.get("invented", False)
     if type(year) is not int or not 2000 <= year <= 2200:
         raise RuleError("日历文件的 year 应为四位年份，例如 2027。")
@@ -162,7 +162,7 @@ def parse_document(document: object) -> YearTable:
 
 
 def _holiday(item: object, place: str, year: int) -> Holiday:
-    fields = _object(item, place, required={"name", "from", "to"})
+    fields = _object(item, place, {"name", "from", "to"})
     first = _date(fields["from"], f"{place}.from", year)
     last = _date(fields["to"], f"{place}.to", year)
     if not first <= last <= first + timedelta(days=15):
@@ -171,16 +171,14 @@ def _holiday(item: object, place: str, year: int) -> Holiday:
 
 
 def _workday(item: object, place: str, year: int) -> tuple[date, str]:
-    fields = _object(item, place, required={"name", "date"})
+    fields = _object(item, place, {"name", "date"})
     day = _date(fields["date"], f"{place}.date", year)
     if day.weekday() < 5:
         raise RuleError(f"日历文件的 {place}.date 不是周末（{day}），调休上班日只能是周六或周日。")
     return day, _name(fields, place)
 
 
-def _object(
-    value: object, place: str, *, required: set[str], optional: frozenset[str] | set[str] = frozenset()
-) -> dict[str, Any]:
+def _object(value: object, place: str, required: set[str], optional: frozenset[str] = frozenset()) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise RuleError(f"日历文件的 {place} 应为对象（花括号）。")
     for name in sorted(required - value.keys()):
