@@ -39,7 +39,7 @@ from deploy import footing
 
 ROLE = "postgres"
 DATABASE = "citizen_services"
-# A machine busy with builds and browsers starts a server slowly; one that is broken ends by itself and isn't waited for.
+# A busy machine starts a server slowly; one that is broken ends by itself and is not waited for.
 START_TIMEOUT_S = 120.0
 STOP_TIMEOUT_S = 60.0
 
@@ -469,7 +469,9 @@ def _serve_both(folder: Path, *, durable: bool) -> None:
         postgres.stop()
         raise
     print(f"DATABASE_URL={postgres.url}\nREDIS_URL={valkey.url}", flush=True)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # A shell that starts us with `&` has SIGINT ignored, and we would inherit that.
+    for stop in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(stop, signal.default_int_handler)
     with contextlib.suppress(KeyboardInterrupt):
         while postgres.process.poll() is None and valkey.process.poll() is None:
             time.sleep(0.2)
