@@ -93,7 +93,9 @@ class Deadline:
 class Pause:
     """The clock stood still from `start` to `end`, both aware. A pause still open is closed with "now" by who asks.
 
-    The day on which it stopped has run; the day on which it goes on is not counted, as the day of start is not.
+    A day is counted if the clock ran at its end: the day on which it stopped is not, the day on which it goes on is.
+    So a clock stopped on its last day still has the rest of the day on which it goes on, and one stopped on its first
+    day starts anew.
     """
 
     start: datetime
@@ -105,7 +107,7 @@ class Pause:
 
     def covers(self, day: date) -> bool:
         """Whether a local day is not counted because of this pause."""
-        return local_date(self.start) < day <= local_date(self.end)
+        return local_date(self.start) <= day < local_date(self.end)
 
 
 def deadline(start: datetime, period: Period, calendar: Calendar, pauses: Sequence[Pause] = ()) -> Deadline:
@@ -114,10 +116,15 @@ def deadline(start: datetime, period: Period, calendar: Calendar, pauses: Sequen
 
 
 def _deadline_from(start: date, period: Period, calendar: Calendar, pauses: Sequence[Pause] = ()) -> Deadline:
+    def stood_still(day: date) -> bool:
+        return any(pause.covers(day) for pause in pauses)
+
+    while stood_still(start):
+        start += timedelta(days=1)
     day, counted, provisional = start, 0, False
     while counted < period.n:
         day += timedelta(days=1)
-        if any(pause.covers(day) for pause in pauses):
+        if stood_still(day):
             continue
         if period.unit == "working":
             provisional = provisional or not calendar.is_known(day)
