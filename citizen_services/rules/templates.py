@@ -61,8 +61,6 @@ _VALUE_SHAPES: dict[str, re.Pattern[str]] = {
     "phrase": re.compile(rf"{HAN_CHARACTER.pattern}{{1,5}}"),
     "const": re.compile(r"[^\x00-\x1f\x7f]{1,20}"),
 }
-#: Kinds whose value may be shortened to fit; a shortened date, number or name would say something else.
-_CLIPPED_KINDS = {"thing": 20}
 
 
 def value_kind(key: str) -> str:
@@ -85,9 +83,13 @@ def check_value(key: str, value: str, allowed: Collection[str] = ()) -> None:
 
 
 def fit_value(key: str, value: str, allowed: Collection[str] = ()) -> str:
-    """The value as it can be sent: one line, a `thing` shortened with … to 20 characters; else as `check_value`."""
+    """The value as it can be sent: one line, a long `thing` or `name` shortened with …; else as `check_value`.
+
+    Dates, numbers and words are never shortened: they would say something else. A long name is, because its bearer
+    would get no notice at all otherwise.
+    """
     line = normalise_text(value, limit=10_000)
-    size = _CLIPPED_KINDS.get(value_kind(key))
+    size = {"thing": 20, "name": 10 if HAN_CHARACTER.search(line) else 20}.get(value_kind(key))
     if size and len(line) > size:
         line = line[: size - 1].rstrip() + "…"
     check_value(key, line, allowed)
