@@ -1,0 +1,354 @@
+"""What every HTML page shares: addresses of static files, headers, filters, the two display switches, error pages.
+
+``init_pages(app)`` is called once by the composition root. Templates of all doors then find ``asset_url``,
+``vendor_url``, ``state_word`` and the filters below; the macros that use them stand in templates/kit/ and are
+described in docs/pages.md.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import functools
+import hashlib
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+from flask import Blueprint, Flask, Response, current_app, g, make_response, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from werkzeug.exceptions import HTTPException, InternalServerError
+
+from citizen_services.rules.dates import SHANGHAI, chinese_date, chinese_day, chinese_moment, local_date
+from citizen_services.rules.masking import mask_address, mask_id, mask_name, mask_phone
+from citizen_services.words import role_word, standing_word, state_word
+
+STATIC = Path(__file__).parent / "static"
+
+#: One policy for every HTML page. ``data:`` images are the icons inside WeUI's and Tabler's style sheets, ``blob:``
+#: previews of uploads. ``form-action`` also stops a POST that is answered by a redirect to another origin: lead there
+#: by a GET.
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; font-src 'self'; "
+    "connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'; object-src 'none'"
+)
+
+#: Logical names of the vendor files that pages link, as (package folder without its version, file).
+VENDOR_FILES: Mapping[str, tuple[str, str]] = {
+    "weui.css": ("weui", "weui.min.css"),
+    "tabler.css": ("tabler", "tabler.min.css"),
+    "htmx.js": ("htmx", "htmx.min.js"),
+    "jweixin.js": ("jweixin", "jweixin.js"),
+}
+
+#: Doors that machines use: they get no HTML error page from here.
+MACHINE_DOORS = ("/api/", "/wechat", "/receipts/", "/healthz", "/readyz", "/metrics")
+
+_YEAR_S = 365 * 24 * 3600
+
+switches = Blueprint("pages", __name__)
+
+
+class ErrorText(NamedTuple):
+    """What an error page says: ``title``, ``text`` (what happened), ``advice`` (what to do now)."""
+
+    title: str
+    text: str
+    advice: str
+
+
+ERROR_TEXTS: Mapping[int, ErrorText] = {
+    400: ErrorText(
+        "这一步没有办成",
+        "页面可能停留太久，已经过期；或者链接不完整。您保存过的内容还在。",
+        "请回到上一页，刷新后再试一次。",
+    ),
+    401: ErrorText("请先登录", "登录已经过期。您保存过的内容还在。", "请重新登录后继续办理。"),
+    403: ErrorText(
+        "这一页不对您开放",
+        "可能登录的不是办理人本人的账号，或者您的岗位没有这项权限。",
+        "请换用本人账号登录；仍然打不开的，请打电话或到人工窗口问一问。",
+    ),
+    404: ErrorText(
+        "没有找到这一页",
+        "链接可能不完整、已经失效，或者这件事不在您的名下。",
+        "请从首页重新进入；手里有编号的，可以在“我的办件”里查找。",
+    ),
+    405: ErrorText(
+        "这个地址不能直接打开", "它只在提交表单时使用，刷新或收藏后会看到这一页。", "请回到首页，从办件里继续。"
+    ),
+    409: ErrorText(
+        "这件事刚刚有了变化",
+        "可能您在另一个页面办过，或者工作人员已经处理。您刚才的操作没有生效，也没有重复提交。",
+        "请打开办件看最新进度，再决定下一步。",
+    ),
+    413: ErrorText("文件太大", "每个文件不能超过 10 MB，一次最多 6 个。", "请换一张小一些的照片，或一张一张地上传。"),
+    422: ErrorText("有内容需要修改", "提交的内容不完整或格式不对。", "请回到上一页，按红字提示改好后再提交。"),
+    429: ErrorText("操作太频繁", "为了保护您的账号，系统暂时停了一下。", "请过几分钟再试，之前保存的内容不会丢。"),
+    500: ErrorText(
+        "系统出了问题",
+        "这不是您的操作造成的，我们已经记下。已经保存、已经提交的内容不会丢。",
+        "请过几分钟再试。着急的话，可以打电话或到人工窗口办理。",
+    ),
+    503: ErrorText("系统正在恢复", "暂时连不上后台。已经保存、已经提交的内容不会丢。", "请过几分钟刷新这一页。"),
+}
+
+
+class ErrorLine(NamedTuple):
+    """One line of an error summary: ``field`` (the input's name, empty for the form as a whole) and the sentence."""
+
+    field: str
+    text: str
+
+
+# ------------------------------------------------------------------------------------------------ static files
+
+
+@functools.lru_cache(maxsize=256)
+def _content_hash(path: str) -> str:
+    return hashlib.sha256((STATIC / path).read_bytes()).hexdigest()[:12]
+
+
+def asset_url(path: str) -> str:
+    """The address of one of our own static files (``css/h5.css``), by its content: it may be cached for good."""
+    if current_app.debug:
+        _content_hash.cache_clear()
+    return url_for("static", filename=path, v=_content_hash(path))
+
+
+@functools.lru_cache(maxsize=16)
+def _vendor_path(name: str) -> str:
+    package, file = VENDOR_FILES[name]
+    found = sorted((STATIC / "vendor").glob(f"{package}-*/{file}"))
+    if len(found) != 1:
+        raise RuntimeError(f"static/vendor holds {len(found)} versions of {package}/{file}, not one")
+    return found[0].relative_to(STATIC).as_posix()
+
+
+def vendor_url(name: str) -> str:
+    """The address of a library's file by its logical name (a key of VENDOR_FILES); the version stands in the path."""
+    return url_for("static", filename=_vendor_path(name))
+
+
+def _set_headers(response: Response) -> Response:
+    """Security and caching headers: HTML is never stored, versioned files are kept for good."""
+    response.headers.setdefault("X-Content-Type-Options", "nosniff")
+    response.headers.setdefault("Referrer-Policy", "same-origin")
+    if response.mimetype == "text/html":
+        response.headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
+        response.headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
+        response.headers["Cache-Control"] = "no-store"
+    elif request.endpoint == "static" and response.status_code in (200, 304):
+        versioned = "v" in request.args or request.path.startswith(f"{current_app.static_url_path}/vendor/")
+        response.headers["Cache-Control"] = f"public, max-age={_YEAR_S}, immutable" if versioned else "no-cache"
+    return response
+
+
+# ------------------------------------------------------------------------------------------------ filters
+
+
+def _day(moment: dt.date | dt.datetime) -> dt.date:
+    return local_date(moment) if isinstance(moment, dt.datetime) else moment
+
+
+def cn_date(moment: dt.date | dt.datetime | None) -> str:
+    """``2026年11月25日`` in Shanghai; empty for None."""
+    return "" if moment is None else chinese_date(_day(moment))
+
+
+def cn_day(moment: dt.date | dt.datetime | None) -> str:
+    """``11月25日（周三）`` in Shanghai: for dates near enough that the year is plain; empty for None."""
+    return "" if moment is None else chinese_day(_day(moment))
+
+
+def cn_time(moment: dt.datetime | None) -> str:
+    """``11月25日 09:05`` in Shanghai; empty for None."""
+    if moment is None:
+        return ""
+    local = moment.astimezone(SHANGHAI)
+    return f"{local.month}月{local.day}日 {local:%H:%M}"
+
+
+def cn_stamp(moment: dt.datetime | None) -> str:
+    """``2026年11月25日 09:05`` in Shanghai, for vouchers and records; empty for None."""
+    return "" if moment is None else chinese_moment(moment)
+
+
+def iso(moment: dt.date | dt.datetime | None) -> str:
+    """The machine's form for ``<time datetime>``; empty for None."""
+    if moment is None:
+        return ""
+    return (moment.astimezone(SHANGHAI) if isinstance(moment, dt.datetime) else moment).isoformat()
+
+
+def error_lines(errors: Any) -> list[ErrorLine]:
+    """Flatten errors into lines for the summary.
+
+    Takes what forms have at hand: marshmallow's ``messages`` (nested mappings, lists of sentences), an iterable of
+    ErrorLine or ``{"field", "text"}``, or one sentence. Names of nested fields are the inner ones, as inputs bear them.
+    """
+    lines: list[ErrorLine] = []
+    _collect(errors, "", lines)
+    return lines
+
+
+def _collect(errors: Any, name: str, lines: list[ErrorLine]) -> None:
+    if not errors:
+        return
+    if isinstance(errors, str):
+        lines.append(ErrorLine("" if name == "_schema" else name, errors))
+    elif isinstance(errors, ErrorLine):
+        lines.append(errors)
+    elif isinstance(errors, Mapping):
+        if set(errors) == {"field", "text"}:
+            lines.append(ErrorLine(str(errors["field"]), str(errors["text"])))
+            return
+        for key, value in errors.items():
+            # Keys of marshmallow's list errors are positions; the sentence belongs to the list's own input.
+            _collect(value, name if isinstance(key, int) else str(key), lines)
+    elif isinstance(errors, Iterable):
+        for value in errors:
+            _collect(value, name, lines)
+    else:
+        raise TypeError(f"errors of type {type(errors).__name__} can't be shown")
+
+
+def file_size(size: int) -> str:
+    """Bytes as people read them: ``812 KB``, ``2.4 MB``."""
+    return f"{max(1, round(size / 1024))} KB" if size < 1024 * 1024 else f"{size / 1024 / 1024:.1f} MB"
+
+
+# ------------------------------------------------------------------------------------------------ display switches
+
+
+def local_path(candidate: str | None, fallback: str) -> str:
+    """``candidate`` if it is a path within this site, else ``fallback``: a form's hidden field leads nobody away."""
+    parts = urlsplit(candidate or "")
+    plain = candidate and candidate.startswith("/") and not candidate.startswith("//") and "\\" not in candidate
+    if not plain or parts.scheme or parts.netloc or any(ord(char) < 32 for char in candidate or ""):
+        return fallback
+    return candidate or fallback
+
+
+def _remember(answer: Response, name: str, value: str) -> None:
+    answer.set_cookie(name, value, max_age=_YEAR_S, secure=request.is_secure, httponly=True, samesite="Lax")
+
+
+@switches.post("/h5/care")
+def set_care() -> ResponseReturnValue:
+    """Switch 长辈版 (large type) on or off for this browser and come back to the page."""
+    answer = make_response(redirect(local_path(request.form.get("next"), "/h5/"), 303))
+    _remember(answer, "care", "1" if request.form.get("care") == "1" else "0")
+    return answer
+
+
+@switches.post("/console/preferences")
+def set_preferences() -> ResponseReturnValue:
+    """Keep a staff member's theme (light, dark) and keyboard shortcuts (on, off) for this browser."""
+    answer = make_response(redirect(local_path(request.form.get("next"), "/console/cases"), 303))
+    if request.form.get("theme") in ("light", "dark"):
+        _remember(answer, "theme", request.form["theme"])
+    if request.form.get("keys") in ("on", "off"):
+        _remember(answer, "keys", request.form["keys"])
+    return answer
+
+
+def _return_path() -> str:
+    """Where a switch on this page leads back to: the page itself, unless it was the answer to a POST."""
+    if request.method in ("GET", "HEAD"):
+        return request.full_path.rstrip("?")
+    return request.path if request.url_rule and "GET" in (request.url_rule.methods or ()) else "/"
+
+
+def _page_context() -> dict[str, Any]:
+    config = current_app.config
+    return {
+        "care": request.cookies.get("care") == "1",
+        "theme": "dark" if request.cookies.get("theme") == "dark" else "light",
+        "keys": "off" if request.cookies.get("keys") == "off" else "on",
+        "return_path": _return_path(),
+        "bureau": config["PAGES_BUREAU"],
+        "help_phone": config["PAGES_HELP_PHONE"],
+        "help_counter": config["PAGES_HELP_COUNTER"],
+    }
+
+
+# ------------------------------------------------------------------------------------------------ error pages
+
+
+def render_error(code: int, *, title: str = "", text: str = "", advice: str = "", back: str = "") -> tuple[str, int]:
+    """An HTML error page of that status, in the frame of the door that was asked.
+
+    Words given here replace the usual ones; ``back`` is the path that its button leads to (else the front page).
+    """
+    usual = ERROR_TEXTS.get(code, ERROR_TEXTS[500] if code >= 500 else ERROR_TEXTS[400])
+    staff = request.path.startswith("/console")
+    page = render_template(
+        "errors/console.html" if staff else "errors/h5.html",
+        code=code,
+        error=ErrorText(title or usual.title, text or usual.text, advice or usual.advice),
+        error_ref=getattr(g, "request_id", ""),
+        back=back or ("/console/cases" if staff else "/h5/"),
+    )
+    return page, code
+
+
+def _error_page(error: HTTPException) -> ResponseReturnValue:
+    if error.code is None or error.code < 400 or error.response is not None:
+        return error
+    answer = make_response(render_error(error.code))
+    retry_after = getattr(error, "retry_after", None)
+    if retry_after is not None:
+        answer.headers["Retry-After"] = str(retry_after)
+    if error.code == 405:
+        answer.headers["Allow"] = ", ".join(getattr(error, "valid_methods", None) or ())
+    return answer
+
+
+def init_pages(app: Flask, machine_error: Callable[[HTTPException], ResponseReturnValue] | None = None) -> None:
+    """Give ``app`` what its pages share.
+
+    ``machine_error`` answers errors of the doors that machines use (MACHINE_DOORS); by default they get werkzeug's
+    plain answer. Names in the configuration: PAGES_BUREAU, PAGES_HELP_PHONE, PAGES_HELP_COUNTER (the help line of each
+    page).
+    """
+    # 12345 is the government service hotline of every Chinese city; an office may set its own number.
+    app.config.setdefault("PAGES_BUREAU", "宁波市公安局奉化分局")
+    app.config.setdefault("PAGES_HELP_PHONE", "12345")
+    app.config.setdefault("PAGES_HELP_COUNTER", "区行政服务中心公安窗口")
+
+    def answer_error(error: HTTPException) -> ResponseReturnValue:
+        if request.path.startswith(MACHINE_DOORS):
+            return machine_error(error) if machine_error else error
+        return _error_page(error)
+
+    app.register_blueprint(switches)
+    app.register_error_handler(HTTPException, answer_error)
+    # A crash reaches the handler of 500 only under its own class, not under HTTPException.
+    app.register_error_handler(InternalServerError, answer_error)
+    app.after_request(_set_headers)
+    app.context_processor(_page_context)
+    app.add_template_global(asset_url)
+    app.add_template_global(vendor_url)
+    app.add_template_global(state_word)
+    app.add_template_global(error_lines)
+    app.jinja_env.trim_blocks = True
+    app.jinja_env.lstrip_blocks = True
+    for name, filter_ in FILTERS.items():
+        app.add_template_filter(filter_, name)
+
+
+FILTERS: Mapping[str, Callable[..., Any]] = {
+    "cn_date": cn_date,
+    "cn_day": cn_day,
+    "cn_time": cn_time,
+    "cn_stamp": cn_stamp,
+    "iso": iso,
+    "file_size": file_size,
+    "mask_name": mask_name,
+    "mask_id": mask_id,
+    "mask_phone": mask_phone,
+    "mask_address": mask_address,
+    "role_word": role_word,
+    "standing_word": standing_word,
+}
