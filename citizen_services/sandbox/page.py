@@ -1,0 +1,5 @@
+from flask import Blueprint
+
+
+def blueprint(world):
+    return Blueprint("page", __name__)
