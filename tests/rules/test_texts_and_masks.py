@@ -112,6 +112,8 @@ def test_numbers_keep_their_ends() -> None:
         ("上海市浦东新区张江镇环科路555弄", "上海市浦东新区张江镇***"),
         ("台州市路桥区路北街道", "台州市路桥区路北街道"),  # 路 in the name of a district
         ("溪口镇武岭路5号", "溪口镇***"),
+        ("宁波市翠湖小区5幢", "宁波市***"),  # 小区 without any 区
+        ("奉化3区5幢", "***"),  # a numbered quarter is no district
         ("中山路12号", "***"),  # no district at all: all of it hidden
         ("", ""),
     ],
