@@ -26,9 +26,11 @@ _SECRET = re.compile(
 _BEARER = re.compile(r"(?P<kind>\b(?:Bearer|Basic))\s+[A-Za-z0-9._~+/=-]{6,}", re.IGNORECASE)
 _URL_PASSWORD = re.compile(r"(?P<scheme>\b[a-z][a-z0-9+.-]*://[^\s:/@]*:)[^\s@/]+@")
 
+# Where a number may begin: not within a longer one, but behind the digits of an escape (%22 is a quotation mark).
+_START = r"(?:(?<!\d)|(?<=%[0-9A-Fa-f]{2}))"
 _BIRTH = r"(?:18|19|20)\d{2}[ -]?(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])"
-_ID_NUMBER = re.compile(rf"(?<!\d)[1-9]\d{{5}}[ -]?{_BIRTH}[ -]?\d{{3}}[\dXxＸｘ](?!\d)")
-_PHONE = re.compile(r"(?<!\d)(?:(?:00)?86[ -]?)?1[3-9]\d[ -]?\d{4}[ -]?\d{4}(?!\d)")
+_ID_NUMBER = re.compile(rf"{_START}[1-9]\d{{5}}[ -]?{_BIRTH}[ -]?\d{{3}}[\dXxＸｘ](?!\d)")
+_PHONE = re.compile(_START + r"(?:(?:00)?86[ -]?)?1[3-9]\d[ -]?\d{4}[ -]?\d{4}(?!\d)")
 
 
 def mask_id(number: str) -> str:
