@@ -36,6 +36,7 @@ from urllib.parse import quote
 import psutil
 
 from deploy import footing
+from deploy.processes import Process, note, noted
 
 ROLE = "postgres"
 DATABASE = "citizen_services"
@@ -72,7 +73,7 @@ def _tail(log: Path, lines: int = 15) -> str:
     return "(no log)"
 
 
-def _write_private(path: Path, text: str) -> None:
+def write_private(path: Path, text: str) -> None:
     """Write a file of mode 0600 whole or not at all."""
     half = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     with open(os.open(half, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
@@ -168,7 +169,7 @@ def _initdb(stands: footing.Footing, *, durable: bool) -> None:
     stands.own(half)
     password = secrets.token_urlsafe(24)
     handed_over = stands.folder / f"{half.name}.password"
-    _write_private(handed_over, password)
+    write_private(handed_over, password)
     stands.own(handed_over)
     command = [
         str(stands.binaries / "bin" / "initdb"),
@@ -182,7 +183,7 @@ def _initdb(stands: footing.Footing, *, durable: bool) -> None:
     handed_over.unlink()
     if done.returncode != 0:
         raise ServerFailed(f"initdb ended with {done.returncode}:\n{done.stdout}")
-    _write_private(stands.folder / "password", password)
+    write_private(stands.folder / "password", password)
     half.rename(stands.folder / "data")
 
 
@@ -226,7 +227,24 @@ def become_postgres(plan: PostgresPlan, *, dies_with_parent: bool) -> None:
     alive = clear_stale_pid_file(plan.data)
     if alive is not None:
         raise ServerFailed(f"A PostgreSQL server (process {alive}) already serves {plan.data}.")
+    _note_ourselves(plan.footing.folder)
     plan.footing.exec(plan.server(), plan.environment(), dies_with_parent=dies_with_parent)
+
+
+def _note_ourselves(folder: Path) -> None:
+    """Servers overwrite the environment that others see of them, so a mark there would be lost."""
+    ourselves = Process.of(os.getpid())
+    if ourselves is not None:
+        note(folder / "server.pid", ourselves)
+
+
+def running(data_dir: Path) -> Process | None:
+    """The server that an earlier process left running on this folder."""
+    for folder in (footing.moved(data_dir), data_dir):
+        process = noted(folder / "server.pid")
+        if process is not None:
+            return process
+    return None
 
 
 def wait_for_postgres(plan: PostgresPlan, process: subprocess.Popen[bytes] | None = None) -> None:
@@ -369,7 +387,7 @@ def prepare_valkey(data_dir: Path, *, port: int | None = None) -> ValkeyPlan:
     data_dir.mkdir(parents=True, exist_ok=True)
     secret_file = data_dir / "password"
     if not secret_file.exists():
-        _write_private(secret_file, secrets.token_urlsafe(24))
+        write_private(secret_file, secrets.token_urlsafe(24))
     plan = ValkeyPlan(data_dir, port or free_port(), secret_file.read_text().strip())
     folder = str(data_dir).replace("\\", "\\\\").replace('"', '\\"')
     lines = [
@@ -385,12 +403,13 @@ def prepare_valkey(data_dir: Path, *, port: int | None = None) -> ValkeyPlan:
         # Jobs must not vanish silently: writers are told, and the sweep finds what is due.
         "maxmemory-policy noeviction",
     ]
-    _write_private(data_dir / "valkey.conf", "\n".join(lines) + "\n")
+    write_private(data_dir / "valkey.conf", "\n".join(lines) + "\n")
     return plan
 
 
 def become_valkey(plan: ValkeyPlan, *, dies_with_parent: bool) -> None:
     """Turn this process into the server."""
+    _note_ourselves(plan.data_dir)
     here = footing.Footing(plan.data_dir, plan.data_dir)
     here.exec(plan.server(), {"PATH": os.defpath, "LC_ALL": "C"}, dies_with_parent=dies_with_parent)
 

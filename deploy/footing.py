@@ -106,6 +106,11 @@ def find(folder: Path, binaries: Path) -> Footing:
     return _moved(folder, binaries, uid, gid)
 
 
+def moved(folder: Path) -> Path:
+    """Where the data of `folder` stand when its account can't reach it."""
+    return _spare(folder.resolve()) / "postgres"
+
+
 def _account() -> tuple[int, int]:
     for name in ACCOUNTS:
         try:
