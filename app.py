@@ -1,0 +1,258 @@
+"""The composition root: puts the application together, and the command line.
+
+The only file that knows all packages. Commands import what they need when they run, so that `journey` needs no
+database and no keys.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+    from citizen_services.settings import Settings
+
+
+def create_app(settings: Settings | None = None, *, process: str = "web") -> Flask:
+    """The application of one process. Raises SettingsError, or InvalidDeclaration with every fault of the catalogue.
+
+    ``process`` is ``web``, ``worker``, ``scheduler`` or ``command``: the name that PostgreSQL shows for its
+    connections.
+    """
+    from flask import Flask
+    from werkzeug.middleware.proxy_fix import ProxyFix
+
+    import notifications
+    import workflows
+    from citizen_services import api, clock, console, logs, portal, redis, security, wechat
+    from citizen_services.catalogue import Catalogue
+    from citizen_services.database.base import db, engine_options
+    from citizen_services.database.installation import read_clock_shift
+    from citizen_services.exchange import partner_clients
+    from citizen_services.pages import init_pages
+    from citizen_services.parts import EXTENSION, Parts
+    from citizen_services.rules.periods import packaged_calendar
+    from citizen_services.settings import Settings
+
+    settings = settings or Settings.load()
+    logs.configure(settings.environment)
+    security.use(security.Keyring(settings.data_keys, settings.lookup_keys, settings.audit_key))
+    app = Flask("citizen_services")
+    app.config.update(
+        SECRET_KEY=settings.secret_key,
+        SQLALCHEMY_DATABASE_URI=settings.database_url,
+        SQLALCHEMY_ENGINE_OPTIONS=engine_options(f"citizen_services {process}"),
+        # The largest honest request is a photo; what is larger is refused before it is read.
+        MAX_CONTENT_LENGTH=12 * 1024 * 1024,
+        MAX_FORM_MEMORY_SIZE=256 * 1024,
+        SESSION_COOKIE_SECURE=settings.public_base_url.startswith("https:"),
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+    )
+    db.init_app(app)
+    with app.app_context():
+        engine = db.engine
+    clock.use(clock.Clock(settings.clock_offset_s, None if settings.production else lambda: read_clock_shift(engine)))
+    signature = settings.partners["sms_aliyun"]["sign_name"] if "sms_aliyun" in settings.partners else ""
+    app.extensions[EXTENSION] = Parts(
+        settings=settings,
+        catalogue=Catalogue(workflows.declared(), packaged_calendar(), signature),
+        redis=redis.web_client(settings.redis_url),
+        clients=partner_clients(settings),
+    )
+    init_pages(app)
+    for room in (portal, console, wechat, api, notifications):
+        room.init_app(app)
+    if settings.trusted_proxies:
+        hops = settings.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+    return app
+
+
+def web() -> Flask:
+    """What the web server runs: the application, refused where the database is not one that it can serve."""
+    from citizen_services.cases.fitness import refuse_unfit
+
+    app = create_app()
+    with app.app_context():
+        refuse_unfit(app.extensions["citizen_services"].settings, app.extensions["citizen_services"].catalogue)
+    return app
+
+
+# --- The command line ---------------------------------------------------------------------------------------------
+
+
+def _told(as_json: bool, document: Any, words: Callable[[Any], str]) -> None:
+    """Print one JSON document, or words for people."""
+    click.echo(json.dumps(document, ensure_ascii=False, indent=2, default=str) if as_json else words(document))
+
+
+def _failed(words: str) -> None:
+    """Tell a person what is wrong, and end with 1."""
+    click.echo(words, err=True)
+    sys.exit(1)
+
+
+_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def cli() -> None:
+    """citizen_services: at most one trip."""
+
+
+@cli.command()
+def migrate() -> None:
+    """Bring the database to this version's schema."""
+    from citizen_services.database import migrate as migration
+    from citizen_services.settings import Settings
+
+    migration.upgrade(Settings.load().database_url)
+
+
+@cli.command()
+def seed() -> None:
+    """Load the demo district's offices and staff; a second time nothing changes."""
+    from citizen_services import demo
+
+    app = create_app(process="command")
+    with app.app_context():
+        demo.seed()
+
+
+@cli.command()
+def worker() -> None:
+    """Run an RQ worker: sends what is due, settles receipts."""
+    from notifications.queue import worker_main
+
+    worker_main(create_app(process="worker"))
+
+
+@cli.command()
+def scheduler() -> None:
+    """Run the scheduler: sweeps what is due; safe to run twice."""
+    from notifications.scheduler import scheduler_main
+
+    scheduler_main(create_app(process="scheduler"))
+
+
+@cli.command()
+@click.option("--host", default="127.0.0.1")
+@click.option("--port", type=int, envvar="SANDBOX_PORT", default=8001)
+def sandbox(host: str, port: int) -> None:
+    """Run the stand-ins of the outside systems; never in production."""
+    import os
+
+    from citizen_services.sandbox import main
+    from citizen_services.settings import read_env_file
+
+    if os.environ.get("APP_ENV") == "production":
+        _failed("the sandbox doesn't run in production")
+    var_dir = Path(os.environ.get("VAR_DIR") or "var").absolute()
+    main(host, port, var_dir / "sandbox" / "ledger.jsonl", read_env_file(var_dir / "settings.env") | dict(os.environ))
+
+
+@cli.command("clock")
+@click.option("--shift", type=int, help="Move business time forward by so many seconds more.")
+@_json
+def clock_command(shift: int | None, as_json: bool) -> None:
+    """Show business time, or move it forward for all processes at once."""
+    from citizen_services import clock
+    from citizen_services.database.installation import move_clock
+
+    app = create_app(process="command")
+    with app.app_context():
+        if shift is not None:
+            if app.extensions["citizen_services"].settings.production:
+                _failed("business time can't be moved in production")
+            if shift < 0:
+                _failed("business time only moves forward")
+            move_clock(shift)
+        document = {
+            "now": clock.now().astimezone(clock.SHANGHAI).isoformat(timespec="seconds"),
+            "shift_s": clock.shift_s(),
+        }
+        _told(as_json, document, lambda d: f"business time: {d['now']} (shifted by {d['shift_s']} s)")
+
+
+@cli.group()
+def calendar() -> None:
+    """The State Council's calendars."""
+
+
+@calendar.command("load")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@_json
+def calendar_load(file: Path, as_json: bool) -> None:
+    """Load one year's holidays and make-up working days from a JSON FILE."""
+    from citizen_services.cases.clocks import load_year
+    from citizen_services.database import commit
+    from citizen_services.rules.errors import RuleError
+
+    app = create_app(process="command")
+    with app.app_context():
+        try:
+            document = load_year(file.read_text(encoding="utf-8"))
+        except RuleError as fault:
+            _failed(fault.sentence)
+        commit()
+    _told(
+        as_json,
+        document,
+        lambda d: (
+            f"已载入 {d['year']} 年日历：放假 {d['days_off']} 天，调休上班 {d['workdays']} 天；重算办件期限 {d['recomputed']} 件"
+        ),
+    )
+
+
+@cli.group("wechat")
+def wechat_group() -> None:
+    """The official account."""
+
+
+@wechat_group.command("menu")
+@_json
+def wechat_menu(as_json: bool) -> None:
+    """Push the menu to the official account."""
+    from citizen_services.wechat.menu import push_menu
+
+    app = create_app(process="command")
+    with app.app_context():
+        document = push_menu()
+    _told(as_json, document, lambda d: "菜单已发布：" + "、".join(button["name"] for button in d["button"]))
+
+
+@cli.group()
+def audit() -> None:
+    """The chain of events."""
+
+
+@audit.command("verify")
+@_json
+def audit_verify(as_json: bool) -> None:
+    """Verify every case's chain, the seals over them, and each case's state; exits 1 where anything is broken."""
+    from citizen_services.cases.audit import verify
+
+    app = create_app(process="command")
+    with app.app_context():
+        document = verify(app.extensions["citizen_services"].catalogue)
+    _told(
+        as_json,
+        document,
+        lambda d: (
+            f"{'完好' if d['ok'] else '有损'}：{d['cases']} 件，{d['events']} 条记录，封存至 {d['sealed_until']}"
+            + "".join(f"\n  {b['case']} 第{b['seq']}条：{b['why']}" for b in d["broken"])
+        ),
+    )
+    sys.exit(0 if document["ok"] else 1)
+
+
+if __name__ == "__main__":
+    cli()

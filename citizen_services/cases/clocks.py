@@ -1,0 +1,174 @@
+"""The three clocks of a case: the first answer, the statutory period, the promised one; and whose desk it lies on."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+
+from citizen_services.cases.models import Case
+from citizen_services.cases.situation import Situation
+from citizen_services.catalogue.vocabulary import State
+from citizen_services.clock import now
+from citizen_services.database import db
+from citizen_services.database.models import CalendarYear
+from citizen_services.parts import parts
+from citizen_services.people.queries import service_centre
+from citizen_services.rules.dates import local_date
+from citizen_services.rules.periods import deadline, packaged_calendar
+from citizen_services.rules.working_days import Calendar, parse_calendar_file, parse_document
+
+_CALENDAR_LIFETIME_S = 60.0
+_DATES = (
+    "first_answer_due", "first_answer_met_at", "statutory_due", "promised_due", "result_met_at", "due_provisional"
+)  # fmt: skip
+
+
+class _Calendars:
+    """The calendar of this process: packaged years and those loaded into the database, re-read once a minute."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._calendar: Calendar | None = None
+        self._read_at = 0.0
+
+    def get(self) -> Calendar:
+        with self._lock:
+            if self._calendar is None or time.monotonic() - self._read_at > _CALENDAR_LIFETIME_S:
+                loaded = db.session.scalars(select(CalendarYear.content)).all()
+                self._calendar = packaged_calendar().with_tables(parse_document(content) for content in loaded)
+                self._read_at = time.monotonic()
+            return self._calendar
+
+    def forget(self) -> None:
+        with self._lock:
+            self._calendar = None
+
+
+_calendars = _Calendars()
+
+
+def calendar() -> Calendar:
+    """Working days as this installation knows them."""
+    return _calendars.get()
+
+
+def forget_calendar() -> None:
+    """Read the calendar again at the next use: a year was loaded."""
+    _calendars.forget()
+
+
+def desk(situation: Situation, state: State) -> str | None:
+    """The code of the office on whose desk a case in that state lies; None where nobody of ours has to act."""
+    if state.desk == "own":
+        return situation.office
+    if state.desk == "service_centre":
+        return service_centre(situation.district).code
+    return None
+
+
+def dates_of(case: Case) -> dict[str, Any]:
+    """The clocks' columns as they stand."""
+    return {name: getattr(case, name) for name in _DATES}
+
+
+def due_value(case: Case) -> dict[str, str]:
+    """The placeholder ``due``, once a result has been promised: the last day of the promise."""
+    return {"due": _day_words(local_date(case.promised_due - timedelta(microseconds=1)))} if case.promised_due else {}
+
+
+def _day_words(day: date) -> str:
+    return f"{day.month}月{day.day}日"
+
+
+def turned(situation: Situation, before: State | None, after: State, dates: dict[str, Any]) -> Mapping[str, Any]:
+    """The columns that change as a case goes from one state to another; ``dates`` is brought up to date as well.
+
+    The first answer is met when its clock stops running; the statutory and promised periods begin with acceptance
+    (the day itself is not counted) and are met when the result has left our hands.
+    """
+    item, at = situation.item, situation.at
+    new: dict[str, Any] = {}
+    running_before = before.clock if before else None
+    if before is None:
+        first = deadline(at, item.clocks.first_answer, calendar())
+        new |= {"first_answer_due": first.at, "due_provisional": first.provisional}
+    if running_before == "first_answer" and after.clock != "first_answer":
+        new["first_answer_met_at"] = at
+    if before is None and after.clock != "first_answer":
+        new["first_answer_met_at"] = at
+    if after.clock == "result" and dates.get("promised_due") is None:
+        new |= _result_dates(situation, at)
+        new |= {"accepted_at": at, "accepted_by": situation.actor.id if situation.actor.kind == "staff" else None}
+    if running_before == "result" and after.clock != "result":
+        new["result_met_at"] = at
+    dates |= {name: value for name, value in new.items() if name in _DATES}
+    new["next_due"] = _next_due(after, dates)
+    return new
+
+
+def _result_dates(situation: Situation, at: datetime) -> dict[str, Any]:
+    clocks = situation.item.clocks
+    promised = deadline(at, clocks.promised, calendar())
+    statutory = deadline(at, clocks.statutory, calendar()) if clocks.statutory else None
+    situation.values["due"] = _day_words(promised.last_day)
+    return {
+        "promised_due": promised.at,
+        "statutory_due": statutory.at if statutory else None,
+        "due_provisional": promised.provisional or bool(statutory and statutory.provisional),
+    }
+
+
+def _next_due(state: State, dates: Mapping[str, Any]) -> datetime | None:
+    if state.clock == "first_answer":
+        return dates.get("first_answer_due")
+    if state.clock == "result":
+        return min((d for d in (dates.get("promised_due"), dates.get("statutory_due")) if d), default=None)
+    return None
+
+
+def load_year(document: str) -> dict[str, Any]:
+    """Load a year's calendar from a file's text and recompute the dates that waited for it. The caller commits.
+
+    Returns ``{year, days_off, workdays, recomputed}``; raises RuleError with what is wrong with the file.
+    """
+    table = parse_calendar_file(document)
+    row = {"year": table.year, "content": table.to_document(), "loaded_at": now()}
+    statement = insert(CalendarYear).values(row)
+    db.session.execute(
+        statement.on_conflict_do_update(index_elements=["year"], set_={k: row[k] for k in ("content", "loaded_at")})
+    )
+    db.session.flush()
+    forget_calendar()
+    days = table.days()
+    return {
+        "year": table.year,
+        "days_off": sum(1 for works in days.values() if not works),
+        "workdays": sum(1 for works in days.values() if works),
+        "recomputed": _recompute_provisional(),
+    }
+
+
+def _recompute_provisional() -> int:
+    """Give every open case whose dates were provisional its dates by the calendar as it is now."""
+    waiting = db.session.scalars(
+        select(Case).where(Case.due_provisional, Case.ended_at.is_(None)).with_for_update()
+    ).all()
+    for case in waiting:
+        periods = parts().catalogue.item(case.item, case.item_version).clocks
+        first = deadline(case.submitted_at, periods.first_answer, calendar())
+        case.first_answer_due, case.due_provisional = first.at, first.provisional
+        if case.accepted_at:
+            promised = deadline(case.accepted_at, periods.promised, calendar())
+            statutory = deadline(case.accepted_at, periods.statutory, calendar()) if periods.statutory else None
+            case.promised_due, case.statutory_due = promised.at, statutory.at if statutory else None
+            case.due_provisional = promised.provisional or bool(statutory and statutory.provisional)
+        state = parts().catalogue.item(case.item, case.item_version).state(case.state)
+        case.next_due = _next_due(state, dates_of(case))
+    db.session.flush()
+    return len(waiting)

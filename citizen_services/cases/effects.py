@@ -1,0 +1,74 @@
+"""Effects that declarations of any service may name: documents, parcels."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+from citizen_services.cases.models import Document
+from citizen_services.cases.signals import parcel_wanted
+from citizen_services.cases.situation import Situation
+from citizen_services.catalogue.vocabulary import Doc, Effect
+from citizen_services.database import Change, new_id
+from citizen_services.people.queries import office
+from citizen_services.rules.dates import chinese_moment
+from citizen_services.rules.templates import fill
+
+
+def issue(document: Doc) -> Effect:
+    """Issue a document of the declaration: numbered after the case, its text kept with its hash."""
+
+    def do(situation: Situation, change: Change) -> None:
+        place = office(situation.office or "")
+        values = {
+            "name": situation.citizen.name,
+            "office": place.name,
+            "at": chinese_moment(situation.at),
+            **situation.values,
+        }
+        content = {"paragraphs": [fill(paragraph, values) for paragraph in document.paragraphs]}
+        canonical = json.dumps(content, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+        change.add(
+            Document,
+            id=new_id(),
+            number=f"{situation.number}-{document.kind.upper()[:3]}",
+            case_id=situation.case_id,
+            kind=document.kind,
+            title=document.title,
+            content=content,
+            sha256=hashlib.sha256(canonical.encode()).digest(),
+            issued_by=place.code,
+            at=change.at,
+        )
+
+    return Effect(f"issue_{document.kind}", do)
+
+
+def _order_parcel(situation: Situation, change: Change) -> None:
+    delivery = situation.data["delivery"]
+    parcel_wanted.send(
+        situation.case_id,
+        receiver={
+            "name": delivery["receiver"],
+            "phone": delivery["receiver_phone"],
+            "province": delivery["province"],
+            "city": delivery["city"],
+            "county": delivery["county"],
+            "address": delivery["postal_address"],
+        },
+        direction="out",
+        change=change,
+    )
+
+
+#: Have the result posted to the address of the group ``delivery``.
+order_parcel = Effect("order_parcel", _order_parcel)
+
+
+def _note_tracking(situation: Situation, change: Change) -> None:
+    situation.results["tracking"] = situation.given["tracking"]
+    situation.values["tracking"] = situation.given["tracking"]
+
+
+#: The courier gave a tracking number.
+note_tracking = Effect("note_tracking", _note_tracking, gives=("tracking",))

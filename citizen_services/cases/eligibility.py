@@ -1,0 +1,49 @@
+"""Who may apply: the conditions of an item, tested on what we and the registers know, before anything is filled in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from citizen_services import clock
+from citizen_services.catalogue.vocabulary import Facts, PreCheck, ServiceItem, Verdict
+from citizen_services.parts import parts
+from citizen_services.people.models import Citizen
+from citizen_services.registers.queries import permits_of, registrations_of
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A condition and what was found."""
+
+    check: PreCheck
+    verdict: Verdict
+
+
+def facts_of(citizen: Citizen, answers: Mapping[str, Mapping[str, Any]]) -> Facts:
+    """What is known of a person today; ``answers`` are the registers' by ``source.topic``."""
+    return Facts(
+        today=clock.today(),
+        birth_date=citizen.birth_date,
+        hukou_code=citizen.hukou_code,
+        district=parts().settings.district,
+        answers=answers,
+        registrations=[
+            {"since": row.since, "until": row.until, "district": row.district, "address": row.address, "source": "ours"}
+            for row in registrations_of(citizen.id)
+        ],
+        permits=[
+            {"issued": row.issued_on, "district": row.district, "state": row.state} for row in permits_of(citizen.id)
+        ],
+    )
+
+
+def judge(item: ServiceItem, facts: Facts) -> Sequence[Judged]:
+    """Every condition of the item with its verdict."""
+    return [Judged(check, check.test(facts)) for check in item.pre_checks]
+
+
+def unmet(item: ServiceItem, facts: Facts) -> Sequence[Judged]:
+    """The conditions that are certainly not met."""
+    return [judged for judged in judge(item, facts) if not judged.verdict.met and judged.verdict.certain]

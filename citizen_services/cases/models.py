@@ -1,0 +1,185 @@
+"""Tables of cases."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index, LargeBinary, Sequence, Text, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from citizen_services.database import SecretJSON, db, new_id, timestamp
+
+
+class Case(db.Model):
+    """One application in progress (办件). Only the engine writes here, each time with a guard on ``version``."""
+
+    __tablename__ = "case"
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+    #: The name that people use for it; not a key to it.
+    number: Mapped[str] = mapped_column(Text, unique=True)
+    #: District that the row belongs to (GB/T 2260).
+    district: Mapped[str] = mapped_column(Text)
+    item: Mapped[str] = mapped_column(Text)
+    #: Version of the declaration that the case stays on.
+    item_version: Mapped[int] = mapped_column()
+    citizen_id: Mapped[UUID] = mapped_column(ForeignKey("citizen.id"))
+    #: ``wechat``, ``web``, ``counter``.
+    door: Mapped[str] = mapped_column(Text)
+    #: One of the declaration's states.
+    state: Mapped[str] = mapped_column(Text)
+    #: Number of events; each act names the version that it was decided on.
+    version: Mapped[int] = mapped_column()
+    #: The office that the case belongs to (station of the address).
+    office_code: Mapped[str] = mapped_column(ForeignKey("office.code"))
+    #: The office in whose queue it stands now; None where nobody of ours has to act.
+    desk_code: Mapped[str | None] = mapped_column(ForeignKey("office.code"))
+    #: What was filled in: ``{group: {field: value}}``.
+    data: Mapped[Any] = mapped_column(SecretJSON("case.data"))
+    #: Ids of the register answers that it rests on: ``{source.topic: id}``.
+    answers: Mapped[Any] = mapped_column(SecretJSON("case.answers"))
+    #: What steps left behind for later ones: ``{card_number: …}``.
+    results: Mapped[Any] = mapped_column(SecretJSON("case.results"))
+    #: Who holds it, and until when (a lease); None = anybody of the desk.
+    claimed_by: Mapped[UUID | None] = mapped_column(ForeignKey("staff.id"))
+    claimed_until: Mapped[datetime | None] = mapped_column(timestamp)
+    #: Who accepted: that person does not approve.
+    accepted_by: Mapped[UUID | None] = mapped_column(ForeignKey("staff.id"))
+    submitted_at: Mapped[datetime] = mapped_column(timestamp)
+    accepted_at: Mapped[datetime | None] = mapped_column(timestamp)
+    #: When the last act was done.
+    moved_at: Mapped[datetime] = mapped_column(timestamp)
+    ended_at: Mapped[datetime | None] = mapped_column(timestamp)
+    #: The three clocks: 24:00 of the last day. ``*_met_at`` = stopped for good.
+    first_answer_due: Mapped[datetime | None] = mapped_column(timestamp)
+    first_answer_met_at: Mapped[datetime | None] = mapped_column(timestamp)
+    statutory_due: Mapped[datetime | None] = mapped_column(timestamp)
+    promised_due: Mapped[datetime | None] = mapped_column(timestamp)
+    result_met_at: Mapped[datetime | None] = mapped_column(timestamp)
+    #: Whether a date rests on a calendar that isn't published yet.
+    due_provisional: Mapped[bool] = mapped_column(default=False)
+    #: The earliest clock that is running: what lists are ordered by.
+    next_due: Mapped[datetime | None] = mapped_column(timestamp)
+    #: Real visits recorded so far.
+    visits: Mapped[int] = mapped_column(default=0)
+    #: Mark of the newest event: the chain's head.
+    head: Mapped[bytes] = mapped_column(LargeBinary)
+
+    __table_args__ = (
+        Index("ix_case_citizen_id_submitted_at", "citizen_id", "submitted_at"),
+        Index("ix_case_desk_open", "desk_code", "next_due", "id", postgresql_where=text("desk_code IS NOT NULL")),
+        Index("ix_case_office_code_submitted_at", "office_code", "submitted_at", "id"),
+        # A person has one open case of an item; declared items that allow more write another value.
+        Index("uq_case_open_per_person", "citizen_id", "item", unique=True, postgresql_where=text("ended_at IS NULL")),
+        CheckConstraint("version >= 1", name="version"),
+        CheckConstraint("visits >= 0", name="visits"),
+    )
+
+
+class CaseEvent(db.Model):
+    """One act in a case's life. Chained by marks: altered, reordered, inserted or missing ones are found."""
+
+    __tablename__ = "case_event"
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+    case_id: Mapped[UUID] = mapped_column(ForeignKey("case.id"))
+    #: 1 for the first; equals the case's version after the act.
+    seq: Mapped[int] = mapped_column()
+    at: Mapped[datetime] = mapped_column(timestamp)
+    #: ``citizen``, ``staff``, ``system``.
+    actor_kind: Mapped[str] = mapped_column(Text)
+    actor_id: Mapped[UUID | None] = mapped_column()
+    #: For staff: the office and role acted in; for the system: the name of what made it act.
+    actor_office: Mapped[str | None] = mapped_column(Text)
+    actor_role: Mapped[str | None] = mapped_column(Text)
+    action: Mapped[str] = mapped_column(Text)
+    from_state: Mapped[str | None] = mapped_column(Text)
+    to_state: Mapped[str] = mapped_column(Text)
+    #: What was given with the action.
+    data: Mapped[Any] = mapped_column(SecretJSON("case_event.data"))
+    #: Mark over this event's content and the mark before it.
+    mark: Mapped[bytes] = mapped_column(LargeBinary)
+    #: The district-wide seal that covers it.
+    seal_id: Mapped[int | None] = mapped_column(ForeignKey("seal.id"))
+
+    __table_args__ = (
+        Index("uq_case_event_case_id_seq", "case_id", "seq", unique=True),
+        Index("ix_case_event_unsealed", "id", postgresql_where=text("seal_id IS NULL")),
+        CheckConstraint("seq >= 1", name="seq"),
+        CheckConstraint("actor_kind IN ('citizen', 'staff', 'system')", name="actor_kind"),
+    )
+
+
+class Seal(db.Model):
+    """A district-wide mark over the heads of the cases that changed since the one before."""
+
+    __tablename__ = "seal"
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    at: Mapped[datetime] = mapped_column(timestamp)
+    #: ``[[case id, seq, head (hex)], …]`` in order of case id.
+    heads: Mapped[Any] = mapped_column(SecretJSON("seal.heads"))
+    #: Mark over ``heads`` and the seal before.
+    mark: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+#: Case numbers are taken from a sequence: nobody waits for anybody, and a number lost to a rollback harms nobody.
+case_number_sequence = Sequence("case_number_seq", metadata=db.metadata)
+
+
+class Draft(db.Model):
+    """An application that was begun and not yet sent; one open draft a person and item."""
+
+    __tablename__ = "draft"
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+    citizen_id: Mapped[UUID] = mapped_column(ForeignKey("citizen.id"))
+    item: Mapped[str] = mapped_column(Text)
+    item_version: Mapped[int] = mapped_column()
+    door: Mapped[str] = mapped_column(Text)
+    #: What was filled in so far: ``{group: {field: value}}``.
+    data: Mapped[Any] = mapped_column(SecretJSON("draft.data"))
+    #: Groups that were saved without errors, in order.
+    done: Mapped[Any] = mapped_column(SecretJSON("draft.done"))
+    #: Ids of the register answers shown: ``{source.topic: id}``.
+    answers: Mapped[Any] = mapped_column(SecretJSON("draft.answers"))
+    started_at: Mapped[datetime] = mapped_column(timestamp)
+    saved_at: Mapped[datetime] = mapped_column(timestamp)
+    #: Raised at each save: two tabs don't overwrite one another unseen.
+    version: Mapped[int] = mapped_column()
+    #: The case that it became, or the day on which it was thrown away.
+    case_id: Mapped[UUID | None] = mapped_column()
+    ended_at: Mapped[datetime | None] = mapped_column(timestamp)
+
+    __table_args__ = (
+        Index("uq_draft_open", "citizen_id", "item", unique=True, postgresql_where=text("ended_at IS NULL")),
+    )
+
+
+class Document(db.Model):
+    """A numbered writing of ours about a case (受理凭证, 居住登记回执 …), with its text and hash."""
+
+    __tablename__ = "document"
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+    #: Printed on it.
+    number: Mapped[str] = mapped_column(Text, unique=True)
+    case_id: Mapped[UUID] = mapped_column(ForeignKey("case.id"), index=True)
+    #: ``voucher``, ``registration_receipt`` …
+    kind: Mapped[str] = mapped_column(Text)
+    title: Mapped[str] = mapped_column(Text)
+    #: ``{paragraphs: [...]}`` as it was issued.
+    content: Mapped[Any] = mapped_column(SecretJSON("document.content"))
+    #: SHA-256 of the content's canonical JSON.
+    sha256: Mapped[bytes] = mapped_column(LargeBinary)
+    issued_by: Mapped[str] = mapped_column(Text)
+    at: Mapped[datetime] = mapped_column(timestamp)
+
+
+class Visit(db.Model):
+    """A person came to one of our offices for a case: what at-most-one-trip is counted by."""
+
+    __tablename__ = "visit"
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+    case_id: Mapped[UUID] = mapped_column(ForeignKey("case.id"), index=True)
+    office_code: Mapped[str] = mapped_column(ForeignKey("office.code"))
+    at: Mapped[datetime] = mapped_column(timestamp)
+    #: Whether the person chose to come though a way without a visit exists.
+    by_choice: Mapped[bool] = mapped_column()

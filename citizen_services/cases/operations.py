@@ -1,0 +1,319 @@
+"""The engine: the only way in which a case begins or moves. It decides first, then writes once.
+
+Everything that one act stores — the case's guarded update, its events, what follows from them, notices, the
+idempotency row — goes into one Change, in the caller's transaction. Whoever opened the door commits.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from marshmallow import ValidationError
+from sqlalchemy import select, update
+from sqlalchemy.exc import IntegrityError
+
+from citizen_services import clock
+from citizen_services.cases import chain, clocks, permission
+from citizen_services.cases.errors import (
+    AlreadyOpen,
+    GuardFailed,
+    InvalidInput,
+    MovedOn,
+    NoSuchCase,
+    NotAllowed,
+    NotPossible,
+)
+from citizen_services.cases.models import Case, CaseEvent, Draft, case_number_sequence
+from citizen_services.cases.queries import actions_done_by, register_answers, who_moved
+from citizen_services.cases.signals import case_moved
+from citizen_services.cases.situation import Situation
+from citizen_services.catalogue import Catalogue
+from citizen_services.catalogue.vocabulary import ServiceItem, State, Step
+from citizen_services.database import Change, db, new_id, violated_constraint
+from citizen_services.database.idempotency import Once
+from citizen_services.parts import parts
+from citizen_services.people.actors import Actor
+from citizen_services.people.models import Citizen
+from citizen_services.people.queries import office
+from citizen_services.rules.dates import chinese_moment
+
+#: How long a claim holds without an act, machine time.
+CLAIM_LEASE = timedelta(minutes=30)
+#: A chain of automatic steps longer than this is a declaration's mistake.
+_MOST_AUTOMATIC = 5
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What an act led to."""
+
+    case_id: UUID
+    number: str
+    state: str
+    version: int
+
+
+class _Act:
+    """One act being decided: the situation, the change, and the events so far."""
+
+    def __init__(self, situation: Situation, version: int, head: bytes) -> None:
+        self.situation = situation
+        self.change = Change(situation.at)
+        self.version = version
+        self.head = head
+        self.clock_dates: dict[str, Any] = {}
+
+    def take(self, step: Step, given: Mapping[str, Any]) -> None:
+        """Take one step: guards, effects, event, signal."""
+        situation = self.situation
+        situation.given = given
+        for guard in step.guard:
+            if not guard.test(situation):
+                raise GuardFailed(guard.name, guard.sentence)
+        before, after = _state(situation.item, step.start), situation.item.state(step.end)
+        situation.columns.update(clocks.turned(situation, before, after, self.clock_dates))
+        situation.values |= {"state": after.word, "at": chinese_moment(situation.at)}
+        for effect in step.then:
+            effect.do(situation, self.change)
+        self._record(step, given)
+        situation.state = step.end
+        situation.columns |= {"state": step.end, "desk_code": clocks.desk(situation, after)}
+        if after.final:
+            situation.columns |= {"ended_at": situation.at, "claimed_by": None, "claimed_until": None}
+        case_moved.send(step.action, situation=situation, step=step, change=self.change)
+
+    def _record(self, step: Step, given: Mapping[str, Any]) -> None:
+        situation, actor = self.situation, self.situation.actor
+        self.version += 1
+        role = next(iter(sorted(actor.roles & step.by.roles)), None) if actor.kind == "staff" else actor.name or None
+        link = chain.Link(
+            case_id=situation.case_id,
+            seq=self.version,
+            at=situation.at,
+            actor_kind=actor.kind,
+            actor_id=actor.id,
+            actor_office=actor.office,
+            actor_role=role,
+            action=step.action,
+            from_state=step.start,
+            to_state=step.end,
+            data=_plain(given),
+        )
+        self.head = link.mark(self.head)
+        self.change.add(CaseEvent, id=new_id(), mark=self.head, seal_id=None, **vars(link))
+
+    def run_automatic(self) -> None:
+        """Take the system's own steps that follow at once."""
+        for _ in range(_MOST_AUTOMATIC):
+            step = next((s for s in self.situation.item.steps_from(self.situation.state) if self._follows(s)), None)
+            if step is None:
+                return
+            who, self.situation.actor = self.situation.actor, Actor.system("engine")
+            self.take(step, {})
+            self.situation.actor = who
+        raise RuntimeError(f"{self.situation.item.code}: automatic steps don't end")
+
+    def _follows(self, step: Step) -> bool:
+        return step.automatic and all(guard.test(self.situation) for guard in step.guard)
+
+
+def perform(
+    catalogue: Catalogue,
+    case_id: UUID,
+    action: str,
+    actor: Actor,
+    version: int | None,
+    data: Mapping[str, Any] | None = None,
+    *,
+    once: Once | None = None,
+) -> Outcome:
+    """Take one step on a case, all of it or nothing.
+
+    ``version`` is the version that the actor decided on (None only for the system, which decides on what it finds).
+    Raises a CaseError: NoSuchCase, MovedOn (another was faster; says who did what), NotPossible, NotAllowed,
+    GuardFailed, InvalidInput.
+    """
+    case = db.session.get(Case, case_id, populate_existing=True)
+    if case is None:
+        raise NoSuchCase
+    item = catalogue.item(case.item, case.item_version)
+    citizen = db.session.get_one(Citizen, case.citizen_id)
+    step = item.step(case.state, action)
+    if actor.kind == "citizen" and actor.id != case.citizen_id:
+        raise NoSuchCase
+    if version is not None and version != case.version:
+        raise MovedOn(who_moved(case))
+    if step is None:
+        raise NotPossible
+    why_not = permission.refusal(
+        step.by,
+        actor,
+        citizen_id=case.citizen_id,
+        citizen_id_lookup=citizen.id_lookup,
+        district=case.district,
+        office=case.office_code,
+        did_before=actions_done_by(case.id, actor) if step.by.not_who else frozenset(),
+    )
+    if why_not:
+        raise NotAllowed(why_not)
+    if actor.kind == "staff" and permission.held_by_another(
+        case.claimed_by, case.claimed_until, actor, clock.protocol_now()
+    ):
+        raise MovedOn(who_moved(case))
+    situation = Situation(
+        item=item,
+        case_id=case.id,
+        number=case.number,
+        district=case.district,
+        door=case.door,
+        state=case.state,
+        citizen=citizen,
+        actor=actor,
+        at=clock.now(),
+        data=case.data,
+        answers=register_answers(case.answers),
+        office=case.office_code,
+        results=dict(case.results),
+        values=_standing_values(case.number, item, case.office_code, case.visits) | clocks.due_value(case),
+    )
+    act = _Act(situation, case.version, case.head)
+    act.clock_dates = clocks.dates_of(case)
+    situation.columns |= _claim(step, actor)
+    act.take(step, _load(step, data or {}))
+    act.run_automatic()
+    situation.columns |= {
+        "version": act.version,
+        "head": act.head,
+        "moved_at": situation.at,
+        "results": situation.results,
+    }
+    act.change.guard(
+        update(Case).where(Case.id == case.id, Case.version == case.version).values(**situation.columns),
+        otherwise=lambda: MovedOn(who_moved(case)),
+    )
+    return _write(act, once)
+
+
+def submit(catalogue: Catalogue, draft: Draft, actor: Actor, *, once: Once | None = None) -> Outcome:
+    """Make a case of a draft that is complete.
+
+    Version 1, event 1, a number. The draft must have passed ``drafts.complete``.
+
+    Raises AlreadyOpen where the person has an open case of the item, GuardFailed, MovedOn (the draft was sent already).
+    """
+    item = catalogue.item(draft.item)
+    citizen = db.session.get_one(Citizen, draft.citizen_id)
+    at = clock.now()
+    situation = Situation(
+        item=item,
+        case_id=new_id(),
+        number=_next_number(item, at),
+        district=parts().settings.district,
+        door=draft.door,
+        state=None,
+        citizen=citizen,
+        actor=actor,
+        at=at,
+        data=draft.data,
+        answers=register_answers(draft.answers),
+    )
+    situation.office = item.route(situation)
+    situation.values = _standing_values(situation.number, item, situation.office, 0)
+    step = item.step(None, "submit")
+    if step is None:
+        raise NotPossible
+    act = _Act(situation, 0, chain.START)
+    act.change.guard(
+        update(Draft)
+        .where(Draft.id == draft.id, Draft.version == draft.version, Draft.ended_at.is_(None))
+        .values(ended_at=at, case_id=situation.case_id),
+        otherwise=MovedOn,
+    )
+    act.take(step, {})
+    act.run_automatic()
+    columns = dict.fromkeys(_NULLABLE) | {"due_provisional": False} | situation.columns
+    act.change.add(
+        Case,
+        id=situation.case_id,
+        number=situation.number,
+        district=situation.district,
+        item=item.code,
+        item_version=item.version,
+        citizen_id=citizen.id,
+        door=draft.door,
+        version=act.version,
+        office_code=situation.office,
+        data=draft.data,
+        answers=draft.answers,
+        results=situation.results,
+        submitted_at=at,
+        moved_at=at,
+        visits=0,
+        head=act.head,
+        **columns,
+    )
+    return _write(act, once)
+
+
+_NULLABLE = (
+    "claimed_by", "claimed_until", "accepted_by", "accepted_at", "ended_at", "desk_code", "first_answer_due",
+    "first_answer_met_at", "statutory_due", "promised_due", "result_met_at", "next_due",
+)  # fmt: skip
+
+
+def _write(act: _Act, once: Once | None) -> Outcome:
+    situation = act.situation
+    assert situation.state is not None  # noqa: S101 - a taken step always ends in a state
+    outcome = Outcome(situation.case_id, situation.number, situation.state, act.version)
+    if once is not None:
+        once.remember(act.change, {"case_id": str(outcome.case_id), "number": outcome.number, "state": outcome.state})
+    try:
+        act.change.write()
+    except IntegrityError as fault:
+        if violated_constraint(fault) == "uq_case_open_per_person":
+            raise AlreadyOpen from fault
+        raise
+    return outcome
+
+
+def _standing_values(number: str, item: ServiceItem, office_code: str, visits: int) -> dict[str, str]:
+    return {"number": number, "item": item.name, "office": office(office_code).name, "visits": str(visits)}
+
+
+def _claim(step: Step, actor: Actor) -> dict[str, Any]:
+    """Who holds the case after a step: whoever of the staff acted goes on holding it while it lies on the same desk."""
+    if actor.kind != "staff":
+        return {}
+    if step.action == "release" or step.start != step.end:
+        return {"claimed_by": None, "claimed_until": None}
+    return {"claimed_by": actor.id, "claimed_until": clock.protocol_now() + CLAIM_LEASE}
+
+
+def _load(step: Step, data: Mapping[str, Any]) -> dict[str, Any]:
+    if step.input is None:
+        return {}
+    try:
+        loaded = step.input.load(data)
+    except ValidationError as fault:
+        raise InvalidInput(fault.normalized_messages()) from fault
+    return _plain(loaded)
+
+
+def _plain(data: Any) -> dict[str, Any]:
+    """Plain JSON values, so that what is marked equals what is read back."""
+    plain: dict[str, Any] = json.loads(json.dumps(data, ensure_ascii=False, default=str))
+    return plain
+
+
+def _state(item: ServiceItem, code: str | None) -> State | None:
+    return item.state(code) if code else None
+
+
+def _next_number(item: ServiceItem, at: datetime) -> str:
+    taken = db.session.execute(select(case_number_sequence.next_value())).scalar_one()
+    return f"{item.number_prefix}{at.astimezone(clock.SHANGHAI):%Y%m%d}-{taken % 1_000_000:06d}"

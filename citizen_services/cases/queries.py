@@ -1,0 +1,198 @@
+"""What only reads cases: one person's, one office's desk, one case's history."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import and_, or_, select
+from sqlalchemy.orm import InstrumentedAttribute
+
+from citizen_services import clock
+from citizen_services.cases import permission
+from citizen_services.cases.errors import NoSuchCase
+from citizen_services.cases.models import Case, CaseEvent, Document
+from citizen_services.catalogue.vocabulary import ServiceItem, Step
+from citizen_services.database import db
+from citizen_services.exchange.models import RegisterAnswer
+from citizen_services.people.actors import Actor
+from citizen_services.people.models import Citizen
+from citizen_services.people.queries import office, staff_name
+from citizen_services.rules.dates import chinese_moment
+
+#: Rows of a list's page.
+PAGE = 20
+
+
+def register_answers(ids: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+    """The register answers of those ids: ``{source.topic: {outcome, content, at}}``."""
+    rows = db.session.scalars(select(RegisterAnswer).where(RegisterAnswer.id.in_([UUID(i) for i in ids.values()])))
+    return {f"{r.source}.{r.topic}": {"outcome": r.outcome, "content": r.content, "at": r.at} for r in rows}
+
+
+def actions_done_by(case_id: UUID, actor: Actor) -> frozenset[str]:
+    """The actions that an actor did on a case."""
+    query = select(CaseEvent.action).where(
+        CaseEvent.case_id == case_id, CaseEvent.actor_kind == actor.kind, CaseEvent.actor_id == actor.id
+    )
+    return frozenset(db.session.scalars(query))
+
+
+def who_moved(case: Case) -> str:
+    """Who did what on a case last, in the words that a colleague reads.
+
+    ``李警官（岳林派出所）于11月9日 09:12办理了受理``.
+    """
+    query = select(CaseEvent).where(CaseEvent.case_id == case.id).order_by(CaseEvent.seq.desc()).limit(1)
+    event = db.session.scalars(query).first()
+    if event is None:
+        return ""
+    when = chinese_moment(event.at)
+    if event.actor_kind == "staff" and event.actor_id:
+        place = office(event.actor_office).name if event.actor_office else ""
+        return f"{staff_name(event.actor_id)}（{place}）于{when}办理了“{ACTION_WORDS.get(event.action, event.action)}”"
+    who = "申请人" if event.actor_kind == "citizen" else "系统"
+    return f"{who}于{when}办理了“{ACTION_WORDS.get(event.action, event.action)}”"
+
+
+#: How colleagues name an action that was done.
+ACTION_WORDS = {
+    "submit": "提交", "claim": "领取", "release": "放回", "accept": "受理", "approve": "批准", "make": "制证", "post": "交寄",
+    "complete": "办结", "withdraw": "撤回", "parcel_ordered": "邮件下单",
+}  # fmt: skip
+
+
+def cases_of(citizen_id: UUID) -> Sequence[Case]:
+    """A person's cases, newest first."""
+    query = select(Case).where(Case.citizen_id == citizen_id).order_by(Case.submitted_at.desc()).limit(100)
+    return db.session.scalars(query).all()
+
+
+def own_case(citizen_id: UUID, case_id: UUID) -> Case:
+    """A person's own case; NoSuchCase for anybody else's."""
+    case = db.session.get(Case, case_id)
+    if case is None or case.citizen_id != citizen_id:
+        raise NoSuchCase
+    return case
+
+
+def own_case_by_number(citizen_id: UUID, number: str) -> Case | None:
+    """A person's own case of that number: a number is a name, not a key."""
+    return db.session.scalars(select(Case).where(Case.number == number, Case.citizen_id == citizen_id)).one_or_none()
+
+
+def case_for_staff(actor: Actor, case_id: UUID) -> Case:
+    """A case of the actor's district; NoSuchCase for others."""
+    case = db.session.get(Case, case_id)
+    if case is None or case.district != actor.district:
+        raise NoSuchCase
+    return case
+
+
+def events_of(case_id: UUID) -> Sequence[CaseEvent]:
+    """A case's events, oldest first."""
+    return db.session.scalars(select(CaseEvent).where(CaseEvent.case_id == case_id).order_by(CaseEvent.seq)).all()
+
+
+def documents_of(case_id: UUID) -> Sequence[Document]:
+    """A case's documents, oldest first."""
+    return db.session.scalars(select(Document).where(Document.case_id == case_id).order_by(Document.at)).all()
+
+
+def document(case_id: UUID, document_id: UUID) -> Document:
+    """One document of a case; NoSuchCase where it is another's."""
+    found = db.session.get(Document, document_id)
+    if found is None or found.case_id != case_id:
+        raise NoSuchCase("没有找到这份文书。")
+    return found
+
+
+def steps_for(item: ServiceItem, case: Case, actor: Actor) -> list[Step]:
+    """The steps that this actor may take on a case as it stands: what buttons and API offer."""
+    citizen_lookup = db.session.execute(select(Citizen.id_lookup).where(Citizen.id == case.citizen_id)).scalar_one()
+    if actor.kind == "staff" and permission.held_by_another(
+        case.claimed_by, case.claimed_until, actor, clock.protocol_now()
+    ):
+        return []
+    did = actions_done_by(case.id, actor)
+    return [
+        step
+        for step in item.steps_from(case.state)
+        if not step.automatic
+        and permission.refusal(
+            step.by,
+            actor,
+            citizen_id=case.citizen_id,
+            citizen_id_lookup=citizen_lookup,
+            district=case.district,
+            office=case.office_code,
+            did_before=did,
+        )
+        is None
+    ]
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page of a list, and the place from which the next one goes on (None = the last)."""
+
+    cases: Sequence[Case]
+    after: tuple[datetime | None, UUID] | None
+
+
+def desk(
+    office_code: str,
+    *,
+    item: str | None = None,
+    state: str | None = None,
+    held_by: UUID | None = None,
+    after: tuple[datetime | None, UUID] | None = None,
+) -> Page:
+    """The cases on an office's desk, the one whose clock runs out first on top. Keyset pages.
+
+    No page costs more than the first.
+    """
+    query = select(Case).where(Case.desk_code == office_code)
+    if item:
+        query = query.where(Case.item == item)
+    if state:
+        query = query.where(Case.state == state)
+    if held_by:
+        query = query.where(Case.claimed_by == held_by)
+    if after:
+        query = query.where(_beyond(Case.next_due, Case.id, after))
+    rows = db.session.scalars(query.order_by(Case.next_due, Case.id).limit(PAGE + 1)).all()
+    return _page(rows, "next_due")
+
+
+def of_office(office_code: str, *, after: tuple[datetime | None, UUID] | None = None) -> Page:
+    """Every case that belongs to an office, newest first."""
+    query = select(Case).where(Case.office_code == office_code)
+    if after and after[0]:
+        query = query.where(or_(Case.submitted_at < after[0], and_(Case.submitted_at == after[0], Case.id < after[1])))
+    rows = db.session.scalars(query.order_by(Case.submitted_at.desc(), Case.id.desc()).limit(PAGE + 1)).all()
+    return _page(rows, "submitted_at")
+
+
+def _beyond(
+    when: InstrumentedAttribute[Any], row: InstrumentedAttribute[Any], after: tuple[datetime | None, UUID]
+) -> Any:
+    """Rows behind a place in ``ORDER BY when, row``, where NULLs come last."""
+    moment, last = after
+    if moment is None:
+        return and_(when.is_(None), row > last)
+    return or_(when > moment, and_(when == moment, row > last), when.is_(None))
+
+
+def _page(rows: Sequence[Case], column: str) -> Page:
+    shown = rows[:PAGE]
+    more = len(rows) > PAGE
+    return Page(shown, (getattr(shown[-1], column), shown[-1].id) if more else None)
+
+
+def by_number(district: str, number: str) -> Case | None:
+    """The case of that number in a district, for staff."""
+    return db.session.scalars(select(Case).where(Case.number == number, Case.district == district)).one_or_none()

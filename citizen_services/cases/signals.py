@@ -1,0 +1,17 @@
+"""What the platform tells others inside its own transaction.
+
+Receivers add rows to the same Change and never call out.
+"""
+
+from __future__ import annotations
+
+from blinker import Namespace
+
+_signals = Namespace()
+
+#: A step was taken. Sender: the step's action; keywords: ``situation``, ``step``, ``change``.
+case_moved = _signals.signal("case-moved")
+
+#: A parcel is to be ordered for a case. Sender: the case's id; keywords: ``receiver`` (``{name, phone, province,
+#: city, county, address}``), ``direction`` (``out`` | ``back``), ``change``.
+parcel_wanted = _signals.signal("parcel-wanted")

@@ -1,0 +1,231 @@
+"""What a declaration must fulfil. Each fault names its place.
+
+So that whoever declares a service is told all of it at once.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+from citizen_services.catalogue.vocabulary import PLACEHOLDERS, Notice, ServiceItem, Step
+from citizen_services.rules import templates
+from citizen_services.rules.errors import RuleError
+from citizen_services.rules.periods import promise_holds
+from citizen_services.rules.working_days import Calendar
+
+_CODE = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+_WORD = re.compile(r"[a-z][a-z0-9_]*")
+#: More steps than this in a row that need presence can't be walked by anybody.
+_MOST_VISITS = 9
+
+
+def faults_of(item: ServiceItem, calendar: Calendar, sms_signature: str) -> list[str]:
+    """Every fault of a declaration; empty where it may be run."""
+    found = [
+        *_codes(item),
+        *_graph(item),
+        *_actors(item),
+        *_visits(item),
+        *_periods(item, calendar),
+        *_materials(item),
+        *_conditions(item),
+        *_notices(item, sms_signature),
+        *_documents(item),
+    ]
+    return [f"{item.code}: {fault}" for fault in found]
+
+
+def _codes(item: ServiceItem) -> Iterator[str]:
+    if not _CODE.fullmatch(item.code):
+        yield "the code must be small letters, digits and hyphens"
+    if not re.fullmatch(r"[A-Z]{2}", item.number_prefix):
+        yield "the number prefix must be two capital letters"
+    if not item.legal_basis:
+        yield "no legal basis is named"
+    for what, codes in (
+        ("state", [s.code for s in item.states]),
+        ("group", [g.code for g in item.groups]),
+        ("material", [m.code for m in item.materials]),
+        ("pre-check", [p.code for p in item.pre_checks]),
+        ("parameter", [p.code for p in item.params]),
+        ("document", [d.kind for d in item.documents]),
+        ("door", [d.code for d in item.doors]),
+    ):
+        yield from (f"{what} {code} is declared twice" for code, times in Counter(codes).items() if times > 1)
+        yield from (
+            f"{what} {code}: a code is small letters, digits and _" for code in codes if not _WORD.fullmatch(code)
+        )
+    steps = Counter((step.start, step.action) for step in item.steps)
+    yield from (f"step {action} from {start} is declared twice" for (start, action), n in steps.items() if n > 1)
+    fields = Counter(name for group in item.groups for name in group.schema.fields)
+    yield from (f"field {name} stands in two groups" for name, times in fields.items() if times > 1)
+
+
+def _graph(item: ServiceItem) -> Iterator[str]:
+    known = {state.code for state in item.states}
+    for step in item.steps:
+        for place in (step.start, step.end):
+            if place is not None and place not in known:
+                yield f"step {step.action} names the undeclared state {place}"
+    begins = [step for step in item.steps if step.start is None]
+    if [step.action for step in begins] != ["submit"]:
+        yield "exactly one step, submit, begins from nothing"
+    reached = _reach({step.end for step in begins}, item.steps)
+    yield from (f"state {state} can't be reached" for state in sorted(known - reached))
+    finals = {state.code for state in item.states if state.final}
+    if not finals:
+        yield "no state is final"
+    ends = _reach_back(finals, item.steps)
+    yield from (f"state {state} is a dead end" for state in sorted(known - ends))
+    for step in item.steps:
+        if step.start in finals:
+            yield f"step {step.action} leaves the final state {step.start}"
+
+
+def _reach(start: set[str], steps: Iterable[Step]) -> set[str]:
+    reached = set(start)
+    while more := {s.end for s in steps if s.start in reached} - reached:
+        reached |= more
+    return reached
+
+
+def _reach_back(ends: set[str], steps: Iterable[Step]) -> set[str]:
+    reached = set(ends)
+    while more := {s.start for s in steps if s.start is not None and s.end in reached} - reached:
+        reached |= more
+    return reached
+
+
+def _actors(item: ServiceItem) -> Iterator[str]:
+    for step in item.steps:
+        if step.by.kind not in ("citizen", "staff", "system"):
+            yield f"step {step.action} from {step.start}: nobody of kind {step.by.kind} can act"
+        elif step.by.kind == "staff" and not (step.by.roles and step.by.standings):
+            yield f"step {step.action} from {step.start} names no role"
+        if step.automatic and step.by.kind != "system":
+            yield f"step {step.action} from {step.start} is automatic but not the system's"
+        if step.by.office not in ("own", "service_centre", "district"):
+            yield f"step {step.action} from {step.start}: unknown office scope {step.by.office}"
+    for state in item.states:
+        if state.desk is None and any(s.by.kind == "staff" for s in item.steps_from(state.code)):
+            yield f"state {state.code} lies on nobody's desk, though staff act in it"
+
+
+def _visits(item: ServiceItem) -> Iterator[str]:
+    """The costliest way through the graph, by door, against its budget. Steps that stay in a state are walked once."""
+    for door in item.doors:
+        most = _most_visits(item, door.code)
+        if most > door.visits:
+            yield f"door {door.code} may need {most} visits, over its budget of {door.visits}"
+
+
+def _most_visits(item: ServiceItem, door: str) -> int:
+    most: dict[str | None, int] = {None: 0}
+    for _ in range(len(item.states) + 1):
+        for step in item.steps:
+            if step.start in most and step.start != step.end:
+                cost = most[step.start] + bool(step.presence and door in step.presence.doors)
+                most[step.end] = min(max(most.get(step.end, 0), cost), _MOST_VISITS)
+    loops = sum(1 for s in item.steps if s.start == s.end and s.presence and door in s.presence.doors)
+    return max(most.values()) + loops
+
+
+def _periods(item: ServiceItem, calendar: Calendar) -> Iterator[str]:
+    clocks = item.clocks
+    if clocks.statutory is None:
+        return
+    if clocks.statutory_source is None:
+        yield "the statutory period names no source"
+    if not promise_holds(clocks.promised, clocks.statutory, calendar):
+        yield f"the promise of {clocks.promised.label} can last longer than the statutory {clocks.statutory.label}"
+
+
+def _materials(item: ServiceItem) -> Iterator[str]:
+    confirmed = {group.confirms for group in item.groups if group.confirms}
+    known = {material.code for material in item.materials}
+    yield from (f"a group confirms the undeclared material {code}" for code in sorted(confirmed - known))
+    for material in item.materials:
+        if not material.suppliers and not material.upload:
+            yield f"material {material.code} is unused: no register supplies it and nobody can bring it"
+        elif material.shown_as and material.code not in confirmed:
+            yield f"material {material.code} is unused: it is to be shown, but no group does"
+
+
+def _conditions(item: ServiceItem) -> Iterator[str]:
+    before: set[tuple[str, str]] = set()
+    for group in item.groups:
+        if group.when:
+            for place in group.when.fields():
+                if place not in before:
+                    yield f"group {group.code} depends on {'.'.join(place)}, which is not asked before it"
+        before |= {(group.code, name) for name in group.schema.fields}
+    for material in item.materials:
+        if material.when:
+            for place in material.when.fields():
+                if place not in before:
+                    yield f"material {material.code} depends on {'.'.join(place)}, which is not asked"
+
+
+def _notices(item: ServiceItem, signature: str) -> Iterator[str]:
+    for step in item.steps:
+        if step.tell is None:
+            continue
+        given = set(PLACEHOLDERS) | {name for effect in step.then for name in effect.gives}
+        yield from (f"notice {step.tell.code}: {fault}" for fault in _notice(step.tell, given, signature))
+
+
+def _notice(notice: Notice, given: set[str], signature: str) -> Iterator[str]:
+    texts = {"text": notice.text, **notice.wechat, **notice.sms}
+    for place, text in texts.items():
+        try:
+            names = templates.placeholders(text)
+        except ValueError as fault:
+            yield f"{place}: {fault}"
+            continue
+        yield from (f"{place}: unknown placeholder {name}" for name in names if name not in given)
+    if [key for key, _ in notice.wechat_template.fields] != list(notice.wechat):
+        yield f"the values don't fit the fields of WeChat template {notice.wechat_template.key}"
+    yield from _wechat_values(notice)
+    try:
+        templates.check_sms_template(signature, notice.sms_template.text)
+    except (RuleError, ValueError) as fault:
+        yield f"SMS template {notice.sms_template.key}: {fault}"
+        return
+    if set(templates.placeholders(notice.sms_template.text)) != set(notice.sms):
+        yield f"the values don't fit the variables of SMS template {notice.sms_template.key}"
+    for name, text in notice.sms.items():
+        length = _longest(text)
+        if length is not None and length > templates.SMS_VARIABLE_LENGTH:
+            yield f"{name}: up to {length} characters, the SMS gateway takes {templates.SMS_VARIABLE_LENGTH}"
+
+
+def _wechat_values(notice: Notice) -> Iterator[str]:
+    for key, text in notice.wechat.items():
+        try:
+            kind = templates.value_kind(key)
+        except ValueError as fault:
+            yield str(fault)
+            continue
+        bounds = {"thing": 20, "character_string": 32, "phrase": 5, "const": 20, "number": 32, "letter": 32}
+        length = _longest(text)
+        if kind in bounds and length is not None and length > bounds[kind]:
+            yield f"{key}: up to {length} characters, WeChat takes {bounds[kind]}"
+
+
+def _longest(text: str) -> int | None:
+    """The most characters that a text can have; None where a placeholder's bound is the effect's own affair."""
+    try:
+        return templates.longest(text, PLACEHOLDERS)
+    except (KeyError, ValueError):
+        return None
+
+
+def _documents(item: ServiceItem) -> Iterator[str]:
+    for document in item.documents:
+        for paragraph in document.paragraphs:
+            try:
+                templates.placeholders(paragraph)
+            except ValueError as fault:
+                yield f"document {document.kind}: {fault}"

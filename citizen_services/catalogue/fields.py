@@ -1,0 +1,145 @@
+"""Form fields with Chinese messages. Label, hint, autocomplete and sensitivity stand in ``metadata``.
+
+Pages and API read them there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from marshmallow import ValidationError, fields, validate
+
+from citizen_services.rules.errors import RuleError
+from citizen_services.rules.names import normalise_name
+from citizen_services.rules.phones import parse_mobile
+from citizen_services.rules.text import normalise_text
+
+
+def _metadata(label: str, hint: str, **more: Any) -> dict[str, Any]:
+    return {"label": label, "hint": hint, **more}
+
+
+def _required(sentence: str) -> dict[str, str]:
+    return {"required": sentence, "null": sentence}
+
+
+class TextField(fields.String):
+    """Text of a person: normalised, without control characters, at most ``most`` characters.
+
+    On one line unless ``lines``.
+    """
+
+    kind = "text"
+
+    def __init__(
+        self,
+        label: str,
+        *,
+        hint: str = "",
+        most: int = 60,
+        lines: bool = False,
+        required: bool = True,
+        missing: str = "",
+        **more: Any,
+    ) -> None:
+        sentence = missing or f"请填写{label}"
+        self.most, self.lines = most, lines
+        super().__init__(
+            required=required,
+            error_messages=_required(sentence) | {"invalid": sentence},
+            validate=[validate.Length(min=1 if required else 0, max=most, error=f"{label}不能为空，最多 {most} 个字")],
+            metadata=_metadata(label, hint, kind="textarea" if lines else self.kind, maxlength=most, **more),
+        )
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        value = super()._deserialize(value, attr, data, **kwargs)
+        try:
+            # The upper bound has its own sentence (validate); this one only keeps a hostile length out.
+            return normalise_text(value, limit=max(self.most * 4, 1000), newlines=self.lines)
+        except RuleError as fault:
+            raise ValidationError(fault.sentence) from fault
+
+
+class NameField(TextField):
+    """A person's name: any script, no rule on its length but an upper bound."""
+
+    kind = "text"
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        value = super()._deserialize(value, attr, data, **kwargs)
+        try:
+            return normalise_name(value)
+        except RuleError as fault:
+            raise ValidationError(fault.sentence) from fault
+
+
+class PhoneField(fields.String):
+    """A mainland mobile number, eleven digits after normalising."""
+
+    def __init__(self, label: str = "手机号码", *, hint: str = "", required: bool = True) -> None:
+        super().__init__(
+            required=required,
+            error_messages=_required(f"请填写{label}"),
+            metadata=_metadata(label, hint, kind="phone", autocomplete="tel", inputmode="numeric", sensitive=True),
+        )
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        try:
+            return parse_mobile(super()._deserialize(value, attr, data, **kwargs))
+        except RuleError as fault:
+            raise ValidationError(fault.sentence) from fault
+
+
+class ChoiceField(fields.String):
+    """One of some values: ``choices`` are (value, label) or (value, label, hint)."""
+
+    def __init__(
+        self,
+        label: str,
+        choices: Sequence[tuple[str, str] | tuple[str, str, str]],
+        *,
+        hint: str = "",
+        required: bool = True,
+        missing: str = "",
+    ) -> None:
+        sentence = missing or f"请选择{label}"
+        values = [choice[0] for choice in choices]
+        super().__init__(
+            required=required,
+            error_messages=_required(sentence) | {"invalid": sentence},
+            validate=[validate.OneOf(values, error=sentence)],
+            metadata=_metadata(label, hint, kind="radio", choices=[tuple(choice) for choice in choices]),
+        )
+
+
+class ConfirmField(ChoiceField):
+    """What a register says, to be confirmed: ``yes``, or ``no`` where the person says that it is wrong."""
+
+    def __init__(self, label: str, *, yes: str = "信息无误", no: str = "信息有误", hint: str = "") -> None:
+        super().__init__(label, (("yes", yes), ("no", no)), hint=hint, missing="请核对后选择“信息无误”或“信息有误”")
+
+
+class DateField(fields.Date):
+    """A day, ISO form."""
+
+    def __init__(self, label: str, *, hint: str = "", required: bool = True) -> None:
+        sentence = f"请填写{label}，例如 2026-05-23"
+        super().__init__(
+            required=required,
+            error_messages=_required(sentence) | {"invalid": sentence},
+            metadata=_metadata(label, hint, kind="date"),
+        )
+
+
+class AddressField(fields.String):
+    """A standard address, by its code: chosen from the standard-address register, never typed."""
+
+    def __init__(self, label: str, *, hint: str = "") -> None:
+        sentence = f"请搜索并选择{label}"
+        super().__init__(
+            required=True,
+            error_messages=_required(sentence) | {"invalid": sentence},
+            validate=[validate.Length(min=1, max=64, error=sentence)],
+            metadata=_metadata(label, hint, kind="address"),
+        )

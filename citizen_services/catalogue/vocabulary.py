@@ -1,0 +1,390 @@
+"""How a service item (事项) is declared: frozen dataclasses that the platform runs, shows, prints and checks.
+
+A declaration is read by people who know the counter, not the code: its steps are a table, its sentences are what
+citizens read, its periods name their source.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from marshmallow import Schema
+
+from citizen_services.catalogue.conditions import Condition
+from citizen_services.rules.periods import Period
+
+if TYPE_CHECKING:
+    from citizen_services.cases.situation import Situation
+    from citizen_services.database import Change
+
+__all__ = ["Period"]
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a rule stands: law or standard, and the place in it."""
+
+    law: str
+    place: str
+
+    def __str__(self) -> str:
+        return f"《{self.law}》{self.place}"
+
+
+# --- Who acts -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class By:
+    """Who may take a step.
+
+    ``kind``: ``citizen`` (the applicant of the case), ``staff`` or ``system``. For staff: any one of ``roles``, a
+    standing among ``standings``, working at the case's own office (``own``), at the district's service centre
+    (``service_centre``) or anywhere in the district (``district``); ``not_who`` names actions whose doer on this case
+    may not do this one.
+    """
+
+    kind: str
+    roles: frozenset[str] = frozenset()
+    standings: frozenset[str] = frozenset({"officer", "auxiliary", "civilian"})
+    office: str = "own"
+    not_who: frozenset[str] = frozenset()
+
+    @classmethod
+    def staff(cls, *roles: str, officer_only: bool = False, office: str = "own", not_who: Sequence[str] = ()) -> By:
+        """Staff with one of these roles; ``officer_only`` where the law wants an officer's decision."""
+        standings = {"officer"} if officer_only else {"officer", "auxiliary", "civilian"}
+        return cls("staff", frozenset(roles), frozenset(standings), office, frozenset(not_who))
+
+
+APPLICANT = By("citizen")
+SYSTEM = By("system")
+
+
+# --- What is filled in and shown ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Supplier:
+    """A register that knows something, so that the person isn't asked for it: ``source.topic`` as exchange knows it."""
+
+    source: str
+    topic: str
+
+    @property
+    def key(self) -> str:
+        """``source.topic``."""
+        return f"{self.source}.{self.topic}"
+
+
+@dataclass(frozen=True)
+class Material:
+    """A material (材料) that law asks for, and who supplies it instead of the person.
+
+    ``suppliers`` in order of preference; with none the person brings it (``upload``). ``shown_as`` are the lines
+    shown to be confirmed: (label, path in the register's answer).
+    """
+
+    code: str
+    name: str
+    source: Source
+    suppliers: tuple[Supplier, ...] = ()
+    shown_as: tuple[tuple[str, str], ...] = ()
+    when: Condition | None = None
+    deferrable: bool = False
+    upload: bool = False
+
+
+@dataclass(frozen=True)
+class Group:
+    """One page of the form: a marshmallow Schema with a title, shown only ``when`` its condition holds.
+
+    ``confirms`` names the material whose register answer is shown above the fields.
+    """
+
+    code: str
+    title: str
+    schema: Schema
+    when: Condition | None = None
+    intro: str = ""
+    confirms: str | None = None
+
+
+# --- Before the form ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known of a person before they fill anything in.
+
+    ``answers`` maps ``source.topic`` to ``{"outcome": found | none | unavailable, "content": …}``; ``registrations``
+    and ``permits`` are our own registers' rows as dicts ``{since, until, address, district, …}``; ``today`` is
+    business time's date in Shanghai.
+    """
+
+    today: date
+    birth_date: date
+    hukou_code: str
+    district: str
+    answers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    registrations: Sequence[Mapping[str, Any]] = ()
+    permits: Sequence[Mapping[str, Any]] = ()
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether a condition is met; if not: why, what to do, and from which day it will be (if it only takes time).
+
+    ``certain`` is False where a register could not be asked: the case goes on and an officer looks.
+    """
+
+    met: bool
+    why: str = ""
+    todo: str = ""
+    from_day: date | None = None
+    certain: bool = True
+
+
+@dataclass(frozen=True)
+class PreCheck:
+    """A condition of applying, tested before the form: its sentence in the guide, and the rule."""
+
+    code: str
+    sentence: str
+    source: Source
+    test: Callable[[Facts], Verdict]
+
+
+# --- Telling ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class WeChatTemplate:
+    """A template of the official account: its key, title, and typed fields with their labels, in order."""
+
+    key: str
+    title: str
+    fields: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class SmsTemplate:
+    """A template of the SMS gateway: its key and text with ``{name}`` variables (1–35 characters each)."""
+
+    key: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Notice:
+    """What a person is told at a turn of the case.
+
+    ``text`` (placeholders ``{number}``) is what their page shows. ``wechat`` gives each typed field of
+    ``wechat_template`` its text, ``sms`` each variable of ``sms_template``. ``must_be_known``: passed on to the next
+    channel when one channel's fate is uncertain.
+    """
+
+    code: str
+    title: str
+    text: str
+    wechat_template: WeChatTemplate
+    wechat: Mapping[str, str]
+    sms_template: SmsTemplate
+    sms: Mapping[str, str]
+    must_be_known: bool = False
+
+
+#: The placeholders that every notice may use; a step's effects may add those that its declaration names in
+#: ``placeholders``.
+PLACEHOLDERS: Mapping[str, int] = {
+    # name: the most characters that its value can have (what fits is checked when the declaration is loaded)
+    "number": 20,
+    "item": 20,
+    "state": 5,
+    "at": 17,
+    "due": 11,
+    "tracking": 13,
+    "office": 16,
+    "visits": 2,
+}
+
+
+# --- Steps --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Guard:
+    """A condition on the situation that must hold for a step, with the sentence for when it does not."""
+
+    name: str
+    sentence: str
+    test: Callable[[Situation], bool]
+
+
+@dataclass(frozen=True)
+class Effect:
+    """What follows from a step, added to the same change. ``gives`` names the placeholders that it fills."""
+
+    name: str
+    do: Callable[[Situation, Change], None]
+    gives: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Presence:
+    """A step that needs the person to come: why (printed in the guide), by which article, and at which doors."""
+
+    why: str
+    source: Source
+    doors: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One row of the table: from a state, an action, to a state, by whom, if, what follows, what is told.
+
+    ``label`` is the button; ``public`` the words on the person's timeline (empty = not shown there); ``input`` the
+    schema of what is given with the action; ``automatic`` steps (by the system) follow at once, in the same change,
+    where their guards hold; ``danger`` leads over a confirming page.
+    """
+
+    start: str | None
+    action: str
+    end: str
+    by: By
+    label: str
+    public: str
+    guard: tuple[Guard, ...] = ()
+    then: tuple[Effect, ...] = ()
+    tell: Notice | None = None
+    input: Schema | None = None
+    presence: Presence | None = None
+    automatic: bool = False
+    danger: bool = False
+
+
+@dataclass(frozen=True)
+class State:
+    """A state of the case: its word, who must act, whose desk it lies on, whether it is the end.
+
+    ``desk``: ``own`` (the case's office), ``service_centre``, or None where nobody of ours has to act. ``waits_for``
+    is the sentence that the person reads while it lasts; ``clock`` is the clock that runs: ``first_answer``,
+    ``result`` or None.
+    """
+
+    code: str
+    word: str
+    waits_for: str
+    desk: str | None = None
+    clock: str | None = None
+    final: bool = False
+
+
+@dataclass(frozen=True)
+class Clocks:
+    """The three clocks. ``statutory`` None where law sets no period; ``at_once`` for an instant item (即办件)."""
+
+    first_answer: Period
+    promised: Period
+    statutory: Period | None
+    statutory_source: Source | None
+    at_once: bool = False
+
+
+@dataclass(frozen=True)
+class Door:
+    """A way in: ``online`` (WeChat and H5) or ``counter``; how many visits it may need at most."""
+
+    code: str
+    visits: int
+
+
+@dataclass(frozen=True)
+class Doc:
+    """A document that the service issues: its kind, title and paragraphs with placeholders."""
+
+    kind: str
+    title: str
+    paragraphs: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Param:
+    """What an office may change: default, bounds, and where the default comes from."""
+
+    code: str
+    default: Any
+    bounds: tuple[Any, Any]
+    source: Source | str
+
+
+@dataclass(frozen=True)
+class Guide:
+    """办事指南: what citizens read before they begin (浙江省保障“最多跑一次”改革规定 art 4)."""
+
+    summary: str
+    audience: str
+    result: str
+    fee: str
+    keeps: str
+    hotline: str
+
+
+@dataclass(frozen=True)
+class ServiceItem:
+    """A service item: everything that the platform needs to run it at every door."""
+
+    code: str
+    name: str
+    version: int
+    legal_basis: tuple[Source, ...]
+    guide: Guide
+    doors: tuple[Door, ...]
+    pre_checks: tuple[PreCheck, ...]
+    groups: tuple[Group, ...]
+    materials: tuple[Material, ...]
+    states: tuple[State, ...]
+    steps: tuple[Step, ...]
+    clocks: Clocks
+    #: Which office the case belongs to, from the answers and the register answers: an office code.
+    route: Callable[[Situation], str]
+    documents: tuple[Doc, ...] = ()
+    params: tuple[Param, ...] = ()
+    commitment: str = ""
+    #: Prefix of its case numbers, two letters.
+    number_prefix: str = "MP"
+
+    def state(self, code: str) -> State:
+        """The state of that code; KeyError where the item has none such."""
+        return {state.code: state for state in self.states}[code]
+
+    def group(self, code: str) -> Group:
+        """The group of that code; KeyError where the item has none such."""
+        return {group.code: group for group in self.groups}[code]
+
+    def material(self, code: str) -> Material:
+        """The material of that code; KeyError where the item has none such."""
+        return {material.code: material for material in self.materials}[code]
+
+    def steps_from(self, state: str | None) -> tuple[Step, ...]:
+        """The steps that begin in a state."""
+        return tuple(step for step in self.steps if step.start == state)
+
+    def step(self, state: str | None, action: str) -> Step | None:
+        """The step of an action from a state, None where there is none."""
+        return next((step for step in self.steps_from(state) if step.action == action), None)
+
+    def active_groups(self, answers: Mapping[str, Mapping[str, Any]]) -> tuple[Group, ...]:
+        """The groups to be filled in, given the answers so far."""
+        return tuple(group for group in self.groups if group.when is None or group.when.holds(answers))
+
+    def active_materials(self, answers: Mapping[str, Mapping[str, Any]]) -> tuple[Material, ...]:
+        """The materials that the application rests on, given the answers so far."""
+        return tuple(m for m in self.materials if m.when is None or m.when.holds(answers))
+
+    def suppliers(self) -> tuple[Supplier, ...]:
+        """Every register that is asked for this item, each once, in order."""
+        return tuple(dict.fromkeys(s for material in self.materials for s in material.suppliers))

@@ -1,0 +1,82 @@
+"""The session, naming of constraints, and the one way to commit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import MetaData
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import DeclarativeBase
+
+#: Constraints bear predictable names, since errors.py of a room maps a violated one to the sentence that the person
+#: reads.
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+_AFTER_COMMIT = "after_commit"
+
+
+class Base(DeclarativeBase):
+    """Every table's base."""
+
+    metadata = MetaData(naming_convention=NAMING)
+
+
+db = SQLAlchemy(
+    model_class=Base,
+    # Objects stay readable after the commit that ends a request: nothing is asked of the database while rendering.
+    session_options={"expire_on_commit": False, "autoflush": False},
+)
+
+
+def engine_options(application_name: str, *, statement_timeout_ms: int = 5_000) -> dict[str, object]:
+    """Connection settings of one process: READ COMMITTED, every wait bounded, dead connections noticed."""
+    options = (
+        f"-c statement_timeout={statement_timeout_ms} -c lock_timeout=3000 "
+        "-c idle_in_transaction_session_timeout=30000 -c timezone=UTC"
+    )
+    return {
+        "isolation_level": "READ COMMITTED",
+        "pool_pre_ping": True,
+        "pool_recycle": 1800,
+        "pool_timeout": 5,
+        "pool_size": 10,
+        "max_overflow": 10,
+        "connect_args": {"connect_timeout": 3, "application_name": application_name, "options": options},
+    }
+
+
+def after_commit(action: Callable[[], None]) -> None:
+    """Do this once the transaction under way has been committed; forgotten where it rolls back.
+
+    Only for courtesies that may be lost (wake-ups): what must happen is a row in the same transaction.
+    """
+    actions = db.session.info.setdefault(_AFTER_COMMIT, [])
+    if action not in actions:
+        actions.append(action)
+
+
+def commit() -> None:
+    """End the transaction: the last act of whoever opened the door. Then do what was asked for after the commit."""
+    actions = db.session.info.pop(_AFTER_COMMIT, [])
+    db.session.commit()
+    for action in actions:
+        action()
+
+
+def rollback() -> None:
+    """Undo the transaction and forget what was asked for after its commit."""
+    db.session.info.pop(_AFTER_COMMIT, None)
+    db.session.rollback()
+
+
+def violated_constraint(fault: IntegrityError) -> str | None:
+    """The name of the constraint that PostgreSQL says was violated."""
+    diagnostics = getattr(fault.orig, "diag", None)
+    return getattr(diagnostics, "constraint_name", None)

@@ -1,0 +1,97 @@
+"""Change: all that one act stores, gathered first and written once.
+
+Reads and guards come before; then the guarded UPDATEs (no row hit = somebody was faster), then one multi-row INSERT a
+table in the order of their foreign keys, then counters that others wait for, last the idempotency row. One fixed
+order means that two acts can wait for one another but never deadlock.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import CursorResult, Insert, Table, Update, insert
+
+from citizen_services.database.base import after_commit, db
+
+
+class Conflict(Exception):
+    """A guarded statement found no row: what the act was decided on is no longer so."""
+
+
+@dataclass
+class Statement:
+    """One UPDATE that must hit exactly one row, and the exception to raise where it does not."""
+
+    update: Update
+    otherwise: Callable[[], Exception]
+
+
+class Change:
+    """What one act will store; ``at`` is the business time that all of its rows bear."""
+
+    #: Filled at import by the tables that must be written last (idempotency); others go by their foreign keys.
+    last_tables: set[str] = set()
+    _inserts: dict[str, Insert] = {}
+
+    def __init__(self, at: datetime) -> None:
+        self.at = at
+        self._guards: list[Statement] = []
+        self._counters: list[Statement] = []
+        self._rows: dict[str, list[dict[str, Any]]] = defaultdict(list)
+        self._written = False
+
+    def guard(self, update: Update, otherwise: Callable[[], Exception] | None = None) -> None:
+        """An UPDATE that must hit one row and goes first, in the order given."""
+        self._guards.append(Statement(update, otherwise or Conflict))
+
+    def count(self, update: Update, otherwise: Callable[[], Exception] | None = None) -> None:
+        """An UPDATE of a row that many wait for; goes next to last, so that it is locked for as short as can be."""
+        self._counters.append(Statement(update, otherwise or Conflict))
+
+    def add(self, table: Table | type[Any], **row: Any) -> None:
+        """A row to insert. Every row of a table should name the same columns, so that they go in one statement."""
+        name = table.name if isinstance(table, Table) else table.__table__.name
+        self._rows[name].append(row)
+
+    def rows(self, table: Table | type[Any]) -> list[Mapping[str, Any]]:
+        """The rows gathered for a table so far."""
+        name = table.name if isinstance(table, Table) else table.__table__.name
+        return list(self._rows.get(name, ()))
+
+    def after(self, action: Callable[[], None]) -> None:
+        """Do this after the commit; see database.base.after_commit."""
+        after_commit(action)
+
+    def write(self) -> None:
+        """Write everything once. Raises what a guard's ``otherwise`` makes; IntegrityError by constraint name."""
+        if self._written:
+            raise RuntimeError("a change is written once")
+        self._written = True
+        for statement in self._guards:
+            self._must_hit(statement)
+        ordered = [table.name for table in db.metadata.sorted_tables if table.name in self._rows]
+        for name in [n for n in ordered if n not in self.last_tables]:
+            self._insert(name)
+        for statement in self._counters:
+            self._must_hit(statement)
+        for name in [n for n in ordered if n in self.last_tables]:
+            self._insert(name)
+
+    def _insert(self, name: str) -> None:
+        rows = self._rows[name]
+        statement = self._inserts.get(name)
+        if statement is None:
+            statement = self._inserts[name] = insert(db.metadata.tables[name])
+        columns = sorted({column for row in rows for column in row})
+        complete = [{column: row.get(column) for column in columns} for row in rows]
+        db.session.connection().execute(statement, complete)
+
+    @staticmethod
+    def _must_hit(statement: Statement) -> None:
+        result = db.session.connection().execute(statement.update)
+        if not isinstance(result, CursorResult) or result.rowcount != 1:
+            raise statement.otherwise()

@@ -1,0 +1,63 @@
+"""Doing a write once: whoever repeats a request with the same key gets the first answer again.
+
+And nothing is done twice.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from citizen_services.database.base import db
+from citizen_services.database.change import Change
+from citizen_services.database.models import IdempotencyKey
+
+#: The constraint that a second, simultaneous request with the same key runs into.
+CONSTRAINT = "pk_idempotency_key"
+
+
+class KeyReused(Exception):
+    """The key was used with another body."""
+
+    sentence = "这个页面已经提交过其他内容，请返回重新打开页面后再试。"
+
+
+@dataclass(frozen=True)
+class Once:
+    """One write's identity: who, which route, which key, and the fingerprint of what was sent."""
+
+    actor: str
+    route: str
+    key: str
+    fingerprint: bytes
+
+    @classmethod
+    def of(cls, actor: str, route: str, key: str, body: Mapping[str, Any]) -> Once:
+        """Of a request's parsed body; fields that differ at each rendering (tokens) must not be in it."""
+        text = json.dumps(body, sort_keys=True, ensure_ascii=False, default=str)
+        return cls(actor, route, key, hashlib.sha256(text.encode()).digest())
+
+    def answer(self) -> Any | None:
+        """The answer already given under this key, None where there is none; KeyReused for another body."""
+        row = db.session.get(IdempotencyKey, (self.actor, self.route, self.key))
+        if row is None:
+            return None
+        if row.fingerprint != self.fingerprint:
+            raise KeyReused
+        return row.answer
+
+    def remember(self, change: Change, answer: Any) -> None:
+        """Add to the change the row that makes a repetition find ``answer``."""
+        change.add(
+            IdempotencyKey,
+            actor=self.actor,
+            route=self.route,
+            key=self.key,
+            fingerprint=self.fingerprint,
+            answer=answer,
+            at=datetime.now(UTC),
+        )

@@ -1,0 +1,33 @@
+"""Actor: who does something, as far as permission and the record need to know."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+
+@dataclass(frozen=True)
+class Actor:
+    """A citizen, a member of staff with office, roles and standing, or the system under the name of what made it act."""
+
+    kind: str
+    id: UUID | None = None
+    #: For the system: what made it act (``ems_receipt``, ``submit``); for staff the login.
+    name: str = ""
+    office: str | None = None
+    office_kind: str | None = None
+    district: str | None = None
+    roles: frozenset[str] = frozenset()
+    standing: str | None = None
+    #: Keyed hash of the actor's own identity number.
+    id_lookup: bytes | None = None
+
+    @property
+    def key(self) -> str:
+        """``citizen:<id>``, ``staff:<id>`` or ``system:<name>``."""
+        return f"{self.kind}:{self.id or self.name}"
+
+    @classmethod
+    def system(cls, name: str) -> Actor:
+        """The system, acting by itself because of ``name``."""
+        return cls("system", name=name)

@@ -1,0 +1,246 @@
+"""Tables of people."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, Text, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from citizen_services.database import Secret, db, new_id, timestamp
+
+
+class Office(db.Model):
+    """A police station, the service centre: where cases are worked on."""
+
+    __tablename__ = "office"
+    #: The code that the standard-address register and others know it by.
+    code: Mapped[str] = mapped_column(Text, primary_key=True)
+    #: As citizens know it: 岳林派出所.
+    name: Mapped[str] = mapped_column(Text)
+    #: ``station``, ``service_centre``.
+    kind: Mapped[str] = mapped_column(Text)
+    #: The district that it belongs to (GB/T 2260).
+    district: Mapped[str] = mapped_column(Text)
+    address: Mapped[str] = mapped_column(Text)
+    #: A landline that citizens may call.
+    phone: Mapped[str] = mapped_column(Text)
+
+    __table_args__ = (CheckConstraint("kind IN ('station', 'service_centre')", name="kind"),)
+
+
+class Staff(db.Model):
+    """Somebody who works at an office."""
+
+    __tablename__ = "staff"
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+    #: The name typed at login.
+    login: Mapped[str] = mapped_column(Text, unique=True)
+    #: Argon2id.
+    password_hash: Mapped[str] = mapped_column(Text)
+    #: The person's name as colleagues see it.
+    name: Mapped[str] = mapped_column(Secret("staff.name"))
+    #: ``officer`` (decides), ``auxiliary`` (prepares under a named officer), ``civilian``.
+    standing: Mapped[str] = mapped_column(Text)
+    #: The named officer under whom an auxiliary works.
+    under_id: Mapped[UUID | None] = mapped_column(ForeignKey("staff.id"))
+    office_code: Mapped[str] = mapped_column(ForeignKey("office.code"), index=True)
+    #: A person who left is kept, and can't log in.
+    active: Mapped[bool] = mapped_column(default=True)
+    #: Ends every session of this person when it is raised.
+    epoch: Mapped[int] = mapped_column(default=0)
+    #: Keyed hash of the person's own identity number: nobody works on their own case.
+    id_lookup: Mapped[bytes | None] = mapped_column(LargeBinary)
+
+    __table_args__ = (
+        CheckConstraint("standing IN ('officer', 'auxiliary', 'civilian')", name="standing"),
+        CheckConstraint("standing <> 'auxiliary' OR under_id IS NOT NULL", name="auxiliary_under_officer"),
+    )
+
+
+class RoleGrant(db.Model):
+    """A role that a member of staff has."""
+
+    __tablename__ = "role_grant"
+    staff_id: Mapped[UUID] = mapped_column(ForeignKey("staff.id"), primary_key=True)
+    #: ``clerk, approver, supervisor, planner, cashier, editor, reception, community_officer, system_admin, …``
+    role: Mapped[str] = mapped_column(Text, primary_key=True)
+
+
+class Citizen(db.Model):
+    """A living person whose identity was proved: by the population register and a face check, or at a counter."""
+
+    __tablename__ = "citizen"
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+    name: Mapped[str] = mapped_column(Secret("citizen.name"))
+    #: Keyed hash of the normalised full name.
+    name_lookup: Mapped[bytes] = mapped_column(LargeBinary, index=True)
+    id_number: Mapped[str] = mapped_column(Secret("citizen.id_number"))
+    #: Keyed hash of the number: one citizen a number.
+    id_lookup: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
+    phone: Mapped[str] = mapped_column(Secret("citizen.phone"))
+    phone_lookup: Mapped[bytes] = mapped_column(LargeBinary, index=True)
+    #: Where the household is registered, from the population register (GB/T 2260).
+    hukou_code: Mapped[str] = mapped_column(Text)
+    hukou_address: Mapped[str] = mapped_column(Secret("citizen.hukou_address"))
+    gender: Mapped[str] = mapped_column(Text)
+    birth_date: Mapped[date] = mapped_column()
+    #: ``face`` or ``counter``.
+    proved_by: Mapped[str] = mapped_column(Text)
+    proved_at: Mapped[datetime] = mapped_column(timestamp)
+    #: Ends every session of this person when it is raised.
+    epoch: Mapped[int] = mapped_column(default=0)
+
+    __table_args__ = (CheckConstraint("proved_by IN ('face', 'counter')", name="proved_by"),)
+
+
+class WeChatBinding(db.Model):
+    """A follower's openid belongs to a citizen."""
+
+    __tablename__ = "wechat_binding"
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+    #: Case-sensitive name of the follower within our account.
+    openid: Mapped[str] = mapped_column(Text)
+    citizen_id: Mapped[UUID] = mapped_column(ForeignKey("citizen.id"))
+    bound_at: Mapped[datetime] = mapped_column(timestamp)
+    ended_at: Mapped[datetime | None] = mapped_column(timestamp)
+
+    __table_args__ = (
+        Index("uq_wechat_binding_openid_current", "openid", unique=True, postgresql_where=text("ended_at IS NULL")),
+        Index(
+            "uq_wechat_binding_citizen_current", "citizen_id", unique=True, postgresql_where=text("ended_at IS NULL")
+        ),
+    )
+
+
+class BindingRequest(db.Model):
+    """A binding under way: name, number and phone agreed in the register; the living person is still to be shown."""
+
+    __tablename__ = "binding_request"
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+    #: The session that began it: only there it can be finished.
+    session_id: Mapped[UUID] = mapped_column(ForeignKey("session.id", ondelete="CASCADE"), index=True)
+    openid: Mapped[str | None] = mapped_column(Text)
+    name: Mapped[str] = mapped_column(Secret("binding_request.name"))
+    id_number: Mapped[str] = mapped_column(Secret("binding_request.id_number"))
+    phone: Mapped[str] = mapped_column(Secret("binding_request.phone"))
+    #: ``face`` (to be shown by a photo), ``counter`` (will come to a counter), ``done``, ``refused``.
+    state: Mapped[str] = mapped_column(Text)
+    #: Six digits to say at the counter, shown to the person; found by keyed hash.
+    counter_code: Mapped[bytes | None] = mapped_column(LargeBinary, index=True)
+    #: How many photos were tried.
+    attempts: Mapped[int] = mapped_column(default=0)
+    at: Mapped[datetime] = mapped_column(timestamp)
+    expires_at: Mapped[datetime] = mapped_column(timestamp)
+
+    __table_args__ = (CheckConstraint("state IN ('face', 'counter', 'done', 'refused')", name="state"),)
+
+
+class Session(db.Model):
+    """Somebody who is logged in somewhere: the cookie carries the token, this row what it stands for."""
+
+    __tablename__ = "session"
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+    #: SHA-256 of the cookie's token.
+    token: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
+    #: ``citizen`` or ``staff``.
+    kind: Mapped[str] = mapped_column(Text)
+    citizen_id: Mapped[UUID | None] = mapped_column(ForeignKey("citizen.id"), index=True)
+    staff_id: Mapped[UUID | None] = mapped_column(ForeignKey("staff.id"), index=True)
+    #: The WeChat follower, known by OAuth, bound or not.
+    openid: Mapped[str | None] = mapped_column(Text)
+    #: Keyed hash and text of a phone proved by a code, where nobody is bound yet.
+    phone: Mapped[str | None] = mapped_column(Secret("session.phone"))
+    #: The person's epoch at login.
+    epoch: Mapped[int] = mapped_column(default=0)
+    #: Machine times.
+    created_at: Mapped[datetime] = mapped_column(timestamp)
+    seen_at: Mapped[datetime] = mapped_column(timestamp)
+    expires_at: Mapped[datetime] = mapped_column(timestamp, index=True)
+
+    __table_args__ = (
+        CheckConstraint("kind IN ('citizen', 'staff')", name="kind"),
+        CheckConstraint("(kind = 'staff') = (staff_id IS NOT NULL)", name="staff"),
+    )
+
+
+class PhoneCode(db.Model):
+    """A six-digit code sent to a phone: hashed, bound to phone and purpose, used once, for some minutes."""
+
+    __tablename__ = "phone_code"
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+    phone_lookup: Mapped[bytes] = mapped_column(LargeBinary)
+    #: ``login`` or ``bind``.
+    purpose: Mapped[str] = mapped_column(Text)
+    #: Keyed hash of phone, purpose and code.
+    code_hash: Mapped[bytes] = mapped_column(LargeBinary)
+    #: Wrong tries so far; at five it is dead.
+    attempts: Mapped[int] = mapped_column(default=0)
+    #: Machine times.
+    at: Mapped[datetime] = mapped_column(timestamp)
+    expires_at: Mapped[datetime] = mapped_column(timestamp)
+    used_at: Mapped[datetime | None] = mapped_column(timestamp)
+
+    __table_args__ = (Index(None, "phone_lookup", "purpose", "at"),)
+
+
+class Attempt(db.Model):
+    """A try at something that is limited (logins, codes, bindings), counted by keyed subject, machine time."""
+
+    __tablename__ = "attempt"
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+    #: ``staff_login``, ``send_code``, ``check_code``, ``bind``.
+    kind: Mapped[str] = mapped_column(Text)
+    #: Keyed hash of what is limited: login, phone, address.
+    subject: Mapped[bytes] = mapped_column(LargeBinary)
+    succeeded: Mapped[bool] = mapped_column()
+    at: Mapped[datetime] = mapped_column(timestamp)
+
+    __table_args__ = (Index(None, "kind", "subject", "at"),)
+
+
+class OAuthState(db.Model):
+    """One way to WeChat's authorize page and back: single use, bound to the browser that set out."""
+
+    __tablename__ = "oauth_state"
+    #: SHA-256 of the state parameter.
+    state: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    #: SHA-256 of the token in that browser's cookie.
+    browser: Mapped[bytes] = mapped_column(LargeBinary)
+    #: A path of ours to go on to.
+    next_path: Mapped[str] = mapped_column(Text)
+    expires_at: Mapped[datetime] = mapped_column(timestamp)
+    used_at: Mapped[datetime | None] = mapped_column(timestamp)
+
+
+class Consent(db.Model):
+    """What a person agreed to, in which words, when."""
+
+    __tablename__ = "consent"
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+    citizen_id: Mapped[UUID] = mapped_column(ForeignKey("citizen.id"), index=True)
+    #: ``notice`` (personal data), ``face``, ``commitment``, ``electronic_service``.
+    purpose: Mapped[str] = mapped_column(Text)
+    #: The sentence that was shown.
+    words: Mapped[str] = mapped_column(Text)
+    at: Mapped[datetime] = mapped_column(timestamp)
+
+
+class Look(db.Model):
+    """Somebody of the staff saw a person's data: who, of which office, in which role, why, when. Kept, never changed."""
+
+    __tablename__ = "look"
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+    at: Mapped[datetime] = mapped_column(timestamp)
+    staff_id: Mapped[UUID] = mapped_column(ForeignKey("staff.id"), index=True)
+    office_code: Mapped[str] = mapped_column(ForeignKey("office.code"))
+    #: The role in which it was seen.
+    role: Mapped[str] = mapped_column(Text)
+    citizen_id: Mapped[UUID] = mapped_column(ForeignKey("citizen.id"), index=True)
+    #: No foreign key: a look outlives what was looked at.
+    case_id: Mapped[UUID | None] = mapped_column()
+    #: ``opened`` (a case), ``unmasked`` (a field), ``searched``.
+    what: Mapped[str] = mapped_column(Text)
+    #: Why, in the person's words or ``handling`` for whoever works on the case.
+    reason: Mapped[str] = mapped_column(Text)

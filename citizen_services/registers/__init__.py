@@ -1,0 +1,1 @@
+"""Registers: what cases result in — residence registrations and permits."""

@@ -1,0 +1,71 @@
+"""Tables of what cases result in."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, Text, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from citizen_services.database import Secret, db, new_id, timestamp
+
+
+class ResidenceRegistration(db.Model):
+    """A person declared where they live (居住登记); the half year counts from the day of declaring."""
+
+    __tablename__ = "residence_registration"
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+    #: Printed on the receipt.
+    number: Mapped[str] = mapped_column(Text, unique=True)
+    citizen_id: Mapped[UUID] = mapped_column(ForeignKey("citizen.id"), index=True)
+    #: No foreign key: the register outlives the case files.
+    case_id: Mapped[UUID] = mapped_column()
+    #: Standard address and its text, room included.
+    address_code: Mapped[str] = mapped_column(Text)
+    address: Mapped[str] = mapped_column(Secret("residence_registration.address"))
+    #: ``rented, dormitory, building_site, own_home, relatives, school``.
+    kind: Mapped[str] = mapped_column(Text)
+    #: Station of the address.
+    office_code: Mapped[str] = mapped_column(ForeignKey("office.code"), index=True)
+    district: Mapped[str] = mapped_column(Text)
+    #: The day of declaring (Asia/Shanghai).
+    since: Mapped[date] = mapped_column()
+    #: The day on which it ended (moved away), None while current.
+    until: Mapped[date | None] = mapped_column()
+    #: The province's migrant register's number, once written back.
+    province_number: Mapped[str | None] = mapped_column(Text)
+    at: Mapped[datetime] = mapped_column(timestamp)
+
+    __table_args__ = (
+        Index("uq_residence_registration_current", "citizen_id", unique=True, postgresql_where=text("until IS NULL")),
+        CheckConstraint("until IS NULL OR until >= since", name="order"),
+    )
+
+
+class ResidencePermit(db.Model):
+    """A residence permit (居住证), from approval on."""
+
+    __tablename__ = "residence_permit"
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+    citizen_id: Mapped[UUID] = mapped_column(ForeignKey("citizen.id"), index=True)
+    case_id: Mapped[UUID] = mapped_column(unique=True)
+    #: Number of the card, entered when it was made.
+    card_number: Mapped[str | None] = mapped_column(Secret("residence_permit.card_number"))
+    card_lookup: Mapped[bytes | None] = mapped_column(LargeBinary, unique=True)
+    #: 证件签发之日: endorsements count from it (浙江省流动人口居住登记条例 art 19).
+    issued_on: Mapped[date] = mapped_column()
+    #: Printed as issuing authority.
+    issued_by: Mapped[str] = mapped_column(Text)
+    district: Mapped[str] = mapped_column(Text)
+    #: ``employment, residence, study``.
+    ground: Mapped[str] = mapped_column(Text)
+    address: Mapped[str] = mapped_column(Secret("residence_permit.address"))
+    #: ``approved`` (being made), ``current``, ``ended``.
+    state: Mapped[str] = mapped_column(Text)
+    at: Mapped[datetime] = mapped_column(timestamp)
+
+    __table_args__ = (
+        Index("uq_residence_permit_current", "citizen_id", unique=True, postgresql_where=text("state <> 'ended'")),
+        CheckConstraint("state IN ('approved', 'current', 'ended')", name="state"),
+    )

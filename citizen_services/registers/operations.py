@@ -1,0 +1,90 @@
+"""What cases write into the registers, each as rows of the act's own change."""
+
+from __future__ import annotations
+
+from datetime import date
+from uuid import UUID
+
+from sqlalchemy import update
+
+from citizen_services.database import Change, new_id
+from citizen_services.registers.models import ResidencePermit, ResidenceRegistration
+from citizen_services.registers.queries import current_registration
+from citizen_services.security import keyring
+
+
+def register_residence(
+    change: Change,
+    *,
+    number: str,
+    citizen_id: UUID,
+    case_id: UUID,
+    address_code: str,
+    address: str,
+    kind: str,
+    office_code: str,
+    district: str,
+    since: date,
+) -> None:
+    """Register where a person lives from ``since`` on; the address before it ends that day."""
+    before = current_registration(citizen_id)
+    if before is not None:
+        change.guard(
+            update(ResidenceRegistration)
+            .where(ResidenceRegistration.id == before.id, ResidenceRegistration.until.is_(None))
+            .values(until=since)
+        )
+    change.add(
+        ResidenceRegistration,
+        id=new_id(),
+        number=number,
+        citizen_id=citizen_id,
+        case_id=case_id,
+        address_code=address_code,
+        address=address,
+        kind=kind,
+        office_code=office_code,
+        district=district,
+        since=since,
+        until=None,
+        province_number=None,
+        at=change.at,
+    )
+
+
+def grant_permit(
+    change: Change,
+    *,
+    citizen_id: UUID,
+    case_id: UUID,
+    issued_on: date,
+    issued_by: str,
+    district: str,
+    ground: str,
+    address: str,
+) -> None:
+    """A residence permit was approved; its card is still to be made."""
+    change.add(
+        ResidencePermit,
+        id=new_id(),
+        citizen_id=citizen_id,
+        case_id=case_id,
+        card_number=None,
+        card_lookup=None,
+        issued_on=issued_on,
+        issued_by=issued_by,
+        district=district,
+        ground=ground,
+        address=address,
+        state="approved",
+        at=change.at,
+    )
+
+
+def give_card(change: Change, case_id: UUID, card_number: str) -> None:
+    """The permit's card was made: it bears this number from now on."""
+    change.guard(
+        update(ResidencePermit)
+        .where(ResidencePermit.case_id == case_id, ResidencePermit.state == "approved")
+        .values(card_number=card_number, card_lookup=keyring().lookup("permit_card", card_number), state="current")
+    )

@@ -1,0 +1,261 @@
+"""Settings: everything that an installation may choose, read once from the environment and checked as a whole.
+
+Outside production the file ``$VAR_DIR/settings.env`` (written by ``make run``, mode 0600) lies beneath the
+environment, so that a command typed in a terminal finds the running installation. In production only the environment
+counts.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+ENVIRONMENTS = ("development", "test", "production")
+WECHAT_MODES = ("plain", "compatible", "safe")
+
+#: Every outside system, by the prefix of its settings, with the credentials that stand beside its ``_BASE_URL``.
+PARTNERS: Mapping[str, tuple[str, ...]] = {
+    "WECHAT_API": (),
+    "WECHAT_OAUTH": (),
+    "SMS_ALIYUN": ("ACCESS_KEY_ID", "ACCESS_KEY_SECRET", "SIGN_NAME", "RECEIPT_TOKEN"),
+    "EMS": ("SENDER_NO", "AUTHORIZATION", "SIGN_KEY", "RECEIPT_TOKEN"),
+    "POPULATION": ("APP_ID", "APP_KEY"),
+    "MIGRANTS": ("APP_ID", "APP_KEY"),
+    "ADDRESSES": ("APP_ID", "APP_KEY"),
+    "SOCIAL_INSURANCE": ("APP_ID", "APP_KEY"),
+}
+
+_LOOPBACK = re.compile(r"^(localhost|127\.|0\.0\.0\.0|\[?::1)", re.IGNORECASE)
+_SECRETS = ("SECRET_KEY", "DATA_KEYS", "LOOKUP_KEYS", "AUDIT_KEY", "METRICS_TOKEN", "WECHAT_APP_SECRET", "WECHAT_TOKEN")
+#: Tokens of WeChat's are 3–32 letters and digits by its own rule; every other secret has at least this many characters.
+_SHORTEST_SECRET = 32
+
+
+class SettingsError(Exception):
+    """The settings can't be used; ``causes`` names every fault, so that all can be mended at once."""
+
+    def __init__(self, causes: list[str]) -> None:
+        super().__init__("the settings can't be used:\n" + "\n".join(f"  - {cause}" for cause in causes))
+        self.causes = causes
+
+
+@dataclass(frozen=True)
+class Partner:
+    """How one outside system is reached: ``name`` in lower case (``sms_aliyun``), its base address, its credentials."""
+
+    name: str
+    base_url: str
+    credentials: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    def __getitem__(self, credential: str) -> str:
+        """The credential of that name (lower case: ``sign_key``); KeyError names it where it isn't set."""
+        return self.credentials[credential]
+
+
+@dataclass(frozen=True)
+class WeChat:
+    """The official account: ids, secrets, and the one message mode that the push door accepts."""
+
+    app_id: str
+    app_secret: str = field(repr=False)
+    token: str = field(repr=False)
+    mode: str
+    encoding_aes_key: str = field(repr=False)
+    encoding_aes_key_previous: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One installation's choices. Keys are lists, newest first; times are seconds."""
+
+    environment: str
+    var_dir: Path
+    database_url: str = field(repr=False)
+    redis_url: str = field(repr=False)
+    secret_key: str = field(repr=False)
+    data_keys: tuple[str, ...] = field(repr=False)
+    lookup_keys: tuple[str, ...] = field(repr=False)
+    audit_key: str = field(repr=False)
+    metrics_token: str = field(repr=False)
+    public_base_url: str
+    #: The district that is served (GB/T 2260).
+    district: str
+    trusted_proxies: int
+    clock_offset_s: int
+    wechat: WeChat
+    partners: Mapping[str, Partner]
+    #: Partners' ids of our message templates: ``{"wechat:<key>": id, "sms:<key>": code}``; one not named goes by its
+    #: key.
+    templates: Mapping[str, str]
+
+    @property
+    def production(self) -> bool:
+        """Whether real people are served: no demo data, no moved clock, no stand-ins."""
+        return self.environment == "production"
+
+    def partner(self, name: str) -> Partner:
+        """The outside system of that lower-case name; KeyError for one that isn't configured."""
+        return self.partners[name]
+
+    @classmethod
+    def load(cls, environ: Mapping[str, str] | None = None) -> Settings:
+        """Read the environment (and, outside production, the file beneath it) and check the whole.
+
+        Raises SettingsError with every cause.
+        """
+        given = dict(os.environ if environ is None else environ)
+        name = given.get("APP_ENV", "development")
+        if name not in ENVIRONMENTS:
+            raise SettingsError([f"APP_ENV is {name!r}; it must be one of {', '.join(ENVIRONMENTS)}"])
+        var_dir = Path(given.get("VAR_DIR") or "var").absolute()
+        if name != "production":
+            given = read_env_file(var_dir / "settings.env") | given
+        causes: list[str] = []
+        settings = cls(
+            environment=name,
+            var_dir=var_dir,
+            database_url=_sqlalchemy_url(given.get("DATABASE_URL", "")),
+            redis_url=given.get("REDIS_URL", ""),
+            secret_key=given.get("SECRET_KEY", ""),
+            data_keys=_keys(given.get("DATA_KEYS", "")),
+            lookup_keys=_keys(given.get("LOOKUP_KEYS", "")),
+            audit_key=given.get("AUDIT_KEY", ""),
+            metrics_token=given.get("METRICS_TOKEN", ""),
+            public_base_url=given.get("PUBLIC_BASE_URL", "").rstrip("/"),
+            district=given.get("DISTRICT") or "330213",
+            trusted_proxies=_whole_number(given, "TRUSTED_PROXIES", causes),
+            clock_offset_s=_whole_number(given, "CLOCK_OFFSET_S", causes),
+            wechat=WeChat(
+                app_id=given.get("WECHAT_APP_ID", ""),
+                app_secret=given.get("WECHAT_APP_SECRET", ""),
+                token=given.get("WECHAT_TOKEN", ""),
+                mode=given.get("WECHAT_MODE") or "safe",
+                encoding_aes_key=given.get("WECHAT_ENCODING_AES_KEY", ""),
+                encoding_aes_key_previous=given.get("WECHAT_ENCODING_AES_KEY_PREVIOUS", ""),
+            ),
+            partners={
+                prefix.lower(): Partner(
+                    prefix.lower(),
+                    given[f"{prefix}_BASE_URL"].rstrip("/"),
+                    {key.lower(): given.get(f"{prefix}_{key}", "") for key in credentials},
+                )
+                for prefix, credentials in PARTNERS.items()
+                if given.get(f"{prefix}_BASE_URL")
+            },
+            templates=_templates(given.get("CHANNEL_TEMPLATES", ""), causes),
+        )
+        causes += _faults(settings)
+        if settings.production:
+            causes += _production_faults(settings, given)
+        if causes:
+            raise SettingsError(causes)
+        return settings
+
+
+def read_env_file(path: Path) -> dict[str, str]:
+    """``NAME=value`` lines of a file, none where it is missing; no quoting, ``#`` begins a comment line."""
+    if not path.is_file():
+        return {}
+    lines = (line.strip() for line in path.read_text(encoding="utf-8").splitlines())
+    return dict(line.split("=", 1) for line in lines if line and not line.startswith("#") and "=" in line)
+
+
+def _faults(settings: Settings) -> list[str]:
+    causes = [
+        f"{name} is missing"
+        for name, value in (
+            ("DATABASE_URL", settings.database_url),
+            ("REDIS_URL", settings.redis_url),
+            ("SECRET_KEY", settings.secret_key),
+            ("DATA_KEYS", settings.data_keys),
+            ("LOOKUP_KEYS", settings.lookup_keys),
+            ("AUDIT_KEY", settings.audit_key),
+            ("PUBLIC_BASE_URL", settings.public_base_url),
+        )
+        if not value
+    ]
+    wechat = settings.wechat
+    if wechat.mode not in WECHAT_MODES:
+        causes.append(f"WECHAT_MODE is {wechat.mode!r}; it must be one of {', '.join(WECHAT_MODES)}")
+    # An empty token would make everybody's signature right: sha1 of nothing is known to all.
+    if not re.fullmatch(r"[A-Za-z0-9]{3,32}", wechat.token):
+        causes.append("WECHAT_TOKEN must be 3 to 32 letters and digits")
+    if wechat.mode != "plain" and not re.fullmatch(r"[A-Za-z0-9]{43}", wechat.encoding_aes_key):
+        causes.append("WECHAT_ENCODING_AES_KEY must be 43 letters and digits")
+    if wechat.encoding_aes_key_previous and not re.fullmatch(r"[A-Za-z0-9]{43}", wechat.encoding_aes_key_previous):
+        causes.append("WECHAT_ENCODING_AES_KEY_PREVIOUS must be 43 letters and digits, or absent")
+    return causes
+
+
+def _production_faults(settings: Settings, given: Mapping[str, str]) -> list[str]:
+    causes = []
+    seen: dict[str, str] = {}
+    values = [(name, value) for name in _SECRETS for value in (_keys(given.get(name, "")) or ("",))]
+    values += [
+        (f"{prefix}_{key}", given.get(f"{prefix}_{key}", ""))
+        for prefix, credentials in PARTNERS.items()
+        for key in credentials
+        if prefix.lower() in settings.partners
+    ]
+    public = ("WECHAT_TOKEN", "_ID", "_NO", "_NAME", "WECHAT_APP_SECRET", "_SECRET", "_KEY", "_AUTHORIZATION")
+    for name, value in values:
+        if not value:
+            causes.append(f"{name} is missing")
+            continue
+        ours = not name.endswith(public) or name in ("SECRET_KEY", "AUDIT_KEY")
+        if ours and len(value) < _SHORTEST_SECRET:
+            causes.append(f"{name} is shorter than {_SHORTEST_SECRET} characters")
+        if len(set(value)) < 6 and not name.endswith(("_NO", "_NAME")):
+            causes.append(f"{name} is too simple to be a secret")
+        if value in seen and not name.endswith(("_ID", "_NO", "_NAME")):
+            causes.append(f"{name} repeats the value of {seen[value]}")
+        seen.setdefault(value, name)
+    if settings.wechat.mode == "plain":
+        causes.append("WECHAT_MODE=plain leaves the bodies of pushes unauthenticated")
+    if settings.clock_offset_s:
+        causes.append("CLOCK_OFFSET_S moves business time")
+    if given.get("FLASK_DEBUG", "0") not in ("", "0"):
+        causes.append("FLASK_DEBUG is on")
+    address = urlsplit(settings.public_base_url)
+    if address.scheme != "https" or _LOOPBACK.match(address.hostname or ""):
+        causes.append("PUBLIC_BASE_URL must be a public https address")
+    for prefix in PARTNERS:
+        partner = settings.partners.get(prefix.lower())
+        if partner is None:
+            causes.append(f"{prefix}_BASE_URL is missing")
+        elif urlsplit(partner.base_url).scheme != "https" or _LOOPBACK.match(urlsplit(partner.base_url).hostname or ""):
+            causes.append(f"{prefix}_BASE_URL must be the partner's https address, not a stand-in")
+    return causes
+
+
+def _whole_number(given: Mapping[str, str], name: str, causes: list[str]) -> int:
+    try:
+        return int(given.get(name) or 0)
+    except ValueError:
+        causes.append(f"{name} must be a whole number")
+        return 0
+
+
+def _templates(value: str, causes: list[str]) -> dict[str, str]:
+    try:
+        templates = json.loads(value or "{}")
+    except ValueError:
+        templates = None
+    if not isinstance(templates, dict) or not all(isinstance(v, str) for v in templates.values()):
+        causes.append('CHANNEL_TEMPLATES must be a JSON object such as {"sms:login_code": "SMS_123"}')
+        return {}
+    return templates
+
+
+def _keys(value: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in value.split(",") if part.strip())
+
+
+def _sqlalchemy_url(url: str) -> str:
+    """The address with our driver named: operators write ``postgresql://`` as every other tool does."""
+    return re.sub(r"^postgres(ql)?://", "postgresql+psycopg://", url)

@@ -1,0 +1,1 @@
+"""The official account's door: pushes verified and answered, conversation, menu, OAuth."""

@@ -1,0 +1,1 @@
+"""Notifications: an outbox row a notice, sent by RQ workers through channels, closed by receipts."""

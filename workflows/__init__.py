@@ -1,0 +1,11 @@
+"""Workflows: the declared service items. Adding a service is one module here and its test."""
+
+from collections.abc import Sequence
+
+from citizen_services.catalogue import ServiceItem
+from workflows import residence_permit, residence_registration
+
+
+def declared() -> Sequence[ServiceItem]:
+    """Every version of every item, in the order in which they are offered."""
+    return (residence_registration.ITEM, residence_permit.ITEM)

@@ -1,0 +1,418 @@
+"""First residence permit (居住证首次申领), on the ground of lawful stable employment that a register confirms.
+
+Online without a visit: the registers supply what law asks for, the card comes by EMS.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+from marshmallow import Schema, fields
+
+from citizen_services.cases.effects import issue, note_tracking, order_parcel
+from citizen_services.cases.situation import Situation
+from citizen_services.catalogue import (
+    APPLICANT,
+    SYSTEM,
+    By,
+    ChoiceField,
+    Clocks,
+    ConfirmField,
+    Doc,
+    Door,
+    Effect,
+    Equals,
+    Facts,
+    Group,
+    Guard,
+    Guide,
+    Material,
+    NameField,
+    Period,
+    PhoneField,
+    PreCheck,
+    ServiceItem,
+    State,
+    Step,
+    Supplier,
+    TextField,
+    Verdict,
+)
+from citizen_services.database import Change
+from citizen_services.registers.operations import give_card, grant_permit
+from citizen_services.registers.queries import current_registration
+from citizen_services.rules.dates import chinese_full_day, half_year_after
+from citizen_services.rules.divisions import NINGBO_CITY_AREA, is_migrant
+from citizen_services.rules.identity import age_on
+from workflows.sources import migrant_regulation, permit_regulation
+from workflows.telling import turn
+
+PERSON = Supplier("population", "person")
+PORTRAIT = Supplier("population", "portrait")
+HISTORY = Supplier("migrants", "history")
+EMPLOYMENT = Supplier("social_insurance", "employment")
+
+#: After leaving one address a person has ten days to declare the next (浙江省流动人口居住登记条例 art 13): no break
+#: of the half year.
+_GAP_DAYS = 10
+#: From this age on a person applies alone; younger ones through a guardian (居住证暂行条例 art 9).
+_OWN_AGE = 16
+_ISSUER = "宁波市公安局奉化分局"
+
+
+# --- Conditions ---------------------------------------------------------------------------------------------------
+
+
+def _is_migrant(facts: Facts) -> Verdict:
+    if is_migrant(facts.hukou_code, facts.district):
+        return Verdict(True)
+    return Verdict(
+        False,
+        "您的户籍在宁波市区，按规定不需要居住证。",
+        "凭身份证即可在奉化办理各项事务；有疑问请致电服务热线。",
+    )
+
+
+def _of_age(facts: Facts) -> Verdict:
+    if age_on(facts.birth_date, facts.today) >= _OWN_AGE:
+        return Verdict(True)
+    return Verdict(False, "未满16周岁的，由监护人代为申领。", "请监护人带双方身份证件到居住地派出所，一次办完。")
+
+
+def _registered(facts: Facts) -> Verdict:
+    if any(row["until"] is None and row["district"] == facts.district for row in facts.registrations):
+        return Verdict(True)
+    return Verdict(False, "您在奉化还没有居住登记。", "请先在“办事”菜单办理居住登记，当场办结。")
+
+
+def continuous_since(facts: Facts) -> date | None:
+    """The day from which the person has been registered in the province without a break, None where they are not now.
+
+    Our registrations and the province's are taken together; a gap of up to ten days between two addresses is no
+    break, and silence alone ends nothing: an end is only what a register says.
+    """
+    history = (facts.answers.get(HISTORY.key) or {}).get("content") or {}
+    spans = [(row["since"], row["until"]) for row in facts.registrations]
+    spans += [(_day(row["since"]), _day(row["until"])) for row in history.get("registrations", ())]
+    start: date | None = None
+    end: date | None = None
+    for since, until in sorted(spans, key=lambda span: (span[0], span[1] or date.max)):
+        if start is None or (end is not None and (since - end).days > _GAP_DAYS):
+            start, end = since, until
+        elif end is not None:
+            end = None if until is None else max(end, until)
+    if end is not None and (facts.today - end).days > _GAP_DAYS:
+        return None
+    return start
+
+
+def _half_year(facts: Facts) -> Verdict:
+    since = continuous_since(facts)
+    if since is None:
+        return Verdict(False, "您还没有居住登记，居住时间从登记当天起算。", "请先办理居住登记。")
+    first_day = half_year_after(since)
+    if facts.today >= first_day:
+        return Verdict(True)
+    unknown = (facts.answers.get(HISTORY.key) or {}).get("outcome") == "unavailable"
+    return Verdict(
+        False,
+        f"您的居住登记从{chinese_full_day(since)}起算，还未满半年。",
+        f"从{chinese_full_day(first_day)}起可以申领，届时我们会在这里为您开放申请。如果您更早在浙江其他地方登记过而这里没有算上，请致电服务热线。",
+        from_day=first_day,
+        certain=not unknown,
+    )
+
+
+def _employed(facts: Facts) -> Verdict:
+    answer = facts.answers.get(EMPLOYMENT.key) or {}
+    if answer.get("outcome") == "found":
+        until = _day(answer["content"].get("until"))
+        if until is None or until >= facts.today:
+            return Verdict(True)
+    if answer.get("outcome") == "unavailable":
+        return Verdict(True, certain=False)
+    return Verdict(
+        False,
+        "社会保险登记中没有查到您目前的就业记录。",
+        "请向用人单位核实参保情况；也可以带劳动合同和身份证到居住地派出所窗口申领，一次办完。",
+    )
+
+
+def _no_permit(facts: Facts) -> Verdict:
+    history = (facts.answers.get(HISTORY.key) or {}).get("content") or {}
+    ours = any(permit["state"] != "ended" for permit in facts.permits)
+    theirs = any(
+        permit["district"] in NINGBO_CITY_AREA and permit.get("state", "valid") == "valid"
+        for permit in history.get("permits", ())
+    )
+    if not ours and not theirs:
+        return Verdict(True)
+    return Verdict(
+        False,
+        "您已有宁波市区签发的居住证，不需要重复申领。",
+        "居住证每满一年签注一次；地址变更、损坏或遗失请到居住地派出所办理，一次办完。",
+    )
+
+
+def _day(value: Any) -> date | None:
+    return date.fromisoformat(value) if isinstance(value, str) else value
+
+
+# --- Form ---------------------------------------------------------------------------------------------------------
+
+
+class GroundSchema(Schema):
+    """On which ground the permit is asked for."""
+
+    ground = ChoiceField(
+        "申领理由",
+        (("employment", "合法稳定就业", "在奉化的单位上班并参加社会保险"),),
+        hint="符合其中一项即可",
+    )
+
+
+class EmploymentSchema(Schema):
+    """The employment that the social-insurance register knows, to be confirmed."""
+
+    employment_correct = ConfirmField("单位和参保信息", yes="信息无误", no="信息有误")
+    employment_remark = TextField(
+        "哪里有误", hint="信息有误时请写明实际单位和入职时间，由民警核实", most=100, lines=True, required=False
+    )
+
+
+class PortraitSchema(Schema):
+    """The portrait of the population register, to be printed on the card."""
+
+    portrait_correct = ConfirmField("证件照片", yes="使用这张照片", no="不是本人或已不像本人")
+
+
+class DeliverySchema(Schema):
+    """Where the card is sent by EMS."""
+
+    receiver = NameField("收件人", hint="请填本人姓名，须本人签收", most=30, autocomplete="name")
+    receiver_phone = PhoneField("收件人手机号码")
+    province = TextField("省份", most=20, autocomplete="address-level1")
+    city = TextField("城市", most=20, autocomplete="address-level2")
+    county = TextField("区（县、市）", most=20, autocomplete="address-level3")
+    postal_address = TextField("详细地址", hint="街道、小区、楼栋和房间号", most=80, autocomplete="street-address")
+
+
+class CardSchema(Schema):
+    """The card's number, typed or scanned when it was made."""
+
+    card_number = fields.String(
+        required=True,
+        validate=lambda value: 6 <= len(value.strip()) <= 32 and value.strip().isalnum(),
+        error_messages={
+            "required": "请填写或扫描证件号码",
+            "validator_failed": "证件号码为 6 至 32 位字母和数字，请核对后重新输入",
+        },
+        metadata={"label": "居住证证件号码", "hint": "填写或用扫码枪扫描卡面号码", "kind": "text", "maxlength": 32},
+    )
+
+
+class LabelSchema(Schema):
+    """The courier's label, scanned at hand-over."""
+
+    tracking = fields.String(
+        required=True,
+        error_messages={"required": "请扫描面单上的邮件号"},
+        metadata={"label": "EMS 邮件号", "hint": "扫描面单条码，核对后交寄", "kind": "text", "maxlength": 20},
+    )
+
+
+# --- Guards and effects -------------------------------------------------------------------------------------------
+
+
+def _has_tracking(situation: Situation) -> bool:
+    return bool(situation.results.get("tracking"))
+
+
+def _right_label(situation: Situation) -> bool:
+    scanned = str(situation.given.get("tracking", "")).strip().upper()
+    return scanned == situation.results.get("tracking")
+
+
+def _not_ordered(situation: Situation) -> bool:
+    return not situation.results.get("tracking")
+
+
+def _grant(situation: Situation, change: Change) -> None:
+    registration = current_registration(situation.citizen.id)
+    grant_permit(
+        change,
+        citizen_id=situation.citizen.id,
+        case_id=situation.case_id,
+        issued_on=situation.today,
+        issued_by=_ISSUER,
+        district=situation.district,
+        ground=situation.data["ground"]["ground"],
+        address=registration.address if registration else "",
+    )
+
+
+def _give_card(situation: Situation, change: Change) -> None:
+    number = situation.given["card_number"].strip().upper()
+    situation.results["card_number"] = number
+    give_card(change, situation.case_id, number)
+
+
+def _still_registered(situation: Situation) -> bool:
+    return current_registration(situation.citizen.id) is not None
+
+
+def _route(situation: Situation) -> str:
+    registration = current_registration(situation.citizen.id)
+    return registration.office_code if registration else ""
+
+
+VOUCHER = Doc(
+    "voucher",
+    "受理凭证",
+    (
+        "{name}：您申请的“{item}”（办件编号{number}）于{at}受理。",
+        "已收到：申请表；居民身份证、证件照片、居住登记和就业信息由公安、人力社保等部门数据共享取得，不需要您提交。",
+        "承诺办结日期：{due}前。证件将通过 EMS 寄到您填写的地址，须本人签收。",
+        "办理进度可在微信公众号“我的办件”中查看。对办理过程有意见的，可拨打服务热线或 12345 反映。",
+        "{office}",
+    ),
+)
+
+_CLERK = By.staff("clerk")
+_APPROVER = By.staff("approver", officer_only=True, not_who=("accept",))
+_CENTRE = By.staff("clerk", office="service_centre")
+
+ITEM = ServiceItem(
+    code="residence-permit-first",
+    name="居住证首次申领",
+    version=1,
+    legal_basis=(permit_regulation("第二条、第九条"), migrant_regulation("第十六条至第十八条")),
+    guide=Guide(
+        summary="在奉化登记居住满半年、有合法稳定就业的外地户籍人员，网上申领居住证，EMS 送到家，一次也不用跑。",
+        audience="户籍不在宁波市区、在奉化居住登记满半年的就业人员",
+        result="居住证（卡片，EMS 寄送）",
+        fee="首次申领免费，邮寄费由公安机关承担",
+        keeps="申请资料随办件归档保存，仅用于居住证的审核、制作、签发和法律规定的公共服务。",
+        hotline="0574-88580110",
+    ),
+    doors=(Door("online", 0), Door("counter", 1)),
+    pre_checks=(
+        PreCheck("migrant", "户籍不在宁波市区", migrant_regulation("第二条"), _is_migrant),
+        PreCheck("age", "年满16周岁（未满的由监护人代办）", permit_regulation("第九条"), _of_age),
+        PreCheck("registered", "已在奉化办理居住登记", migrant_regulation("第十六条"), _registered),
+        PreCheck("half_year", "居住登记满半年", permit_regulation("第二条"), _half_year),
+        PreCheck("employed", "有合法稳定就业", permit_regulation("第二条"), _employed),
+        PreCheck("no_permit", "没有宁波市区签发的有效居住证", permit_regulation("第十条"), _no_permit),
+    ),
+    groups=(
+        Group("ground", "申领理由", GroundSchema(), intro="居住证按就业、居住或就读三类理由之一申领。"),
+        Group(
+            "employment", "核对就业信息", EmploymentSchema(), when=Equals("ground", "ground", "employment"),
+            intro="以下信息来自社会保险登记，不需要您提供证明。", confirms="employment",
+        ),
+        Group(
+            "portrait", "核对证件照片", PortraitSchema(),
+            intro="照片来自人口信息库，将印在居住证上。", confirms="portrait",
+        ),
+        Group("delivery", "证件寄到哪里", DeliverySchema(), intro="证件制好后由 EMS 免费寄送，须本人签收。"),
+    ),
+    materials=(
+        Material("identity", "居民身份证", permit_regulation("第九条"), (PERSON,)),
+        Material("portrait", "本人相片", permit_regulation("第九条"), (PORTRAIT,), shown_as=(("证件照片", "portrait"),)),
+        Material("residence", "居住登记", migrant_regulation("第十六条"), (HISTORY,)),
+        Material(
+            "employment", "就业证明", permit_regulation("第九条"), (EMPLOYMENT,),
+            shown_as=(("用人单位", "employer"), ("统一社会信用代码", "credit_code"), ("参保起始", "since")),
+            when=Equals("ground", "ground", "employment"),
+        ),
+    ),
+    states=(
+        State("submitted", "待受理", "派出所将在1个工作日内答复，不需要您到场。", desk="own", clock="first_answer"),
+        State("accepted", "已受理", "民警正在审批，不需要您到场。", desk="own", clock="result"),
+        State("approved", "已批准", "行政服务中心正在制证。", desk="service_centre", clock="result"),
+        State("made", "已制证", "证件已制好，正在交给 EMS。", desk="service_centre", clock="result"),
+        State("posted", "已寄出", "证件在路上，请留意快递电话，须本人签收。"),
+        State("completed", "已办结", "证件已由本人签收。", final=True),
+        State("withdrawn", "已撤回", "您已撤回申请，需要时可以重新申请。", final=True),
+    ),
+    steps=(
+        Step(
+            None, "submit", "submitted", APPLICANT, "确认提交", "已提交申请",
+            guard=(Guard("registered", "您的居住登记已经变化，请重新办理居住登记后再申请。", _still_registered),),
+            tell=turn(
+                "submitted", "申请已提交",
+                text="您申请的{item}（{number}）已提交，{office}将在1个工作日内答复。不需要您到场。",
+                hint="已收到申请，1个工作日内答复您",
+                sms="您申请的{item}已提交，编号{number}，1个工作日内答复，不需要您到场。进度请在微信公众号“我的办件”中查看。",
+            ),
+        ),
+        Step("submitted", "claim", "submitted", _CLERK, "领取", ""),
+        Step("submitted", "release", "submitted", _CLERK, "放回", ""),
+        Step("submitted", "withdraw", "withdrawn", APPLICANT, "撤回申请", "已撤回申请", danger=True),
+        Step(
+            "submitted", "accept", "accepted", _CLERK, "受理", "已受理",
+            then=(issue(VOUCHER),),
+            tell=turn(
+                "accepted", "申请已受理",
+                text="您申请的{item}（{number}）已受理，我们承诺{due}前办结。受理凭证可在办件页查看。",
+                hint="承诺{due}前办结，凭证可在线看",
+                sms="您申请的{item}已受理，编号{number}，承诺{due}前办结。受理凭证请在微信公众号“我的办件”中查看。",
+            ),
+        ),
+        Step("accepted", "withdraw", "withdrawn", APPLICANT, "撤回申请", "已撤回申请", danger=True),
+        Step(
+            "accepted", "approve", "approved", _APPROVER, "批准", "已批准",
+            then=(Effect("grant_permit", _grant),),
+            tell=turn(
+                "approved", "申请已批准",
+                text="您申请的{item}（{number}）已批准，正在制证，制好后由 EMS 寄出。",
+                hint="已批准，制好后由EMS寄出",
+                sms="您申请的{item}已批准，编号{number}，证件制好后由EMS寄到您填写的地址。",
+            ),
+        ),
+        Step(
+            "approved", "make", "made", _CENTRE, "制证完成", "证件已制好", input=CardSchema(),
+            then=(Effect("give_card", _give_card), order_parcel),
+            tell=turn(
+                "made", "证件已制好",
+                text="您的居住证（{number}）已制好，正在交给 EMS。",
+                hint="证件已制好，正在交给EMS",
+                sms="您的居住证已制好，编号{number}，正在交给EMS寄送，请保持电话畅通。",
+            ),
+        ),
+        Step(
+            "made", "parcel_ordered", "made", SYSTEM, "邮件下单", "",
+            guard=(Guard("not_ordered", "这个办件已有邮件号。", _not_ordered),),
+            then=(note_tracking,),
+        ),
+        Step(
+            "made", "post", "posted", _CENTRE, "交寄", "证件已寄出", input=LabelSchema(),
+            guard=(
+                Guard("has_tracking", "EMS 还没有返回邮件号，请稍后再试。", _has_tracking),
+                Guard("right_label", "扫描的邮件号与这个办件的面单不一致，请核对面单。", _right_label),
+            ),
+            then=(Effect("tell_tracking", lambda s, _: s.values.update(tracking=s.results["tracking"]), ("tracking",)),),
+            tell=turn(
+                "posted", "证件已寄出",
+                text="您的居住证（{number}）已由 EMS 寄出，邮件号 {tracking}，须本人签收。",
+                hint="邮件号{tracking}",
+                sms="您的居住证已由EMS寄出，邮件号{tracking}，须本人签收，请留意快递员电话。",
+            ),
+        ),
+        Step(
+            "posted", "complete", "completed", SYSTEM, "签收办结", "本人签收，已办结",
+            tell=turn(
+                "completed", "办件已办结",
+                text="您的居住证（{number}）已由本人签收，全程跑动{visits}次。居住证每满一年签注一次。",
+                hint="已签收办结，全程跑动{visits}次",
+                sms="您的居住证已签收，编号{number}，本次办理已完成。每满一年请在微信公众号办理签注。",
+            ),
+        ),
+    ),
+    clocks=Clocks(Period(1, "working"), Period(2, "working"), Period(15, "calendar"), permit_regulation("第九条")),
+    route=_route,
+    documents=(VOUCHER,),
+    commitment="我承诺所填内容和所确认的信息真实、准确，并知晓骗领居住证须承担法律责任。",
+    number_prefix="JZ",
+)  # fmt: skip

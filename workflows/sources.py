@@ -1,0 +1,18 @@
+"""The laws that declarations name, each once."""
+
+from citizen_services.catalogue import Source
+
+
+def permit_regulation(place: str) -> Source:
+    """居住证暂行条例 (国务院令第663号)."""
+    return Source("居住证暂行条例", place)
+
+
+def migrant_regulation(place: str) -> Source:
+    """浙江省流动人口居住登记条例 (2016)."""
+    return Source("浙江省流动人口居住登记条例", place)
+
+
+def one_trip_regulation(place: str) -> Source:
+    """浙江省保障“最多跑一次”改革规定 (2018)."""
+    return Source("浙江省保障“最多跑一次”改革规定", place)
