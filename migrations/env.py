@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any, Literal
 
 from alembic import context
 from alembic.autogenerate.api import AutogenContext
 from sqlalchemy import create_engine, pool
 
-import notifications.models  # noqa: F401 - every room's tables must be known here
 from citizen_services.database.base import Base
 from citizen_services.database.types import Secret, SecretJSON
+
+for room in ("database", "people", "exchange", "registers", "cases", "wechat"):
+    import_module(f"citizen_services.{room}.models")
+import_module("notifications.models")
 
 
 def render_item(kind: str, item: Any, autogen_context: AutogenContext) -> str | Literal[False]:

@@ -1,0 +1,722 @@
+"""Create the tables of the first release."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects import postgresql
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Create everything."""
+    op.execute(sa.schema.CreateSequence(sa.Sequence("case_number_seq")))
+    op.create_table(
+        "attempt",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("subject", sa.LargeBinary(), nullable=False),
+        sa.Column("succeeded", sa.Boolean(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_attempt")),
+    )
+    op.create_index(op.f("ix_attempt_kind_subject_at"), "attempt", ["kind", "subject", "at"], unique=False)
+    op.create_table(
+        "calendar_year",
+        sa.Column("year", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("content", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("loaded_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("year", name=op.f("pk_calendar_year")),
+    )
+    op.create_table(
+        "channel_hold",
+        sa.Column("channel", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("since", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("until", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("channel", name=op.f("pk_channel_hold")),
+    )
+    op.create_table(
+        "citizen",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("name", sa.LargeBinary(), nullable=False),
+        sa.Column("name_lookup", sa.LargeBinary(), nullable=False),
+        sa.Column("id_number", sa.LargeBinary(), nullable=False),
+        sa.Column("id_lookup", sa.LargeBinary(), nullable=False),
+        sa.Column("phone", sa.LargeBinary(), nullable=False),
+        sa.Column("phone_lookup", sa.LargeBinary(), nullable=False),
+        sa.Column("hukou_code", sa.Text(), nullable=False),
+        sa.Column("hukou_address", sa.LargeBinary(), nullable=False),
+        sa.Column("gender", sa.Text(), nullable=False),
+        sa.Column("birth_date", sa.Date(), nullable=False),
+        sa.Column("proved_by", sa.Text(), nullable=False),
+        sa.Column("proved_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("epoch", sa.Integer(), nullable=False),
+        sa.CheckConstraint("proved_by IN ('face', 'counter')", name=op.f("ck_citizen_proved_by")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_citizen")),
+        sa.UniqueConstraint("id_lookup", name=op.f("uq_citizen_id_lookup")),
+    )
+    op.create_index(op.f("ix_citizen_name_lookup"), "citizen", ["name_lookup"], unique=False)
+    op.create_index(op.f("ix_citizen_phone_lookup"), "citizen", ["phone_lookup"], unique=False)
+    op.create_table(
+        "follower",
+        sa.Column("openid", sa.Text(), nullable=False),
+        sa.Column("followed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("left_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("openid", name=op.f("pk_follower")),
+    )
+    op.create_table(
+        "heartbeat",
+        sa.Column("process", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("process", name=op.f("pk_heartbeat")),
+    )
+    op.create_index(op.f("ix_heartbeat_kind_at"), "heartbeat", ["kind", "at"], unique=False)
+    op.create_table(
+        "idempotency_key",
+        sa.Column("actor", sa.Text(), nullable=False),
+        sa.Column("route", sa.Text(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("fingerprint", sa.LargeBinary(), nullable=False),
+        sa.Column("answer", sa.LargeBinary(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("actor", "route", "key", name=op.f("pk_idempotency_key")),
+    )
+    op.create_index(op.f("ix_idempotency_key_at"), "idempotency_key", ["at"], unique=False)
+    op.create_table(
+        "installation",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("value", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_installation")),
+    )
+    op.create_table(
+        "oauth_state",
+        sa.Column("state", sa.LargeBinary(), nullable=False),
+        sa.Column("browser", sa.LargeBinary(), nullable=False),
+        sa.Column("next_path", sa.Text(), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("used_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("state", name=op.f("pk_oauth_state")),
+    )
+    op.create_table(
+        "office",
+        sa.Column("code", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("district", sa.Text(), nullable=False),
+        sa.Column("address", sa.Text(), nullable=False),
+        sa.Column("phone", sa.Text(), nullable=False),
+        sa.CheckConstraint("kind IN ('station', 'service_centre')", name=op.f("ck_office_kind")),
+        sa.PrimaryKeyConstraint("code", name=op.f("pk_office")),
+    )
+    op.create_table(
+        "parcel",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("case_id", sa.Uuid(), nullable=False),
+        sa.Column("direction", sa.Text(), nullable=False),
+        sa.Column("receiver", sa.LargeBinary(), nullable=False),
+        sa.Column("tracking", sa.Text(), nullable=True),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("asked_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint("direction IN ('out', 'back')", name=op.f("ck_parcel_direction")),
+        sa.CheckConstraint(
+            "state IN ('ordered', 'collected', 'in_transit', 'delivering', 'signed', 'signed_by_other', 'refused', 'returned', 'lost')",
+            name=op.f("ck_parcel_state"),
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_parcel")),
+    )
+    op.create_index(op.f("ix_parcel_case_id"), "parcel", ["case_id"], unique=False)
+    op.create_index(op.f("ix_parcel_tracking"), "parcel", ["tracking"], unique=False)
+    op.create_table(
+        "partner_token",
+        sa.Column("partner", sa.Text(), nullable=False),
+        sa.Column("token", sa.LargeBinary(), nullable=False),
+        sa.Column("generation", sa.Integer(), nullable=False),
+        sa.Column("refreshed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("leased_until", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("partner", name=op.f("pk_partner_token")),
+    )
+    op.create_table(
+        "phone_code",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("phone_lookup", sa.LargeBinary(), nullable=False),
+        sa.Column("purpose", sa.Text(), nullable=False),
+        sa.Column("code_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("used_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_phone_code")),
+    )
+    op.create_index(
+        op.f("ix_phone_code_phone_lookup_purpose_at"), "phone_code", ["phone_lookup", "purpose", "at"], unique=False
+    )
+    op.create_table(
+        "push",
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("answer", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("key", name=op.f("pk_push")),
+    )
+    op.create_index(op.f("ix_push_at"), "push", ["at"], unique=False)
+    op.create_table(
+        "push_memory",
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("value", sa.LargeBinary(), nullable=False),
+        sa.Column("until", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("key", name=op.f("pk_push_memory")),
+    )
+    op.create_index(op.f("ix_push_memory_until"), "push_memory", ["until"], unique=False)
+    op.create_table(
+        "receipt",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("partner", sa.Text(), nullable=False),
+        sa.Column("same", sa.Text(), nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("settled_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("due_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("tries", sa.Integer(), nullable=False),
+        sa.Column("fault", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_receipt")),
+        sa.UniqueConstraint("same", name=op.f("uq_receipt_same")),
+    )
+    op.create_index(
+        "ix_receipt_unsettled", "receipt", ["due_at"], unique=False, postgresql_where=sa.text("settled_at IS NULL")
+    )
+    op.create_table(
+        "seal",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("heads", sa.LargeBinary(), nullable=False),
+        sa.Column("mark", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_seal")),
+    )
+    op.create_table(
+        "consent",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("citizen_id", sa.Uuid(), nullable=False),
+        sa.Column("purpose", sa.Text(), nullable=False),
+        sa.Column("words", sa.Text(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["citizen_id"], ["citizen.id"], name=op.f("fk_consent_citizen_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_consent")),
+    )
+    op.create_index(op.f("ix_consent_citizen_id"), "consent", ["citizen_id"], unique=False)
+    op.create_table(
+        "draft",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("citizen_id", sa.Uuid(), nullable=False),
+        sa.Column("item", sa.Text(), nullable=False),
+        sa.Column("item_version", sa.Integer(), nullable=False),
+        sa.Column("door", sa.Text(), nullable=False),
+        sa.Column("data", sa.LargeBinary(), nullable=False),
+        sa.Column("done", sa.LargeBinary(), nullable=False),
+        sa.Column("answers", sa.LargeBinary(), nullable=False),
+        sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("saved_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("case_id", sa.Uuid(), nullable=True),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(["citizen_id"], ["citizen.id"], name=op.f("fk_draft_citizen_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_draft")),
+    )
+    op.create_index(
+        "uq_draft_open", "draft", ["citizen_id", "item"], unique=True, postgresql_where=sa.text("ended_at IS NULL")
+    )
+    op.create_table(
+        "notice",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("citizen_id", sa.Uuid(), nullable=True),
+        sa.Column("case_id", sa.Uuid(), nullable=True),
+        sa.Column("values", sa.LargeBinary(), nullable=False),
+        sa.Column("text", sa.LargeBinary(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint(
+            "state IN ('pending', 'sending', 'uncertain', 'sent', 'delivered', 'failed', 'expired', 'cancelled')",
+            name=op.f("ck_notice_state"),
+        ),
+        sa.ForeignKeyConstraint(["citizen_id"], ["citizen.id"], name=op.f("fk_notice_citizen_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_notice")),
+    )
+    op.create_index(op.f("ix_notice_case_id"), "notice", ["case_id"], unique=False)
+    op.create_index(op.f("ix_notice_citizen_id_at"), "notice", ["citizen_id", "at"], unique=False)
+    op.create_table(
+        "parcel_event",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("parcel_id", sa.Uuid(), nullable=False),
+        sa.Column("op_code", sa.Text(), nullable=False),
+        sa.Column("op_time", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("deliver_code", sa.Text(), nullable=True),
+        sa.Column("attempt_code", sa.Text(), nullable=True),
+        sa.Column("description", sa.LargeBinary(), nullable=False),
+        sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["parcel_id"], ["parcel.id"], name=op.f("fk_parcel_event_parcel_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_parcel_event")),
+    )
+    op.create_index("uq_parcel_event", "parcel_event", ["parcel_id", "op_code", "op_time"], unique=True)
+    op.create_table(
+        "register_answer",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("citizen_id", sa.Uuid(), nullable=False),
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("topic", sa.Text(), nullable=False),
+        sa.Column("outcome", sa.Text(), nullable=False),
+        sa.Column("content", sa.LargeBinary(), nullable=True),
+        sa.Column("our_ref", sa.Text(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("fresh_until", sa.DateTime(timezone=True), nullable=False),
+        sa.CheckConstraint("outcome IN ('found', 'none', 'unavailable')", name=op.f("ck_register_answer_outcome")),
+        sa.ForeignKeyConstraint(["citizen_id"], ["citizen.id"], name=op.f("fk_register_answer_citizen_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_register_answer")),
+    )
+    op.create_index(
+        op.f("ix_register_answer_citizen_id_source_topic_at"),
+        "register_answer",
+        ["citizen_id", "source", "topic", "at"],
+        unique=False,
+    )
+    op.create_table(
+        "residence_permit",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("citizen_id", sa.Uuid(), nullable=False),
+        sa.Column("case_id", sa.Uuid(), nullable=False),
+        sa.Column("card_number", sa.LargeBinary(), nullable=True),
+        sa.Column("card_lookup", sa.LargeBinary(), nullable=True),
+        sa.Column("issued_on", sa.Date(), nullable=False),
+        sa.Column("issued_by", sa.Text(), nullable=False),
+        sa.Column("district", sa.Text(), nullable=False),
+        sa.Column("ground", sa.Text(), nullable=False),
+        sa.Column("address", sa.LargeBinary(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.CheckConstraint("state IN ('approved', 'current', 'ended')", name=op.f("ck_residence_permit_state")),
+        sa.ForeignKeyConstraint(["citizen_id"], ["citizen.id"], name=op.f("fk_residence_permit_citizen_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_residence_permit")),
+        sa.UniqueConstraint("card_lookup", name=op.f("uq_residence_permit_card_lookup")),
+        sa.UniqueConstraint("case_id", name=op.f("uq_residence_permit_case_id")),
+    )
+    op.create_index(op.f("ix_residence_permit_citizen_id"), "residence_permit", ["citizen_id"], unique=False)
+    op.create_index(
+        "uq_residence_permit_current",
+        "residence_permit",
+        ["citizen_id"],
+        unique=True,
+        postgresql_where=sa.text("state <> 'ended'"),
+    )
+    op.create_table(
+        "residence_registration",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("number", sa.Text(), nullable=False),
+        sa.Column("citizen_id", sa.Uuid(), nullable=False),
+        sa.Column("case_id", sa.Uuid(), nullable=False),
+        sa.Column("address_code", sa.Text(), nullable=False),
+        sa.Column("address", sa.LargeBinary(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("office_code", sa.Text(), nullable=False),
+        sa.Column("district", sa.Text(), nullable=False),
+        sa.Column("since", sa.Date(), nullable=False),
+        sa.Column("until", sa.Date(), nullable=True),
+        sa.Column("province_number", sa.Text(), nullable=True),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.CheckConstraint("until IS NULL OR until >= since", name=op.f("ck_residence_registration_order")),
+        sa.ForeignKeyConstraint(["citizen_id"], ["citizen.id"], name=op.f("fk_residence_registration_citizen_id")),
+        sa.ForeignKeyConstraint(["office_code"], ["office.code"], name=op.f("fk_residence_registration_office_code")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_residence_registration")),
+        sa.UniqueConstraint("number", name=op.f("uq_residence_registration_number")),
+    )
+    op.create_index(
+        op.f("ix_residence_registration_citizen_id"), "residence_registration", ["citizen_id"], unique=False
+    )
+    op.create_index(
+        op.f("ix_residence_registration_office_code"), "residence_registration", ["office_code"], unique=False
+    )
+    op.create_index(
+        "uq_residence_registration_current",
+        "residence_registration",
+        ["citizen_id"],
+        unique=True,
+        postgresql_where=sa.text("until IS NULL"),
+    )
+    op.create_table(
+        "staff",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("login", sa.Text(), nullable=False),
+        sa.Column("password_hash", sa.Text(), nullable=False),
+        sa.Column("name", sa.LargeBinary(), nullable=False),
+        sa.Column("standing", sa.Text(), nullable=False),
+        sa.Column("under_id", sa.Uuid(), nullable=True),
+        sa.Column("office_code", sa.Text(), nullable=False),
+        sa.Column("active", sa.Boolean(), nullable=False),
+        sa.Column("epoch", sa.Integer(), nullable=False),
+        sa.Column("id_lookup", sa.LargeBinary(), nullable=True),
+        sa.CheckConstraint(
+            "standing <> 'auxiliary' OR under_id IS NOT NULL", name=op.f("ck_staff_auxiliary_under_officer")
+        ),
+        sa.CheckConstraint("standing IN ('officer', 'auxiliary', 'civilian')", name=op.f("ck_staff_standing")),
+        sa.ForeignKeyConstraint(["office_code"], ["office.code"], name=op.f("fk_staff_office_code")),
+        sa.ForeignKeyConstraint(["under_id"], ["staff.id"], name=op.f("fk_staff_under_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_staff")),
+        sa.UniqueConstraint("login", name=op.f("uq_staff_login")),
+    )
+    op.create_index(op.f("ix_staff_office_code"), "staff", ["office_code"], unique=False)
+    op.create_table(
+        "wechat_binding",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("openid", sa.Text(), nullable=False),
+        sa.Column("citizen_id", sa.Uuid(), nullable=False),
+        sa.Column("bound_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(["citizen_id"], ["citizen.id"], name=op.f("fk_wechat_binding_citizen_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_wechat_binding")),
+    )
+    op.create_index(
+        "uq_wechat_binding_citizen_current",
+        "wechat_binding",
+        ["citizen_id"],
+        unique=True,
+        postgresql_where=sa.text("ended_at IS NULL"),
+    )
+    op.create_index(
+        "uq_wechat_binding_openid_current",
+        "wechat_binding",
+        ["openid"],
+        unique=True,
+        postgresql_where=sa.text("ended_at IS NULL"),
+    )
+    op.create_table(
+        "case",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("number", sa.Text(), nullable=False),
+        sa.Column("district", sa.Text(), nullable=False),
+        sa.Column("item", sa.Text(), nullable=False),
+        sa.Column("item_version", sa.Integer(), nullable=False),
+        sa.Column("citizen_id", sa.Uuid(), nullable=False),
+        sa.Column("door", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("office_code", sa.Text(), nullable=False),
+        sa.Column("desk_code", sa.Text(), nullable=True),
+        sa.Column("data", sa.LargeBinary(), nullable=False),
+        sa.Column("answers", sa.LargeBinary(), nullable=False),
+        sa.Column("results", sa.LargeBinary(), nullable=False),
+        sa.Column("claimed_by", sa.Uuid(), nullable=True),
+        sa.Column("claimed_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("accepted_by", sa.Uuid(), nullable=True),
+        sa.Column("submitted_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("accepted_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("moved_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("first_answer_due", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("first_answer_met_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("statutory_due", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("promised_due", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("result_met_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("due_provisional", sa.Boolean(), nullable=False),
+        sa.Column("next_due", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("visits", sa.Integer(), nullable=False),
+        sa.Column("head", sa.LargeBinary(), nullable=False),
+        sa.CheckConstraint("version >= 1", name=op.f("ck_case_version")),
+        sa.CheckConstraint("visits >= 0", name=op.f("ck_case_visits")),
+        sa.ForeignKeyConstraint(["accepted_by"], ["staff.id"], name=op.f("fk_case_accepted_by")),
+        sa.ForeignKeyConstraint(["citizen_id"], ["citizen.id"], name=op.f("fk_case_citizen_id")),
+        sa.ForeignKeyConstraint(["claimed_by"], ["staff.id"], name=op.f("fk_case_claimed_by")),
+        sa.ForeignKeyConstraint(["desk_code"], ["office.code"], name=op.f("fk_case_desk_code")),
+        sa.ForeignKeyConstraint(["office_code"], ["office.code"], name=op.f("fk_case_office_code")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_case")),
+        sa.UniqueConstraint("number", name=op.f("uq_case_number")),
+    )
+    op.create_index("ix_case_citizen_id_submitted_at", "case", ["citizen_id", "submitted_at"], unique=False)
+    op.create_index(
+        "ix_case_desk_open",
+        "case",
+        ["desk_code", "next_due", "id"],
+        unique=False,
+        postgresql_where=sa.text("desk_code IS NOT NULL"),
+    )
+    op.create_index("ix_case_office_code_submitted_at", "case", ["office_code", "submitted_at", "id"], unique=False)
+    op.create_index(
+        "uq_case_open_per_person",
+        "case",
+        ["citizen_id", "item"],
+        unique=True,
+        postgresql_where=sa.text("ended_at IS NULL"),
+    )
+    op.create_table(
+        "delivery",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("notice_id", sa.Uuid(), nullable=True),
+        sa.Column("parcel_id", sa.Uuid(), nullable=True),
+        sa.Column("channel", sa.Text(), nullable=False),
+        sa.Column("payload", sa.LargeBinary(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("must_be_known", sa.Boolean(), nullable=False),
+        sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("due_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("pass_on_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("lease", sa.Uuid(), nullable=True),
+        sa.Column("leased_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("checks", sa.Integer(), nullable=False),
+        sa.Column("partner_ref", sa.Text(), nullable=True),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("sent_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("done_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint(
+            "state IN ('pending', 'sending', 'uncertain', 'sent', 'delivered', 'failed', 'expired', 'cancelled')",
+            name=op.f("ck_delivery_state"),
+        ),
+        sa.CheckConstraint("attempts >= 0 AND checks >= 0", name=op.f("ck_delivery_counts")),
+        sa.ForeignKeyConstraint(["notice_id"], ["notice.id"], name=op.f("fk_delivery_notice_id")),
+        sa.ForeignKeyConstraint(["parcel_id"], ["parcel.id"], name=op.f("fk_delivery_parcel_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_delivery")),
+    )
+    op.create_index(
+        "ix_delivery_due",
+        "delivery",
+        ["channel", "state", "due_at"],
+        unique=False,
+        postgresql_where=sa.text("due_at IS NOT NULL"),
+    )
+    op.create_index(op.f("ix_delivery_notice_id"), "delivery", ["notice_id"], unique=False)
+    op.create_index(op.f("ix_delivery_parcel_id"), "delivery", ["parcel_id"], unique=False)
+    op.create_index(op.f("ix_delivery_partner_ref"), "delivery", ["partner_ref"], unique=False)
+    op.create_index(
+        "ix_delivery_pass_on_at",
+        "delivery",
+        ["pass_on_at"],
+        unique=False,
+        postgresql_where=sa.text("pass_on_at IS NOT NULL"),
+    )
+    op.create_index("uq_delivery_notice_id_channel", "delivery", ["notice_id", "channel"], unique=True)
+    op.create_table(
+        "look",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("staff_id", sa.Uuid(), nullable=False),
+        sa.Column("office_code", sa.Text(), nullable=False),
+        sa.Column("role", sa.Text(), nullable=False),
+        sa.Column("citizen_id", sa.Uuid(), nullable=False),
+        sa.Column("case_id", sa.Uuid(), nullable=True),
+        sa.Column("what", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["citizen_id"], ["citizen.id"], name=op.f("fk_look_citizen_id")),
+        sa.ForeignKeyConstraint(["office_code"], ["office.code"], name=op.f("fk_look_office_code")),
+        sa.ForeignKeyConstraint(["staff_id"], ["staff.id"], name=op.f("fk_look_staff_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_look")),
+    )
+    op.create_index(op.f("ix_look_citizen_id"), "look", ["citizen_id"], unique=False)
+    op.create_index(op.f("ix_look_staff_id"), "look", ["staff_id"], unique=False)
+    op.create_table(
+        "role_grant",
+        sa.Column("staff_id", sa.Uuid(), nullable=False),
+        sa.Column("role", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["staff_id"], ["staff.id"], name=op.f("fk_role_grant_staff_id")),
+        sa.PrimaryKeyConstraint("staff_id", "role", name=op.f("pk_role_grant")),
+    )
+    op.create_table(
+        "session",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("token", sa.LargeBinary(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("citizen_id", sa.Uuid(), nullable=True),
+        sa.Column("staff_id", sa.Uuid(), nullable=True),
+        sa.Column("openid", sa.Text(), nullable=True),
+        sa.Column("phone", sa.LargeBinary(), nullable=True),
+        sa.Column("epoch", sa.Integer(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.CheckConstraint("(kind = 'staff') = (staff_id IS NOT NULL)", name=op.f("ck_session_staff")),
+        sa.CheckConstraint("kind IN ('citizen', 'staff')", name=op.f("ck_session_kind")),
+        sa.ForeignKeyConstraint(["citizen_id"], ["citizen.id"], name=op.f("fk_session_citizen_id")),
+        sa.ForeignKeyConstraint(["staff_id"], ["staff.id"], name=op.f("fk_session_staff_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_session")),
+        sa.UniqueConstraint("token", name=op.f("uq_session_token")),
+    )
+    op.create_index(op.f("ix_session_citizen_id"), "session", ["citizen_id"], unique=False)
+    op.create_index(op.f("ix_session_expires_at"), "session", ["expires_at"], unique=False)
+    op.create_index(op.f("ix_session_staff_id"), "session", ["staff_id"], unique=False)
+    op.create_table(
+        "binding_request",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("session_id", sa.Uuid(), nullable=False),
+        sa.Column("openid", sa.Text(), nullable=True),
+        sa.Column("name", sa.LargeBinary(), nullable=False),
+        sa.Column("id_number", sa.LargeBinary(), nullable=False),
+        sa.Column("phone", sa.LargeBinary(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("counter_code", sa.LargeBinary(), nullable=True),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.CheckConstraint("state IN ('face', 'counter', 'done', 'refused')", name=op.f("ck_binding_request_state")),
+        sa.ForeignKeyConstraint(
+            ["session_id"], ["session.id"], name=op.f("fk_binding_request_session_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_binding_request")),
+    )
+    op.create_index(op.f("ix_binding_request_counter_code"), "binding_request", ["counter_code"], unique=False)
+    op.create_index(op.f("ix_binding_request_session_id"), "binding_request", ["session_id"], unique=False)
+    op.create_table(
+        "case_event",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("case_id", sa.Uuid(), nullable=False),
+        sa.Column("seq", sa.Integer(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("actor_kind", sa.Text(), nullable=False),
+        sa.Column("actor_id", sa.Uuid(), nullable=True),
+        sa.Column("actor_office", sa.Text(), nullable=True),
+        sa.Column("actor_role", sa.Text(), nullable=True),
+        sa.Column("action", sa.Text(), nullable=False),
+        sa.Column("from_state", sa.Text(), nullable=True),
+        sa.Column("to_state", sa.Text(), nullable=False),
+        sa.Column("data", sa.LargeBinary(), nullable=False),
+        sa.Column("mark", sa.LargeBinary(), nullable=False),
+        sa.Column("seal_id", sa.BigInteger(), nullable=True),
+        sa.CheckConstraint("actor_kind IN ('citizen', 'staff', 'system')", name=op.f("ck_case_event_actor_kind")),
+        sa.CheckConstraint("seq >= 1", name=op.f("ck_case_event_seq")),
+        sa.ForeignKeyConstraint(["case_id"], ["case.id"], name=op.f("fk_case_event_case_id")),
+        sa.ForeignKeyConstraint(["seal_id"], ["seal.id"], name=op.f("fk_case_event_seal_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_case_event")),
+    )
+    op.create_index(
+        "ix_case_event_unsealed", "case_event", ["id"], unique=False, postgresql_where=sa.text("seal_id IS NULL")
+    )
+    op.create_index("uq_case_event_case_id_seq", "case_event", ["case_id", "seq"], unique=True)
+    op.create_table(
+        "document",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("number", sa.Text(), nullable=False),
+        sa.Column("case_id", sa.Uuid(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("title", sa.Text(), nullable=False),
+        sa.Column("content", sa.LargeBinary(), nullable=False),
+        sa.Column("sha256", sa.LargeBinary(), nullable=False),
+        sa.Column("issued_by", sa.Text(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["case_id"], ["case.id"], name=op.f("fk_document_case_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_document")),
+        sa.UniqueConstraint("number", name=op.f("uq_document_number")),
+    )
+    op.create_index(op.f("ix_document_case_id"), "document", ["case_id"], unique=False)
+    op.create_table(
+        "visit",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("case_id", sa.Uuid(), nullable=False),
+        sa.Column("office_code", sa.Text(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("by_choice", sa.Boolean(), nullable=False),
+        sa.ForeignKeyConstraint(["case_id"], ["case.id"], name=op.f("fk_visit_case_id")),
+        sa.ForeignKeyConstraint(["office_code"], ["office.code"], name=op.f("fk_visit_office_code")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_visit")),
+    )
+    op.create_index(op.f("ix_visit_case_id"), "visit", ["case_id"], unique=False)
+
+
+def downgrade() -> None:
+    """Remove everything."""
+    op.drop_index(op.f("ix_visit_case_id"), table_name="visit")
+    op.drop_table("visit")
+    op.drop_index(op.f("ix_document_case_id"), table_name="document")
+    op.drop_table("document")
+    op.drop_index("uq_case_event_case_id_seq", table_name="case_event")
+    op.drop_index("ix_case_event_unsealed", table_name="case_event", postgresql_where=sa.text("seal_id IS NULL"))
+    op.drop_table("case_event")
+    op.drop_index(op.f("ix_binding_request_session_id"), table_name="binding_request")
+    op.drop_index(op.f("ix_binding_request_counter_code"), table_name="binding_request")
+    op.drop_table("binding_request")
+    op.drop_index(op.f("ix_session_staff_id"), table_name="session")
+    op.drop_index(op.f("ix_session_expires_at"), table_name="session")
+    op.drop_index(op.f("ix_session_citizen_id"), table_name="session")
+    op.drop_table("session")
+    op.drop_table("role_grant")
+    op.drop_index(op.f("ix_look_staff_id"), table_name="look")
+    op.drop_index(op.f("ix_look_citizen_id"), table_name="look")
+    op.drop_table("look")
+    op.drop_index("uq_delivery_notice_id_channel", table_name="delivery")
+    op.drop_index("ix_delivery_pass_on_at", table_name="delivery", postgresql_where=sa.text("pass_on_at IS NOT NULL"))
+    op.drop_index(op.f("ix_delivery_partner_ref"), table_name="delivery")
+    op.drop_index(op.f("ix_delivery_parcel_id"), table_name="delivery")
+    op.drop_index(op.f("ix_delivery_notice_id"), table_name="delivery")
+    op.drop_index("ix_delivery_due", table_name="delivery", postgresql_where=sa.text("due_at IS NOT NULL"))
+    op.drop_table("delivery")
+    op.drop_index("uq_case_open_per_person", table_name="case", postgresql_where=sa.text("ended_at IS NULL"))
+    op.drop_index("ix_case_office_code_submitted_at", table_name="case")
+    op.drop_index("ix_case_desk_open", table_name="case", postgresql_where=sa.text("desk_code IS NOT NULL"))
+    op.drop_index("ix_case_citizen_id_submitted_at", table_name="case")
+    op.drop_table("case")
+    op.drop_index(
+        "uq_wechat_binding_openid_current", table_name="wechat_binding", postgresql_where=sa.text("ended_at IS NULL")
+    )
+    op.drop_index(
+        "uq_wechat_binding_citizen_current", table_name="wechat_binding", postgresql_where=sa.text("ended_at IS NULL")
+    )
+    op.drop_table("wechat_binding")
+    op.drop_index(op.f("ix_staff_office_code"), table_name="staff")
+    op.drop_table("staff")
+    op.drop_index(
+        "uq_residence_registration_current",
+        table_name="residence_registration",
+        postgresql_where=sa.text("until IS NULL"),
+    )
+    op.drop_index(op.f("ix_residence_registration_office_code"), table_name="residence_registration")
+    op.drop_index(op.f("ix_residence_registration_citizen_id"), table_name="residence_registration")
+    op.drop_table("residence_registration")
+    op.drop_index(
+        "uq_residence_permit_current", table_name="residence_permit", postgresql_where=sa.text("state <> 'ended'")
+    )
+    op.drop_index(op.f("ix_residence_permit_citizen_id"), table_name="residence_permit")
+    op.drop_table("residence_permit")
+    op.drop_index(op.f("ix_register_answer_citizen_id_source_topic_at"), table_name="register_answer")
+    op.drop_table("register_answer")
+    op.drop_index("uq_parcel_event", table_name="parcel_event")
+    op.drop_table("parcel_event")
+    op.drop_index(op.f("ix_notice_citizen_id_at"), table_name="notice")
+    op.drop_index(op.f("ix_notice_case_id"), table_name="notice")
+    op.drop_table("notice")
+    op.drop_index("uq_draft_open", table_name="draft", postgresql_where=sa.text("ended_at IS NULL"))
+    op.drop_table("draft")
+    op.drop_index(op.f("ix_consent_citizen_id"), table_name="consent")
+    op.drop_table("consent")
+    op.drop_table("seal")
+    op.drop_index("ix_receipt_unsettled", table_name="receipt", postgresql_where=sa.text("settled_at IS NULL"))
+    op.drop_table("receipt")
+    op.drop_index(op.f("ix_push_memory_until"), table_name="push_memory")
+    op.drop_table("push_memory")
+    op.drop_index(op.f("ix_push_at"), table_name="push")
+    op.drop_table("push")
+    op.drop_index(op.f("ix_phone_code_phone_lookup_purpose_at"), table_name="phone_code")
+    op.drop_table("phone_code")
+    op.drop_table("partner_token")
+    op.drop_index(op.f("ix_parcel_tracking"), table_name="parcel")
+    op.drop_index(op.f("ix_parcel_case_id"), table_name="parcel")
+    op.drop_table("parcel")
+    op.drop_table("office")
+    op.drop_table("oauth_state")
+    op.drop_table("installation")
+    op.drop_index(op.f("ix_idempotency_key_at"), table_name="idempotency_key")
+    op.drop_table("idempotency_key")
+    op.drop_index(op.f("ix_heartbeat_kind_at"), table_name="heartbeat")
+    op.drop_table("heartbeat")
+    op.drop_table("follower")
+    op.drop_index(op.f("ix_citizen_phone_lookup"), table_name="citizen")
+    op.drop_index(op.f("ix_citizen_name_lookup"), table_name="citizen")
+    op.drop_table("citizen")
+    op.drop_table("channel_hold")
+    op.drop_table("calendar_year")
+    op.drop_index(op.f("ix_attempt_kind_subject_at"), table_name="attempt")
+    op.drop_table("attempt")
+    op.execute(sa.schema.DropSequence(sa.Sequence("case_number_seq")))

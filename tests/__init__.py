@@ -1,0 +1,1 @@
+"""Tests: stories first, then the rules, then what must not happen."""
