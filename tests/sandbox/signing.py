@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import SM4
 from cryptography.hazmat.primitives.ciphers.modes import ECB
 
-from tests.sandbox.conftest import CREDENTIALS, Sandbox
+from tests.sandbox.kit import CREDENTIALS, Sandbox
 
 
 def register_headers(partner: str, path: str, body: bytes, ref: str, **other: str) -> dict[str, str]:

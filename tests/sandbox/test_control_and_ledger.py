@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pytest
 import requests
 
-from tests.sandbox.conftest import OurSide, Sandbox
+from tests.sandbox.kit import OurSide, Sandbox
 from tests.sandbox.signing import register_call
 
 PERSON = "11010519491231002X"
@@ -48,7 +48,9 @@ def test_the_ledger_and_the_people_outlive_a_kill(own_pair: tuple[Callable[..., 
 def test_the_ledger_tells_partner_reference_person_and_outcome(sandbox: Sandbox) -> None:
     a_person(sandbox)
     last = (sandbox.ledger() or [{"seq": 0}])[-1]["seq"]
-    register_call(sandbox, "population", "verify", {"id_number": PERSON, "name": "王小明", "phone": "13800000000"}, ref="r.1")
+    register_call(
+        sandbox, "population", "verify", {"id_number": PERSON, "name": "王小明", "phone": "13800000000"}, ref="r.1"
+    )
     (entry,) = sandbox.ledger("population", after=last)
     assert entry["seq"] == last + 1
     assert (entry["partner"], entry["operation"], entry["our_ref"]) == ("population", "verify", "r.1")
