@@ -29,6 +29,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
@@ -247,14 +248,24 @@ def running(data_dir: Path) -> Process | None:
     return None
 
 
-def wait_for_postgres(plan: PostgresPlan, process: subprocess.Popen[bytes] | None = None) -> None:
-    """Return when the server takes connections and the application's database exists. Raises ServerFailed."""
+def _ended(process: subprocess.Popen[bytes]) -> Callable[[], None]:
+    def check() -> None:
+        if process.poll() is not None:
+            raise ServerFailed(f"The server ended with {process.returncode}.")
+
+    return check
+
+
+def wait_for_postgres(plan: PostgresPlan, failed: Callable[[], None]) -> None:
+    """Return when the server takes connections and the application's database exists.
+
+    `failed` is called between tries and raises where waiting is of no use. Raises ServerFailed after the time-out.
+    """
     import psycopg
 
     deadline = time.monotonic() + START_TIMEOUT_S
     while True:
-        if process is not None and process.poll() is not None:
-            raise ServerFailed(f"PostgreSQL ended with {process.returncode}.")
+        failed()
         try:
             connection = psycopg.connect(plan.url_of("postgres"), connect_timeout=5, autocommit=True)
             break
@@ -338,7 +349,7 @@ def start_postgres(data_dir: Path | str, *, durable: bool = True, port: int | No
     plan.data_dir.mkdir(parents=True, exist_ok=True)
     process = _launch(plan.door(dies_with_parent=True), log)
     try:
-        wait_for_postgres(plan, process)
+        wait_for_postgres(plan, _ended(process))
     except ServerFailed as error:
         _stop(process, signal.SIGINT, "PostgreSQL")
         raise ServerFailed(f"{error}\n{_tail(log)}") from None
@@ -414,15 +425,14 @@ def become_valkey(plan: ValkeyPlan, *, dies_with_parent: bool) -> None:
     here.exec(plan.server(), {"PATH": os.defpath, "LC_ALL": "C"}, dies_with_parent=dies_with_parent)
 
 
-def wait_for_valkey(plan: ValkeyPlan, process: subprocess.Popen[bytes] | None = None) -> None:
-    """Return when the server answers PING. Raises ServerFailed."""
+def wait_for_valkey(plan: ValkeyPlan, failed: Callable[[], None]) -> None:
+    """Return when the server answers PING; `failed` as above. Raises ServerFailed after the time-out."""
     import redis
 
     deadline = time.monotonic() + START_TIMEOUT_S
     with redis.Redis.from_url(plan.url, socket_timeout=2, socket_connect_timeout=2) as client:
         while True:
-            if process is not None and process.poll() is not None:
-                raise ServerFailed(f"Valkey ended with {process.returncode}.")
+            failed()
             try:
                 client.ping()
                 return
@@ -469,7 +479,7 @@ def start_valkey(data_dir: Path | str, *, port: int | None = None) -> Valkey:
     log = plan.data_dir / "server.log"
     process = _launch(plan.door(dies_with_parent=True), log)
     try:
-        wait_for_valkey(plan, process)
+        wait_for_valkey(plan, _ended(process))
     except ServerFailed as error:
         _stop(process, signal.SIGTERM, "Valkey")
         raise ServerFailed(f"{error}\n{_tail(log)}") from None

@@ -1,0 +1,48 @@
+# Everything is done by small Python files in deploy/; this file only names them. Variables may stand before or behind
+# `make`: PORT=8100 make run, or make run PORT=8100.
+
+# The first Python that is new enough. Another one: make PYTHON=/path/to/python3 run
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; do \
+	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$p"; break; }; done)
+PYTHON := $(or $(PYTHON),python3)
+OURS := .venv/bin/python
+# Two processes suit a small machine; make test TEST_PROCESSES=8 on a larger one.
+TEST_PROCESSES ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-dev run test check format pins
+
+help: ## Show what there is
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+
+setup: ## Create .venv and bring the pinned packages and page libraries
+	@"$(PYTHON)" deploy/bootstrap.py
+
+setup-dev: ## The same with what the tests need (Chromium, fonts, a QR reader)
+	@"$(PYTHON)" deploy/bootstrap.py --dev && $(OURS) -m deploy.testing_tools
+
+run: ## Start everything on this machine and keep it running until Ctrl-C (PORT, SANDBOX_PORT, VAR_DIR, DATABASE_URL, REDIS_URL, WEB_PROCESSES, WEB_THREADS, WORKERS)
+	@"$(PYTHON)" deploy/bootstrap.py && exec $(OURS) -m deploy.run
+
+check: setup-dev ## Style, types and imports between the rooms
+	$(OURS) -m ruff check .
+	$(OURS) -m ruff format --check .
+	$(OURS) -m mypy
+	.venv/bin/lint-imports
+
+test: check ## Everything that a change must pass, on free ports
+	$(OURS) -m pytest -n $(TEST_PROCESSES) --dist loadgroup
+
+format: ## Put the code into its form
+	$(OURS) -m ruff check --fix .
+	$(OURS) -m ruff format .
+
+pins: ## Resolve the Python packages anew (after a change in pyproject.toml)
+	$(OURS) -m piptools compile --quiet --generate-hashes --allow-unsafe --strip-extras \
+		--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --output-file requirements.txt pyproject.toml
+	$(OURS) -m piptools compile --quiet --generate-hashes --allow-unsafe --strip-extras --extra dev \
+		--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --constraint requirements.txt \
+		--output-file requirements-dev.txt pyproject.toml
+	$(OURS) -m piptools compile --quiet --generate-hashes --strip-extras \
+		--no-emit-index-url --no-emit-trusted-host --no-emit-find-links \
+		--output-file deploy/requirements-node.txt deploy/requirements-node.in

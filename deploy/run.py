@@ -1,0 +1,283 @@
+"""`make run`: a whole installation on this machine, kept running until Ctrl-C.
+
+Order: what an earlier run left behind is stopped; PostgreSQL and Valkey start (unless DATABASE_URL and REDIS_URL name
+others); migrations; demo data; sandbox, scheduler, workers, web. All stand under one supervisor, which restarts what
+dies; should the supervisor die, we start everything again. All is stopped in reverse on Ctrl-C or SIGTERM.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+import xmlrpc.client
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import FrameType
+from typing import IO
+
+from deploy import devsettings, embedded, footing, processes
+from deploy.places import Places, Refused, refuse_old_postgres
+from deploy.runfile import announce, children, write_run_file
+from deploy.supervision import NOTE, Program, ProgramFailed, Status, Supervisor
+
+ROOT = Path(__file__).resolve().parent.parent
+READY_TIMEOUT_S = 180.0
+WATCH_S = 0.3
+
+
+class Stop(BaseException):
+    """A person or the system asks us to stop."""
+
+
+def _stop(_signal: int, _frame: FrameType | None) -> None:
+    raise Stop
+
+
+@contextlib.contextmanager
+def only_one(places: Places) -> Iterator[None]:
+    """Hold the installation's lock; the system lets go of it however we end."""
+    places.var_dir.mkdir(parents=True, exist_ok=True)
+    lock: IO[str] = open(places.var_dir / "run.lock", "a+")  # noqa: SIM115 - held as long as we live
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise Refused(
+            f"Another make run already keeps {places.var_dir} running. Stop it with Ctrl-C in its terminal, "
+            f"or start a second installation beside it:\n\n    {places.beside()}"
+        ) from None
+    with lock:
+        yield
+
+
+def stop_left_behind(var_dir: Path) -> None:
+    """Stop what an earlier run of this folder left running when it was killed."""
+    supervisor = processes.noted(var_dir / NOTE)
+    others = processes.marked(var_dir)
+    servers = [
+        (how, server)
+        for how, server in (
+            (signal.SIGTERM, embedded.running(var_dir / "valkey")),
+            (signal.SIGINT, embedded.running(var_dir / "postgres")),
+        )
+        if server is not None
+    ]
+    if supervisor is None and not others and not servers:
+        return
+    print("Stopping what an earlier run left behind …", flush=True)
+    if supervisor is not None:
+        processes.end([supervisor], signal.SIGTERM, 90)
+    processes.end(processes.marked(var_dir), signal.SIGTERM, 20)
+    for how, server in servers:
+        processes.end([server], how, 60)
+
+
+class Installation:
+    """One run: the servers' plans, the settings of this start, the programs under their supervisor."""
+
+    def __init__(self, places: Places, environ: Mapping[str, str]) -> None:
+        self.places = places
+        self.postgres: embedded.PostgresPlan | None = None
+        self.valkey: embedded.ValkeyPlan | None = None
+        self.supervisor: Supervisor | None = None
+        if not places.database_url:
+            port = places.remembered_port("postgres")
+            self.postgres = embedded.prepare_postgres(places.var_dir / "postgres", port=port)
+            moved_to = self.postgres.footing.moved_from and self.postgres.footing.folder
+            if moved_to:
+                print(f"PostgreSQL's account can't reach {places.var_dir}; its data stand in {moved_to}.", flush=True)
+        else:
+            refuse_old_postgres(places.database_url)
+        if not places.redis_url:
+            self.valkey = embedded.prepare_valkey(places.var_dir / "valkey", port=places.remembered_port("valkey"))
+        self.database_url = self.postgres.url if self.postgres else places.database_url
+        self.redis_url = self.valkey.url if self.valkey else places.redis_url
+        self.environment = self._environment(environ)
+
+    def _environment(self, environ: Mapping[str, str]) -> dict[str, str]:
+        addresses = {
+            "DATABASE_URL": self.database_url,
+            "REDIS_URL": self.redis_url,
+            "PUBLIC_BASE_URL": environ.get("PUBLIC_BASE_URL") or self.places.web_url,
+        }
+        settings = devsettings.write(self.places.var_dir, addresses, self.places.sandbox_url, environ)
+        return settings | {
+            **addresses,
+            processes.MARK: str(self.places.var_dir),
+            "APP_ENV": environ.get("APP_ENV") or "development",
+            "VAR_DIR": str(self.places.var_dir),
+            "PORT": str(self.places.port),
+            "SANDBOX_PORT": str(self.places.sandbox_port),
+            # Our own modules, wherever the checkout stands; output at once, so that a log shows how a process ended.
+            "PYTHONPATH": str(ROOT),
+            "PYTHONUNBUFFERED": "1",
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{environ.get('PATH', os.defpath)}",
+        }
+
+    def programs(self) -> list[Program]:
+        """Everything that runs, in the order of starting."""
+        found = []
+        if self.postgres:
+            door = self.postgres.door(dies_with_parent=False)
+            found.append(Program("postgres", door, stop="INT", patience_s=60))
+        if self.valkey:
+            found.append(Program("redis", self.valkey.door(dies_with_parent=False)))
+        found.append(Program("sandbox", [sys.executable, "app.py", "sandbox", "--port", str(self.places.sandbox_port)]))
+        commands = procfile(ROOT / "Procfile")
+        found.append(Program("scheduler", commands["scheduler"]))
+        found.append(Program("worker", commands["worker"], count=self.places.workers))
+        found.append(Program("web", commands["web"]))
+        return found
+
+    def command(self, *words: str) -> None:
+        """Run one command of the application to its end. Raises ProgramFailed with what it said."""
+        done = subprocess.run(
+            words,
+            cwd=ROOT,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            check=False,
+        )
+        if done.returncode != 0:
+            raise ProgramFailed(f"{shlex.join(words[1:])} ended with {done.returncode}:\n{done.stdout[-4000:]}")
+
+    def start(self) -> None:
+        """Start everything and return when the web server says that it is ready."""
+        commands = procfile(ROOT / "Procfile")
+        self.supervisor = supervisor = Supervisor(self.programs(), ROOT, self.places.var_dir, self.environment)
+        if self.valkey:
+            supervisor.start("redis")
+        if self.postgres:
+            supervisor.start("postgres")
+            embedded.wait_for_postgres(self.postgres, failed=supervisor.refuse_given_up)
+        if self.valkey:
+            embedded.wait_for_valkey(self.valkey, failed=supervisor.refuse_given_up)
+        supervisor.start("sandbox")
+        print("Bringing the database up to date …", flush=True)
+        self.command(*commands["release"])
+        self.command(sys.executable, "app.py", "seed")
+        for program in ("scheduler", "worker", "web"):
+            supervisor.start(program)
+        # The file stands before the web server has loaded the application, hence before it can answer.
+        self.write_run_file(supervisor.statuses())
+        print("Waiting until everything answers …", flush=True)
+        self._wait_for(f"{self.places.sandbox_url}/_control/ledger")
+        self._wait_for(f"{self.places.web_url}/readyz")
+
+    def _wait_for(self, url: str) -> None:
+        deadline = time.monotonic() + READY_TIMEOUT_S
+        said = ""
+        while time.monotonic() < deadline:
+            try:
+                with urllib.request.urlopen(url, timeout=5):
+                    return
+            except urllib.error.HTTPError as error:
+                said = f"{error.code} {error.read(2000).decode(errors='replace')}"
+            except OSError as error:
+                said = str(error)
+            self.check()
+            time.sleep(0.1)
+        raise ProgramFailed(f"{url} does not answer after {READY_TIMEOUT_S:.0f} s: {said}")
+
+    def check(self) -> None:
+        """While starting: raise ProgramFailed where a process can't be kept up, or the supervisor has died."""
+        if self.supervisor is None or not self.supervisor.alive():
+            raise ProgramFailed("The supervisor has died.")
+        self.supervisor.refuse_given_up()
+
+    def write_run_file(self, statuses: list[Status]) -> None:
+        """Say in run.json where everything is now."""
+        write_run_file(ROOT, self.places, statuses, self.database_url, self.redis_url)
+
+    def watch(self) -> None:
+        """Follow restarts in run.json and retry what supervisord has given up; return when supervisord has died."""
+        seen: object = None
+        while self.supervisor is not None and self.supervisor.alive():
+            try:
+                statuses = self.supervisor.statuses()
+                now = (statuses, [children(status.pid) for status in statuses if status.program == "web"])
+                if now != seen:
+                    self.write_run_file(statuses)
+                    seen = now
+                for status in statuses:
+                    if status.state == "FATAL":
+                        self.supervisor.start_again(status)
+            except (OSError, xmlrpc.client.Error) as error:
+                # It is just dying, or has started the process again between our question and our request.
+                print(f"The supervisor did not answer: {error}", file=sys.stderr, flush=True)
+            time.sleep(WATCH_S)
+
+    def stop(self) -> None:
+        """Stop everything in reverse order; nothing of ours runs afterwards."""
+        if self.supervisor is not None:
+            self.supervisor.stop()
+        stop_left_behind(self.places.var_dir)
+        (self.places.var_dir / "run.json").unlink(missing_ok=True)
+
+
+def procfile(path: Path) -> dict[str, list[str]]:
+    """Commands of a Procfile by name, with `python` as the one that runs us."""
+    commands = {}
+    for line in path.read_text().splitlines():
+        name, colon, command = line.partition(":")
+        if colon:
+            words = shlex.split(command)
+            commands[name.strip()] = [sys.executable if word == "python" else word for word in words]
+    return commands
+
+
+def keep_running(places: Places, environ: Mapping[str, str]) -> None:
+    """Run until Stop is raised; start again, at a growing distance, when the supervisor itself dies."""
+    pause_s = 1.0
+    announced = False
+    while True:
+        stop_left_behind(places.var_dir)
+        places.refuse_taken_ports()
+        installation = Installation(places, environ)
+        try:
+            installation.start()
+            if not announced:
+                announce(places)
+                announced = True
+            installation.watch()
+        finally:
+            # A second Ctrl-C must not leave half of it running.
+            for asked in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(asked, signal.SIG_IGN)
+            installation.stop()
+            for asked in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(asked, _stop)
+        print("The supervisor died; starting everything again …", file=sys.stderr, flush=True)
+        time.sleep(pause_s)
+        pause_s = min(pause_s * 2, 30)
+
+
+def main() -> int:
+    """Start, tell, keep running, stop. Exit codes: 0 after Ctrl-C or SIGTERM, 1 with the reason on stderr."""
+    for asked in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(asked, _stop)
+    try:
+        places = Places.of(os.environ)
+        with only_one(places):
+            keep_running(places, os.environ)
+    except Stop:
+        print("\nStopped.", flush=True)
+    except (Refused, ProgramFailed, embedded.ServerFailed, footing.NoFooting) as error:
+        print(f"\n{error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
