@@ -9,10 +9,10 @@ from uuid import UUID
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index, LargeBinary, Sequence, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from citizen_services.database import SecretJSON, db, new_id, timestamp
+from citizen_services.database import Base, SecretJSON, new_id, timestamp
 
 
-class Case(db.Model):
+class Case(Base):
     """One application in progress (办件). Only the engine writes here, each time with a guard on ``version``."""
 
     __tablename__ = "case"
@@ -77,7 +77,7 @@ class Case(db.Model):
     )
 
 
-class CaseEvent(db.Model):
+class CaseEvent(Base):
     """One act in a case's life. Chained by marks: altered, reordered, inserted or missing ones are found."""
 
     __tablename__ = "case_event"
@@ -110,7 +110,7 @@ class CaseEvent(db.Model):
     )
 
 
-class Seal(db.Model):
+class Seal(Base):
     """A district-wide mark over the heads of the cases that changed since the one before."""
 
     __tablename__ = "seal"
@@ -123,10 +123,10 @@ class Seal(db.Model):
 
 
 #: Case numbers are taken from a sequence: nobody waits for anybody, and a number lost to a rollback harms nobody.
-case_number_sequence = Sequence("case_number_seq", metadata=db.metadata)
+case_number_sequence = Sequence("case_number_seq", metadata=Base.metadata)
 
 
-class Draft(db.Model):
+class Draft(Base):
     """An application that was begun and not yet sent; one open draft a person and item."""
 
     __tablename__ = "draft"
@@ -154,7 +154,7 @@ class Draft(db.Model):
     )
 
 
-class Document(db.Model):
+class Document(Base):
     """A numbered writing of ours about a case (受理凭证, 居住登记回执 …), with its text and hash."""
 
     __tablename__ = "document"
@@ -173,7 +173,7 @@ class Document(db.Model):
     at: Mapped[datetime] = mapped_column(timestamp)
 
 
-class Visit(db.Model):
+class Visit(Base):
     """A person came to one of our offices for a case: what at-most-one-trip is counted by."""
 
     __tablename__ = "visit"

@@ -20,8 +20,8 @@ def _metadata(label: str, hint: str, **more: Any) -> dict[str, Any]:
     return {"label": label, "hint": hint, **more}
 
 
-def _required(sentence: str) -> dict[str, str]:
-    return {"required": sentence, "null": sentence}
+def _required(sentence: str, *also: str) -> dict[str, str | list[Any] | dict[Any, Any]]:
+    return dict.fromkeys(("required", "null", *also), sentence)
 
 
 class TextField(fields.String):
@@ -47,7 +47,7 @@ class TextField(fields.String):
         self.most, self.lines = most, lines
         super().__init__(
             required=required,
-            error_messages=_required(sentence) | {"invalid": sentence},
+            error_messages=_required(sentence, "invalid"),
             validate=[validate.Length(min=1 if required else 0, max=most, error=f"{label}不能为空，最多 {most} 个字")],
             metadata=_metadata(label, hint, kind="textarea" if lines else self.kind, maxlength=most, **more),
         )
@@ -107,7 +107,7 @@ class ChoiceField(fields.String):
         values = [choice[0] for choice in choices]
         super().__init__(
             required=required,
-            error_messages=_required(sentence) | {"invalid": sentence},
+            error_messages=_required(sentence, "invalid"),
             validate=[validate.OneOf(values, error=sentence)],
             metadata=_metadata(label, hint, kind="radio", choices=[tuple(choice) for choice in choices]),
         )
@@ -127,7 +127,7 @@ class DateField(fields.Date):
         sentence = f"请填写{label}，例如 2026-05-23"
         super().__init__(
             required=required,
-            error_messages=_required(sentence) | {"invalid": sentence},
+            error_messages=_required(sentence, "invalid"),
             metadata=_metadata(label, hint, kind="date"),
         )
 
@@ -139,7 +139,7 @@ class AddressField(fields.String):
         sentence = f"请搜索并选择{label}"
         super().__init__(
             required=True,
-            error_messages=_required(sentence) | {"invalid": sentence},
+            error_messages=_required(sentence, "invalid"),
             validate=[validate.Length(min=1, max=64, error=sentence)],
             metadata=_metadata(label, hint, kind="address"),
         )

@@ -25,12 +25,12 @@ def check_group(
 ) -> tuple[dict[str, Any], dict[str, list[str]]]:
     """The valid answers of a group as plain JSON values, and the sentences of each field that isn't."""
     try:
-        loaded: dict[str, Any] = schema.load(dict(data), partial=partial, unknown=EXCLUDE)  # type: ignore[assignment]
+        loaded: dict[str, Any] = schema.load(dict(data), partial=partial, unknown=EXCLUDE)
         errors: dict[str, list[str]] = {}
     except ValidationError as fault:
         loaded = fault.valid_data if isinstance(fault.valid_data, dict) else {}
         errors = {str(field): list(sentences) for field, sentences in fault.normalized_messages().items()}
-    dumped: dict[str, Any] = schema.dump(loaded)  # type: ignore[assignment]
+    dumped: dict[str, Any] = schema.dump(loaded)
     return {name: value for name, value in dumped.items() if value is not None}, errors
 
 

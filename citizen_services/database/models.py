@@ -9,12 +9,12 @@ from sqlalchemy import Index, LargeBinary, Text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from citizen_services.database.base import db
+from citizen_services.database.base import Base
 from citizen_services.database.change import Change
 from citizen_services.database.types import SecretJSON, timestamp
 
 
-class Installation(db.Model):
+class Installation(Base):
     """What is so for the whole installation: one row a name."""
 
     __tablename__ = "installation"
@@ -24,7 +24,7 @@ class Installation(db.Model):
     value: Mapped[Any] = mapped_column(JSONB)
 
 
-class Heartbeat(db.Model):
+class Heartbeat(Base):
     """A process of ours that says that it lives; written every 3 s by machine time."""
 
     __tablename__ = "heartbeat"
@@ -38,7 +38,7 @@ class Heartbeat(db.Model):
     __table_args__ = (Index(None, "kind", "at"),)
 
 
-class IdempotencyKey(db.Model):
+class IdempotencyKey(Base):
     """A write that was done, by whom and under which key, with the answer to give again. Written last."""
 
     __tablename__ = "idempotency_key"
@@ -59,7 +59,7 @@ class IdempotencyKey(db.Model):
 Change.last_tables.add(IdempotencyKey.__tablename__)
 
 
-class CalendarYear(db.Model):
+class CalendarYear(Base):
     """The State Council's table of holidays and make-up working days of one year, as loaded."""
 
     __tablename__ = "calendar_year"

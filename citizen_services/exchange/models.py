@@ -9,10 +9,10 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, ForeignKey, Index, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from citizen_services.database import Secret, SecretJSON, db, new_id, timestamp
+from citizen_services.database import Base, Secret, SecretJSON, new_id, timestamp
 
 
-class RegisterAnswer(db.Model):
+class RegisterAnswer(Base):
     """What a register answered about a person, with source and time: what the officer saw can be shown years later."""
 
     __tablename__ = "register_answer"
@@ -38,7 +38,7 @@ class RegisterAnswer(db.Model):
     )
 
 
-class PartnerToken(db.Model):
+class PartnerToken(Base):
     """An access token that all processes share: one refresher (lease), and an old one never overwrites a new one.
 
     A lease and not a row lock, since the partner is asked outside any transaction.

@@ -8,10 +8,10 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from citizen_services.database import Secret, db, new_id, timestamp
+from citizen_services.database import Base, Secret, new_id, timestamp
 
 
-class Office(db.Model):
+class Office(Base):
     """A police station, the service centre: where cases are worked on."""
 
     __tablename__ = "office"
@@ -30,7 +30,7 @@ class Office(db.Model):
     __table_args__ = (CheckConstraint("kind IN ('station', 'service_centre')", name="kind"),)
 
 
-class Staff(db.Model):
+class Staff(Base):
     """Somebody who works at an office."""
 
     __tablename__ = "staff"
@@ -59,7 +59,7 @@ class Staff(db.Model):
     )
 
 
-class RoleGrant(db.Model):
+class RoleGrant(Base):
     """A role that a member of staff has."""
 
     __tablename__ = "role_grant"
@@ -68,7 +68,7 @@ class RoleGrant(db.Model):
     role: Mapped[str] = mapped_column(Text, primary_key=True)
 
 
-class Citizen(db.Model):
+class Citizen(Base):
     """A living person whose identity was proved: by the population register and a face check, or at a counter."""
 
     __tablename__ = "citizen"
@@ -95,7 +95,7 @@ class Citizen(db.Model):
     __table_args__ = (CheckConstraint("proved_by IN ('face', 'counter')", name="proved_by"),)
 
 
-class WeChatBinding(db.Model):
+class WeChatBinding(Base):
     """A follower's openid belongs to a citizen."""
 
     __tablename__ = "wechat_binding"
@@ -114,7 +114,7 @@ class WeChatBinding(db.Model):
     )
 
 
-class BindingRequest(db.Model):
+class BindingRequest(Base):
     """A binding under way: name, number and phone agreed in the register; the living person is still to be shown."""
 
     __tablename__ = "binding_request"
@@ -137,7 +137,7 @@ class BindingRequest(db.Model):
     __table_args__ = (CheckConstraint("state IN ('face', 'counter', 'done', 'refused')", name="state"),)
 
 
-class Session(db.Model):
+class Session(Base):
     """Somebody who is logged in somewhere: the cookie carries the token, this row what it stands for."""
 
     __tablename__ = "session"
@@ -165,7 +165,7 @@ class Session(db.Model):
     )
 
 
-class PhoneCode(db.Model):
+class PhoneCode(Base):
     """A six-digit code sent to a phone: hashed, bound to phone and purpose, used once, for some minutes."""
 
     __tablename__ = "phone_code"
@@ -185,7 +185,7 @@ class PhoneCode(db.Model):
     __table_args__ = (Index(None, "phone_lookup", "purpose", "at"),)
 
 
-class Attempt(db.Model):
+class Attempt(Base):
     """A try at something that is limited (logins, codes, bindings), counted by keyed subject, machine time."""
 
     __tablename__ = "attempt"
@@ -200,7 +200,7 @@ class Attempt(db.Model):
     __table_args__ = (Index(None, "kind", "subject", "at"),)
 
 
-class OAuthState(db.Model):
+class OAuthState(Base):
     """One way to WeChat's authorize page and back: single use, bound to the browser that set out."""
 
     __tablename__ = "oauth_state"
@@ -214,7 +214,7 @@ class OAuthState(db.Model):
     used_at: Mapped[datetime | None] = mapped_column(timestamp)
 
 
-class Consent(db.Model):
+class Consent(Base):
     """What a person agreed to, in which words, when."""
 
     __tablename__ = "consent"
@@ -227,8 +227,11 @@ class Consent(db.Model):
     at: Mapped[datetime] = mapped_column(timestamp)
 
 
-class Look(db.Model):
-    """Somebody of the staff saw a person's data: who, of which office, in which role, why, when. Kept, never changed."""
+class Look(Base):
+    """Somebody of the staff saw a person's data.
+
+    Who, of which office, in which role, why, when. Kept, never changed.
+    """
 
     __tablename__ = "look"
     id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)

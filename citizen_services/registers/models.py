@@ -8,10 +8,10 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from citizen_services.database import Secret, db, new_id, timestamp
+from citizen_services.database import Base, Secret, new_id, timestamp
 
 
-class ResidenceRegistration(db.Model):
+class ResidenceRegistration(Base):
     """A person declared where they live (居住登记); the half year counts from the day of declaring."""
 
     __tablename__ = "residence_registration"
@@ -43,7 +43,7 @@ class ResidenceRegistration(db.Model):
     )
 
 
-class ResidencePermit(db.Model):
+class ResidencePermit(Base):
     """A residence permit (居住证), from approval on."""
 
     __tablename__ = "residence_permit"
