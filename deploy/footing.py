@@ -99,6 +99,7 @@ def find(folder: Path, binaries: Path) -> Footing:
     if spare.exists() and not (folder / "data").exists():
         return _moved(folder, binaries, uid, gid)
     folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o711)
     if _open_to_others(folder) and _open_to_others(binaries / "bin" / "postgres"):
         return Footing(folder, binaries, uid, gid)
     if _may_pass_modes(uid, gid):

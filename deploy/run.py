@@ -17,7 +17,6 @@ import sys
 import time
 import urllib.error
 import urllib.request
-import xmlrpc.client
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import FrameType
@@ -26,7 +25,7 @@ from typing import IO
 from deploy import devsettings, embedded, footing, processes
 from deploy.places import Places, Refused, refuse_old_postgres
 from deploy.runfile import announce, children, write_run_file
-from deploy.supervision import NOTE, Program, ProgramFailed, Status, Supervisor
+from deploy.supervision import NOTE, NoAnswer, Program, ProgramFailed, Status, Supervisor
 
 ROOT = Path(__file__).resolve().parent.parent
 READY_TIMEOUT_S = 180.0
@@ -45,6 +44,8 @@ def _stop(_signal: int, _frame: FrameType | None) -> None:
 def only_one(places: Places) -> Iterator[None]:
     """Hold the installation's lock; the system lets go of it however we end."""
     places.var_dir.mkdir(parents=True, exist_ok=True)
+    # As root PostgreSQL's account must get through; nobody but us may look around.
+    places.var_dir.chmod(0o711 if os.geteuid() == 0 else 0o700)
     lock: IO[str] = open(places.var_dir / "run.lock", "a+")  # noqa: SIM115 - held as long as we live
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -57,7 +58,7 @@ def only_one(places: Places) -> Iterator[None]:
         yield
 
 
-def stop_left_behind(var_dir: Path) -> None:
+def stop_left_behind(var_dir: Path, saying: str = "") -> None:
     """Stop what an earlier run of this folder left running when it was killed."""
     supervisor = processes.noted(var_dir / NOTE)
     others = processes.marked(var_dir)
@@ -71,7 +72,8 @@ def stop_left_behind(var_dir: Path) -> None:
     ]
     if supervisor is None and not others and not servers:
         return
-    print("Stopping what an earlier run left behind …", flush=True)
+    if saying:
+        print(saying, flush=True)
     if supervisor is not None:
         processes.end([supervisor], signal.SIGTERM, 90)
     processes.end(processes.marked(var_dir), signal.SIGTERM, 20)
@@ -213,7 +215,7 @@ class Installation:
                 for status in statuses:
                     if status.state == "FATAL":
                         self.supervisor.start_again(status)
-            except (OSError, xmlrpc.client.Error) as error:
+            except NoAnswer as error:
                 # It is just dying, or has started the process again between our question and our request.
                 print(f"The supervisor did not answer: {error}", file=sys.stderr, flush=True)
             time.sleep(WATCH_S)
@@ -242,7 +244,7 @@ def keep_running(places: Places, environ: Mapping[str, str]) -> None:
     pause_s = 1.0
     announced = False
     while True:
-        stop_left_behind(places.var_dir)
+        stop_left_behind(places.var_dir, "Stopping what an earlier run left behind …")
         places.refuse_taken_ports()
         installation = Installation(places, environ)
         try:
@@ -267,13 +269,14 @@ def main() -> int:
     """Start, tell, keep running, stop. Exit codes: 0 after Ctrl-C or SIGTERM, 1 with the reason on stderr."""
     for asked in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(asked, _stop)
+    os.umask(0o077)
     try:
         places = Places.of(os.environ)
         with only_one(places):
             keep_running(places, os.environ)
     except Stop:
         print("\nStopped.", flush=True)
-    except (Refused, ProgramFailed, embedded.ServerFailed, footing.NoFooting) as error:
+    except (Refused, ProgramFailed, NoAnswer, embedded.ServerFailed, footing.NoFooting) as error:
         print(f"\n{error}", file=sys.stderr)
         return 1
     return 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import shlex
 import shutil
@@ -24,6 +25,10 @@ NOTE = "supervisor.pid"
 
 class ProgramFailed(RuntimeError):
     """A program does not stay up; the message carries the end of its log."""
+
+
+class NoAnswer(RuntimeError):
+    """supervisord is not there, or refuses what it was asked."""
 
 
 @dataclass(frozen=True)
@@ -83,12 +88,12 @@ def configuration(programs: Sequence[Program], root: Path, var_dir: Path, socket
 
 
 class Supervisor:
-    """A running supervisord. All methods may raise OSError or xmlrpc.client.Error when it has died meanwhile."""
+    """A running supervisord. Every question raises NoAnswer when it has died meanwhile."""
 
     def __init__(self, programs: Sequence[Program], root: Path, var_dir: Path, environment: Mapping[str, str]) -> None:
         self._programs = {program.name: program for program in programs}
         self._var_dir = var_dir
-        (var_dir / "log").mkdir(exist_ok=True)
+        (var_dir / "log").mkdir(mode=0o700, exist_ok=True)
         # The path of a socket has at most 107 bytes; the var folder's may be longer.
         self._private = Path(tempfile.mkdtemp(prefix="citizen_services-"))
         if len(os.fsencode(self._private)) > 90:
@@ -112,10 +117,20 @@ class Supervisor:
         ourselves = Process.of(self.process.pid)
         if ourselves is not None:
             note(var_dir / NOTE, ourselves)
-        self._server: Any = xmlrpc.client.ServerProxy(
-            "http://127.0.0.1", transport=SupervisorTransport(None, None, f"unix://{socket}")
-        )
+        self._socket = socket
         self._wait_until_it_answers()
+
+    def _ask(self, method: str, *words: object) -> Any:
+        """One question to supervisord. Raises NoAnswer."""
+        # A transport keeps its connection, also a broken one; questions are rare, so each has its own.
+        transport = SupervisorTransport(None, None, f"unix://{self._socket}")
+        try:
+            with xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport) as server:
+                return getattr(server.supervisor, method)(*words)
+        except (OSError, http.client.HTTPException, xmlrpc.client.Error) as error:
+            raise NoAnswer(f"{method}: {error}") from error
+        finally:
+            transport.close()
 
     def _wait_until_it_answers(self) -> None:
         deadline = time.monotonic() + 30
@@ -124,9 +139,9 @@ class Supervisor:
                 text = (self._var_dir / "log" / "supervisord.out").read_text(errors="replace")
                 raise ProgramFailed(f"supervisord did not start:\n{text[-2000:]}")
             try:
-                self._server.supervisor.getState()
+                self._ask("getState")
                 return
-            except (OSError, xmlrpc.client.Error):
+            except NoAnswer:
                 time.sleep(0.05)
 
     def alive(self) -> bool:
@@ -135,18 +150,18 @@ class Supervisor:
 
     def start(self, program: str) -> None:
         """Start all processes of a program, without waiting until they are up."""
-        self._server.supervisor.startProcessGroup(program, False)
+        self._ask("startProcessGroup", program, False)
 
     def statuses(self) -> list[Status]:
         """Every process, in the order of starting."""
-        known = self._server.supervisor.getAllProcessInfo()
+        known = self._ask("getAllProcessInfo")
         found = [Status(info["group"], info["name"], info["pid"], info["statename"]) for info in known]
         order = list(self._programs)
         return sorted(found, key=lambda status: (order.index(status.program), status.name))
 
     def start_again(self, status: Status) -> None:
         """Try once more a process that supervisord has given up."""
-        self._server.supervisor.startProcess(f"{status.program}:{status.name}", False)
+        self._ask("startProcess", f"{status.program}:{status.name}", False)
 
     def refuse_given_up(self) -> None:
         """Raise ProgramFailed where a process did not come up at all."""

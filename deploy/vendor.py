@@ -24,6 +24,7 @@ class Library:
     files: tuple[str, ...]
     licences: tuple[str, ...]
     wrapped: dict[str, str] = field(default_factory=dict)
+    licence_note: str = ""
 
 
 LIBRARIES = (
@@ -32,9 +33,10 @@ LIBRARIES = (
         "tabler",
         "@tabler/core",
         ("dist/css/tabler.min.css", "dist/js/tabler.min.js"),
-        # The package has no licence file; its files name MIT and its authors in their first lines, and they contain
-        # Bootstrap and Popper.
         ("bootstrap/LICENSE", "@popperjs/core/LICENSE.md"),
+        # The package brings no licence file of its own.
+        licence_note="Tabler, copyright 2018-2025 The Tabler Authors and Paweł Kuna, is under the MIT licence; its "
+        "terms are those below of Bootstrap and Popper, which it contains.",
     ),
     Library("htmx", "htmx.org", ("dist/htmx.min.js",), ("htmx.org/LICENSE",)),
     Library("jweixin", "weixin-js-sdk", (), ("weixin-js-sdk/LICENSE",), wrapped={"index.js": "jweixin.js"}),
@@ -81,7 +83,8 @@ def copy(root: Path, made_from: str) -> None:
             shutil.copyfile(package / file, folder / Path(file).name)
         for file, name in library.wrapped.items():
             (folder / name).write_text(wrap((package / file).read_text(encoding="utf-8")), encoding="utf-8")
-        texts = [(modules / licence).read_text(encoding="utf-8").strip() for licence in library.licences]
+        texts = [library.licence_note] if library.licence_note else []
+        texts += [(modules / licence).read_text(encoding="utf-8").strip() for licence in library.licences]
         (folder / "LICENSE").write_text("\n\n----\n\n".join(texts) + "\n", encoding="utf-8")
     files = {str(path.relative_to(half)): integrity(path) for path in sorted(half.rglob("*")) if path.is_file()}
     (half / "manifest.json").write_text(json.dumps({"made_from": made_from, "files": files}, indent=1) + "\n")
