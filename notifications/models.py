@@ -6,10 +6,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Text, text
+from sqlalchemy import DDL, CheckConstraint, ForeignKey, Index, Text, event, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from citizen_services.database import Secret, SecretJSON, db, new_id, timestamp
+from citizen_services.database import Base, Secret, SecretJSON, new_id, timestamp
 
 NOTICE_STATES = ("pending", "sending", "uncertain", "sent", "delivered", "failed", "expired", "cancelled")
 FINAL_NOTICE_STATES = ("delivered", "failed", "expired", "cancelled")
@@ -22,7 +22,7 @@ def _one_of(column: str, values: tuple[str, ...]) -> str:
     return f"{column} IN ({', '.join(repr(value) for value in values)})"
 
 
-class Notice(db.Model):
+class Notice(Base):
     """What a person should know. Exists if and only if the fact does: written in the fact's own transaction."""
 
     __tablename__ = "notice"
@@ -47,7 +47,7 @@ class Notice(db.Model):
     )
 
 
-class Delivery(db.Model):
+class Delivery(Base):
     """One channel's try at a notice, or one order of a parcel: the outbox row that a worker claims by lease."""
 
     __tablename__ = "delivery"
@@ -58,30 +58,56 @@ class Delivery(db.Model):
     parcel_id: Mapped[UUID | None] = mapped_column(ForeignKey("parcel.id"), index=True)
     #: ``wechat``, ``sms``, ``ems``, ``registration`` (written back to the province) …
     channel: Mapped[str] = mapped_column(Text)
-    #: What the channel needs: template, values, receiver.
+    #: What the channel needs: template, values, receiver. Decrypted row by row, so that one unreadable row hurts itself only.
     payload: Mapped[Any] = mapped_column(SecretJSON("delivery.payload"))
     state: Mapped[str] = mapped_column(Text)
-    #: Machine times: when it is to be tried, and until when somebody holds it.
-    due_at: Mapped[datetime] = mapped_column(timestamp)
+    #: Passed to the next channel where this one's fate is uncertain.
+    must_be_known: Mapped[bool] = mapped_column(default=False)
+    #: Machine time of the wish: what ages and give-up times are counted from.
+    made_at: Mapped[datetime] = mapped_column(timestamp)
+    #: Machine time of what is to be done next (send, ask the partner); None = only a receipt can move it.
+    due_at: Mapped[datetime | None] = mapped_column(timestamp)
+    #: Machine time after which sending has no use.
+    expires_at: Mapped[datetime | None] = mapped_column(timestamp)
+    #: Business time at which the next channel takes over, unless this one was heard of before.
+    pass_on_at: Mapped[datetime | None] = mapped_column(timestamp)
+    #: Whose turn it is (one value a claim), and until when by the database's clock.
+    lease: Mapped[UUID | None] = mapped_column()
     leased_until: Mapped[datetime | None] = mapped_column(timestamp)
-    #: Tries so far.
+    #: Tries so far, and questions asked about the last try.
     attempts: Mapped[int] = mapped_column(default=0)
+    checks: Mapped[int] = mapped_column(default=0)
     #: The partner's name for it (BizId, msgid, waybill number).
     partner_ref: Mapped[str | None] = mapped_column(Text, index=True)
     #: Why it failed or waits: the partner's code and our word for it.
     reason: Mapped[str | None] = mapped_column(Text)
+    #: Machine times: when the last try began, when it came to an end for good.
     sent_at: Mapped[datetime | None] = mapped_column(timestamp)
     done_at: Mapped[datetime | None] = mapped_column(timestamp)
 
     __table_args__ = (
-        Index(
-            "ix_delivery_due", "channel", "due_at", postgresql_where=text("state IN ('pending', 'sending', 'uncertain')")
-        ),
+        Index("ix_delivery_due", "channel", "state", "due_at", postgresql_where=text("due_at IS NOT NULL")),
+        Index("ix_delivery_pass_on_at", "pass_on_at", postgresql_where=text("pass_on_at IS NOT NULL")),
+        # One try a channel: whatever runs twice, a person is told once there.
+        Index("uq_delivery_notice_id_channel", "notice_id", "channel", unique=True),
         CheckConstraint(_one_of("state", NOTICE_STATES), name="state"),
+        CheckConstraint("attempts >= 0 AND checks >= 0", name="counts"),
     )
 
 
-class Parcel(db.Model):
+class ChannelHold(Base):
+    """A channel that waits for a person of ours: its account, keys or balance are refused. The alarm that the console shows."""
+
+    __tablename__ = "channel_hold"
+    channel: Mapped[str] = mapped_column(Text, primary_key=True)
+    #: The partner's code.
+    reason: Mapped[str] = mapped_column(Text)
+    #: Machine times: since when, and when one row may try whether it is mended.
+    since: Mapped[datetime] = mapped_column(timestamp)
+    until: Mapped[datetime] = mapped_column(timestamp)
+
+
+class Parcel(Base):
     """A parcel on its way; its state is computed from all of its events, since couriers revoke events."""
 
     __tablename__ = "parcel"
@@ -97,6 +123,8 @@ class Parcel(db.Model):
     at: Mapped[datetime] = mapped_column(timestamp)
     #: When the courier was last asked (machine time).
     asked_at: Mapped[datetime | None] = mapped_column(timestamp)
+    #: When the case was moved on by the signature (business time).
+    closed_at: Mapped[datetime | None] = mapped_column(timestamp)
 
     __table_args__ = (
         CheckConstraint("direction IN ('out', 'back')", name="direction"),
@@ -104,7 +132,7 @@ class Parcel(db.Model):
     )
 
 
-class ParcelEvent(db.Model):
+class ParcelEvent(Base):
     """One event that the courier reported; the same one twice is one row."""
 
     __tablename__ = "parcel_event"
@@ -122,7 +150,7 @@ class ParcelEvent(db.Model):
     __table_args__ = (Index("uq_parcel_event", "parcel_id", "op_code", "op_time", unique=True),)
 
 
-class Receipt(db.Model):
+class Receipt(Base):
     """What a partner reported, as it came: stored before it is acted on."""
 
     __tablename__ = "receipt"
@@ -134,5 +162,36 @@ class Receipt(db.Model):
     received_at: Mapped[datetime] = mapped_column(timestamp)
     #: When it was acted on; None = still to do.
     settled_at: Mapped[datetime | None] = mapped_column(timestamp)
+    #: When to try (again), how often it was tried, and why nothing came of it. Machine time.
+    due_at: Mapped[datetime] = mapped_column(timestamp)
+    tries: Mapped[int] = mapped_column(default=0)
+    fault: Mapped[str | None] = mapped_column(Text)
 
-    __table_args__ = (Index("ix_receipt_unsettled", "received_at", postgresql_where=text("settled_at IS NULL")),)
+    __table_args__ = (Index("ix_receipt_unsettled", "due_at", postgresql_where=text("settled_at IS NULL")),)
+
+
+#: Receipts come twice, late and out of order; what has ended stays as it ended, whoever writes. The migration runs the same text.
+FORWARD_ONLY = (
+    """
+CREATE OR REPLACE FUNCTION forward_only() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF OLD.state IN ('delivered', 'failed', 'expired', 'cancelled')
+       OR (OLD.state = 'sent' AND TG_TABLE_NAME = 'delivery' AND NEW.state IN ('pending', 'sending', 'uncertain')) THEN
+        RAISE EXCEPTION 'a % does not go from % to %', TG_TABLE_NAME, OLD.state, NEW.state
+            USING ERRCODE = 'check_violation', TABLE = TG_TABLE_NAME, CONSTRAINT = 'forward_only';
+    END IF;
+    RETURN NEW;
+END $$
+""",
+    """
+CREATE OR REPLACE TRIGGER delivery_forward_only BEFORE UPDATE OF state ON delivery
+    FOR EACH ROW WHEN (OLD.state IS DISTINCT FROM NEW.state) EXECUTE FUNCTION forward_only()
+""",
+    """
+CREATE OR REPLACE TRIGGER notice_forward_only BEFORE UPDATE OF state ON notice
+    FOR EACH ROW WHEN (OLD.state IS DISTINCT FROM NEW.state) EXECUTE FUNCTION forward_only()
+""",
+)
+for _statement in FORWARD_ONLY:
+    event.listen(Delivery.__table__, "after_create", DDL(_statement.replace("%", "%%")))
+event.listen(Base.metadata, "after_drop", DDL("DROP FUNCTION IF EXISTS forward_only()"))

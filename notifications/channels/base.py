@@ -1,0 +1,82 @@
+"""What every channel is to the outbox: how its rows are made ready, sent, and asked about when their fate is unknown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+from uuid import UUID
+
+from citizen_services.exchange.outcomes import Outcome
+
+
+@dataclass(frozen=True)
+class Order:
+    """One outbox row under a lease, as a channel sees it. ``ref`` is our reference at the partner."""
+
+    id: UUID
+    notice_id: UUID | None
+    parcel_id: UUID | None
+    payload: Mapping[str, Any]
+    #: Machine times of the wish, and of the last try (None before the first).
+    made_at: datetime
+    sent_at: datetime | None
+    attempts: int
+    checks: int
+
+    @property
+    def ref(self) -> str:
+        """The row's id as text."""
+        return str(self.id)
+
+
+@dataclass(frozen=True)
+class Found:
+    """The partner knows our reference. ``state`` is ``sent`` (no report yet), ``delivered`` or ``failed``."""
+
+    state: str
+    partner_ref: str | None = None
+    code: str | None = None
+
+
+@dataclass(frozen=True)
+class NotFound:
+    """The partner answered, and does not know our reference (yet)."""
+
+
+@dataclass(frozen=True)
+class CannotTell:
+    """The partner could not be asked."""
+
+    why: str
+
+
+Answer = Found | NotFound | CannotTell
+
+
+class Channel(Protocol):
+    """One way to a person, or to a partner that carries something to them. Safe for threads."""
+
+    #: The value of ``delivery.channel``.
+    name: str
+    #: After how many seconds since the try to ask about it, in order; empty where the partner can't be asked.
+    ask_after_s: tuple[float, ...]
+    #: After how many seconds to repeat it under the same reference, for partners that know a repetition; else empty.
+    repeat_after_s: tuple[float, ...]
+    #: After how many seconds to ask about one that was taken and never reported on; None = never.
+    silent_after_s: float | None
+    #: Codes of the kind ``operator`` that concern one template, not the whole channel.
+    template_codes: frozenset[str]
+
+    def prepare(self, order: Order) -> Any:
+        """What ``send`` needs, made without any call: whatever is wrong with the row itself shows here."""
+
+    def send(self, order: Order, ready: Any) -> Outcome:
+        """Make the call, once, outside any transaction."""
+
+    def ask(self, order: Order, ready: Any) -> Answer:
+        """Ask the partner about our reference."""
+
+    def accepted(self, order: Order, partner_ref: str) -> None:
+        """What follows from the partner's yes, in the transaction that notes it."""
