@@ -8,7 +8,7 @@ from uuid import UUID
 
 @dataclass(frozen=True)
 class Actor:
-    """A citizen, a member of staff with office, roles and standing, or the system under the name of what made it act."""
+    """A citizen, a member of staff with office, roles and standing, or the system named by what made it act."""
 
     kind: str
     id: UUID | None = None

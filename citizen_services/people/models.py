@@ -115,24 +115,31 @@ class WeChatBinding(Base):
 
 
 class BindingRequest(Base):
-    """A binding under way: name, number and phone agreed in the register; the living person is still to be shown."""
+    """A binding under way: who somebody says to be, and how far that is proved."""
 
     __tablename__ = "binding_request"
     id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
-    #: The session that began it: only there it can be finished.
-    session_id: Mapped[UUID] = mapped_column(ForeignKey("session.id", ondelete="CASCADE"), index=True)
+    #: The session that began it: only there a photo may finish it. A visit to a counter may outlast it.
+    session_id: Mapped[UUID | None] = mapped_column(ForeignKey("session.id", ondelete="SET NULL"), index=True)
     openid: Mapped[str | None] = mapped_column(Text)
     name: Mapped[str] = mapped_column(Secret("binding_request.name"))
     id_number: Mapped[str] = mapped_column(Secret("binding_request.id_number"))
     phone: Mapped[str] = mapped_column(Secret("binding_request.phone"))
-    #: ``face`` (to be shown by a photo), ``counter`` (will come to a counter), ``done``, ``refused``.
+    #: ``face`` (to be shown by a photo), ``refused`` (the register disagrees, or no photo matched: only a counter can
+    #: help), ``counter`` (will come to a counter), ``done``.
     state: Mapped[str] = mapped_column(Text)
-    #: Six digits to say at the counter, shown to the person; found by keyed hash.
-    counter_code: Mapped[bytes | None] = mapped_column(LargeBinary, index=True)
+    #: Six digits to say at the counter: as the person's page shows them, and their keyed hash to find them by.
+    counter_code: Mapped[str | None] = mapped_column(Secret("binding_request.counter_code"))
+    counter_lookup: Mapped[bytes | None] = mapped_column(LargeBinary, index=True)
     #: How many photos were tried.
     attempts: Mapped[int] = mapped_column(default=0)
+    #: When the person agreed, separately, to the comparison of faces.
+    face_agreed_at: Mapped[datetime | None] = mapped_column(timestamp)
+    #: Who it turned out to be.
+    citizen_id: Mapped[UUID | None] = mapped_column(ForeignKey("citizen.id"))
+    #: Business time of the beginning, at which the notice on personal data was read; machine time of its end.
     at: Mapped[datetime] = mapped_column(timestamp)
-    expires_at: Mapped[datetime] = mapped_column(timestamp)
+    expires_at: Mapped[datetime] = mapped_column(timestamp, index=True)
 
     __table_args__ = (CheckConstraint("state IN ('face', 'counter', 'done', 'refused')", name="state"),)
 
@@ -150,7 +157,7 @@ class Session(Base):
     staff_id: Mapped[UUID | None] = mapped_column(ForeignKey("staff.id"), index=True)
     #: The WeChat follower, known by OAuth, bound or not.
     openid: Mapped[str | None] = mapped_column(Text)
-    #: Keyed hash and text of a phone proved by a code, where nobody is bound yet.
+    #: A phone proved by a code in this session.
     phone: Mapped[str | None] = mapped_column(Secret("session.phone"))
     #: The person's epoch at login.
     epoch: Mapped[int] = mapped_column(default=0)
@@ -190,7 +197,7 @@ class Attempt(Base):
 
     __tablename__ = "attempt"
     id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
-    #: ``staff_login``, ``send_code``, ``check_code``, ``bind``.
+    #: ``staff_login``, ``send_code``, ``check_code``, ``whose_phone``, ``bind``, ``face``, ``counter_bind``.
     kind: Mapped[str] = mapped_column(Text)
     #: Keyed hash of what is limited: login, phone, address.
     subject: Mapped[bytes] = mapped_column(LargeBinary)
@@ -243,7 +250,7 @@ class Look(Base):
     citizen_id: Mapped[UUID] = mapped_column(ForeignKey("citizen.id"), index=True)
     #: No foreign key: a look outlives what was looked at.
     case_id: Mapped[UUID | None] = mapped_column()
-    #: ``opened`` (a case), ``unmasked`` (a field), ``searched``.
+    #: ``opened`` (a case), ``unmasked`` (a field), ``searched``, ``bound`` (at a counter).
     what: Mapped[str] = mapped_column(Text)
     #: Why, in the person's words or ``handling`` for whoever works on the case.
     reason: Mapped[str] = mapped_column(Text)

@@ -86,7 +86,7 @@ def staff_names(ids: Collection[UUID]) -> Mapping[UUID, str]:
     if not ids:
         return {}
     rows = db.session.execute(select(Staff.id, Staff.name).where(Staff.id.in_(ids)))
-    return {id_: name for id_, name in rows}
+    return {row.id: row.name for row in rows}
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,79 @@
+"""What can go wrong with who somebody is, each with the sentence that the person reads."""
+
+from __future__ import annotations
+
+import math
+
+
+class PeopleError(Exception):
+    """Base: a login or a binding that was not done."""
+
+    sentence = "这一步没有办成，请刷新页面后再试。"
+
+    def __init__(self, sentence: str | None = None) -> None:
+        super().__init__(sentence or self.sentence)
+        self.sentence = sentence or self.sentence
+
+
+class TooMany(PeopleError):
+    """Tried too often; ``after_s`` is how many seconds to wait."""
+
+    def __init__(self, after_s: float) -> None:
+        self.after_s = max(1, math.ceil(after_s))
+        super().__init__(f"操作太频繁，请{_waiting(self.after_s)}后再试。")
+
+
+class WrongLogin(PeopleError):
+    """Login and password don't belong together, or the person left: never told apart."""
+
+    sentence = "登录名或密码不对，请核对后重新填写。"
+
+
+class WrongCode(PeopleError):
+    """The code is not the one that was sent last to that phone, was used, or is too old: never told apart."""
+
+    sentence = "验证码不对或已过期，请核对最近一条短信，或重新获取验证码。"
+
+
+class NotYourPhone(PeopleError):
+    """The tail of the number belongs to nobody who proved this phone."""
+
+    sentence = "没有对上，请核对身份证号码的最后六位。"
+
+
+class WrongCounterCode(PeopleError):
+    """No binding waits at the counters under that code for that card: never told which of both is wrong."""
+
+    sentence = "核验码与身份证号码对不上，或核验码已过期。请核对后重新录入，或请申请人在手机上重新生成。"
+
+
+class OwnBinding(PeopleError):
+    """A clerk is about to prove themselves."""
+
+    sentence = "不能为本人核验，须由其他同事办理。"
+
+
+class CannotBind(PeopleError):
+    """The register knows nobody of that number and name, or says that the person can't act."""
+
+    sentence = "人口登记信息与所填信息不一致，请带身份证到任一办事窗口核实。"
+
+
+class FaceNotUsable(PeopleError):
+    """The file is no photo that can be compared."""
+
+    sentence = "这个文件打不开，请重新拍一张 JPG 或 PNG 格式的正面照片。"
+
+
+class BindingOver(PeopleError):
+    """The binding was finished, changed or given up meanwhile."""
+
+    sentence = "这次核验已经结束，请刷新页面查看结果。"
+
+
+def _waiting(seconds: int) -> str:
+    if seconds < 60:
+        return f"{seconds}秒"
+    if seconds < 3600:
+        return f"{math.ceil(seconds / 60)}分钟"
+    return f"{math.ceil(seconds / 3600)}小时"

@@ -1,0 +1,200 @@
+"""Sessions in PostgreSQL: the cookie carries an unguessable token, the row its SHA-256 and what it stands for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Literal
+from uuid import UUID
+
+from sqlalchemy import delete, insert, or_, select, update
+
+from citizen_services.clock import protocol_now
+from citizen_services.database import db, new_id
+from citizen_services.people.actors import Actor
+from citizen_services.people.models import Attempt as AttemptRow
+from citizen_services.people.models import BindingRequest, Citizen, OAuthState, PhoneCode, RoleGrant, Session, Staff
+from citizen_services.people.queries import office
+from citizen_services.security import digest, new_token
+
+Kind = Literal["citizen", "staff"]
+
+
+@dataclass(frozen=True)
+class Lifetime:
+    """How long a session lasts without a request, and at all."""
+
+    idle: timedelta
+    whole: timedelta
+
+
+#: 等保: staff are logged out after half an hour; a citizen may have to look for papers in between.
+LIFETIMES: Mapping[str, Lifetime] = {
+    "staff": Lifetime(timedelta(minutes=30), timedelta(hours=12)),
+    "citizen": Lifetime(timedelta(hours=4), timedelta(days=2)),
+}
+
+#: ``seen_at`` is written at most this often, so that reading pages doesn't write.
+_TOUCH = timedelta(minutes=1)
+
+#: The record of tries is a security log: kept for at least six months (网络安全法).
+_ATTEMPTS_KEPT = timedelta(days=190)
+
+
+@dataclass(frozen=True)
+class LoggedIn:
+    """A live session and whom it stands for: a citizen, somebody of the staff, or a follower or phone not bound yet."""
+
+    session: Session
+    citizen: Citizen | None
+    staff: Staff | None
+    roles: frozenset[str]
+
+    def actor(self) -> Actor | None:
+        """The actor of this session; None where nobody is bound yet."""
+        if self.staff is not None:
+            return staff_actor(self.staff, self.roles)
+        return citizen_actor(self.citizen) if self.citizen is not None else None
+
+
+def citizen_actor(citizen: Citizen) -> Actor:
+    """A citizen as an actor."""
+    return Actor("citizen", id=citizen.id, id_lookup=citizen.id_lookup)
+
+
+def staff_actor(staff: Staff, roles: frozenset[str]) -> Actor:
+    """Somebody of the staff as an actor."""
+    place = office(staff.office_code)
+    return Actor(
+        "staff",
+        id=staff.id,
+        name=staff.login,
+        office=place.code,
+        office_kind=place.kind,
+        district=place.district,
+        roles=roles,
+        standing=staff.standing,
+        id_lookup=staff.id_lookup,
+    )
+
+
+def load_session(token: str, kind: Kind) -> LoggedIn | None:
+    """The live session of a cookie's token: not expired, not idle for too long, its person's epoch unchanged."""
+    now = protocol_now()
+    row = db.session.execute(
+        select(Session, Citizen, Staff)
+        .outerjoin(Citizen, Citizen.id == Session.citizen_id)
+        .outerjoin(Staff, Staff.id == Session.staff_id)
+        .where(
+            Session.token == digest(token),
+            Session.kind == kind,
+            Session.expires_at > now,
+            Session.seen_at > now - LIFETIMES[kind].idle,
+        )
+    ).first()
+    if row is None:
+        return None
+    session, citizen, staff = row
+    person = staff if kind == "staff" else citizen
+    if person is not None and person.epoch != session.epoch:
+        return None
+    if staff is not None and not staff.active:
+        return None
+    roles = frozenset(db.session.scalars(select(RoleGrant.role).where(RoleGrant.staff_id == staff.id))) if staff else ()
+    return LoggedIn(session, citizen, staff, frozenset(roles))
+
+
+def touch(session: Session) -> bool:
+    """Note that the session is in use; True where that wrote something, which the caller commits."""
+    now = protocol_now()
+    if now - session.seen_at < _TOUCH:
+        return False
+    db.session.execute(update(Session).where(Session.id == session.id).values(seen_at=now))
+    return True
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A session just opened: its row's id, and the token that goes into the cookie and nowhere else."""
+
+    id: UUID
+    token: str
+    kind: Kind
+
+
+def open_session(
+    kind: Kind,
+    *,
+    citizen: UUID | None = None,
+    staff: UUID | None = None,
+    epoch: int = 0,
+    openid: str | None = None,
+    phone: str | None = None,
+    instead_of: Session | None = None,
+) -> Opened:
+    """Open a session under a new token; the browser's earlier one (``instead_of``) ends.
+
+    A binding under way goes along where it is the same follower's or phone's.
+    """
+    now = protocol_now()
+    opened = Opened(new_id(), new_token(), kind)
+    db.session.execute(
+        insert(Session).values(
+            id=opened.id,
+            token=digest(opened.token),
+            kind=kind,
+            citizen_id=citizen,
+            staff_id=staff,
+            openid=openid,
+            phone=phone,
+            epoch=epoch,
+            created_at=now,
+            seen_at=now,
+            expires_at=now + LIFETIMES[kind].whole,
+        )
+    )
+    if instead_of is not None:
+        if instead_of.openid == openid and instead_of.phone in (None, phone):
+            db.session.execute(
+                update(BindingRequest).where(BindingRequest.session_id == instead_of.id).values(session_id=opened.id)
+            )
+        close_session(instead_of.id)
+    return opened
+
+
+def close_session(id: UUID) -> None:
+    """End a session: its row goes, so that its token stands for nothing."""
+    db.session.execute(delete(Session).where(Session.id == id))
+
+
+def prove_phone(session: Session, phone: str) -> None:
+    """Note that a code proved this phone in this session."""
+    db.session.execute(update(Session).where(Session.id == session.id).values(phone=phone))
+
+
+def end_sessions_of(staff: Staff) -> None:
+    """End every session of somebody of the staff at once: they left, or the password was changed."""
+    db.session.execute(update(Staff).where(Staff.id == staff.id).values(epoch=Staff.epoch + 1))
+
+
+def remove_old() -> int:
+    """Remove what has no use any more: sessions, codes, states, bindings long over, tries older than half a year.
+
+    Returns how many rows went; safe to run at any time, twice at once.
+    """
+    now = protocol_now()
+    day_ago = now - timedelta(days=1)
+    gone = [
+        delete(BindingRequest).where(BindingRequest.expires_at < day_ago),
+        delete(Session).where(
+            or_(
+                Session.expires_at < now,
+                *((Session.kind == kind) & (Session.seen_at < now - life.idle) for kind, life in LIFETIMES.items()),
+            )
+        ),
+        delete(PhoneCode).where(PhoneCode.expires_at < day_ago),
+        delete(OAuthState).where(OAuthState.expires_at < day_ago),
+        delete(AttemptRow).where(AttemptRow.at < now - _ATTEMPTS_KEPT),
+    ]
+    return sum(db.session.execute(statement).rowcount for statement in gone)  # type: ignore[attr-defined]

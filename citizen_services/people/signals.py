@@ -1,0 +1,16 @@
+"""What people tells others inside its own transaction: receivers add rows to the same Change and never call out."""
+
+from __future__ import annotations
+
+from blinker import Namespace
+
+_signals = Namespace()
+
+#: A six-digit code is to be sent to a phone. Sender: its purpose (``login``, ``bind``); keywords: ``phone`` (digits),
+#: ``code``, ``expires_at`` (machine time, after which sending it has no use), ``change``.
+code_wanted = _signals.signal("code-wanted")
+
+#: A person's account was taken from where it was until now, by somebody who showed a face or a card: whoever held it
+#: must hear of it. Sender: the citizen's id; keywords: ``openid`` (the earlier follower, None without WeChat), ``phone``
+#: (the earlier phone, digits), ``change``.
+binding_moved = _signals.signal("binding-moved")
