@@ -1,0 +1,1 @@
+"""Exchange: clients of the systems outside, and what they answered."""

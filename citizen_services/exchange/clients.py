@@ -1,0 +1,95 @@
+"""One process's clients of the outside systems, by partner name: each pools its connections and has its own breaker."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from sqlalchemy import Engine
+
+from citizen_services.exchange.addresses import Addresses
+from citizen_services.exchange.ems import Ems
+from citizen_services.exchange.http import Caller
+from citizen_services.exchange.migrants import Migrants
+from citizen_services.exchange.outcomes import Refused
+from citizen_services.exchange.population import Population
+from citizen_services.exchange.sms_aliyun import SmsAliyun
+from citizen_services.exchange.social_insurance import SocialInsurance
+from citizen_services.exchange.wechat_api import WeChatApi
+from citizen_services.exchange.wechat_oauth import WeChatOAuth
+from citizen_services.exchange.wechat_token import SharedToken
+from citizen_services.parts import parts
+from citizen_services.settings import Partner, Settings
+
+T = TypeVar("T")
+
+
+def partner_clients(settings: Settings, engine: Engine) -> Mapping[str, Any]:
+    """A client for each partner that is configured; ``engine`` is where the shared access token lies."""
+    known = settings.partners
+    makers: dict[str, Callable[[Partner], Any]] = {
+        "population": Population,
+        "migrants": Migrants,
+        "addresses": Addresses,
+        "social_insurance": SocialInsurance,
+        "sms_aliyun": lambda partner: SmsAliyun(partner, settings.templates),
+        "ems": Ems,
+        "wechat_api": lambda partner: _wechat_api(partner, settings, engine),
+    }
+    made = {name: make(known[name]) for name, make in makers.items() if name in known}
+    if "wechat_oauth" in known and "wechat_api" in known:
+        made["wechat_oauth"] = WeChatOAuth(known["wechat_oauth"], known["wechat_api"], settings.wechat)
+    return made
+
+
+def _wechat_api(partner: Partner, settings: Settings, engine: Engine) -> WeChatApi:
+    caller = Caller(partner.name)
+    token = SharedToken(partner, settings.wechat, caller, engine)
+    return WeChatApi(partner, settings.wechat, settings.templates, caller, token)
+
+
+def _client(name: str, kind: type[T]) -> T:
+    found = parts().clients.get(name)
+    if not isinstance(found, kind):
+        raise Refused(name, "any", "not_configured", "operator")
+    return found
+
+
+def population() -> Population:
+    """The population register's client; Refused (operator) where it isn't configured, as with all below."""
+    return _client("population", Population)
+
+
+def migrants() -> Migrants:
+    """The client of the province's register of migrants."""
+    return _client("migrants", Migrants)
+
+
+def addresses() -> Addresses:
+    """The standard addresses' client."""
+    return _client("addresses", Addresses)
+
+
+def social_insurance() -> SocialInsurance:
+    """The social insurance's client."""
+    return _client("social_insurance", SocialInsurance)
+
+
+def sms_aliyun() -> SmsAliyun:
+    """The SMS gateway's client."""
+    return _client("sms_aliyun", SmsAliyun)
+
+
+def ems() -> Ems:
+    """China Post's client."""
+    return _client("ems", Ems)
+
+
+def wechat_api() -> WeChatApi:
+    """The official account's client."""
+    return _client("wechat_api", WeChatApi)
+
+
+def wechat_oauth() -> WeChatOAuth:
+    """The web authorisation's client."""
+    return _client("wechat_oauth", WeChatOAuth)

@@ -1,0 +1,205 @@
+"""The common caller: one pooled session a partner, every wait bounded, no retries, nothing personal or secret told on.
+
+The kinds of failure are told apart by what the partner may have got; see outcomes.py.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import ssl
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any, Literal
+from uuid import uuid4
+
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, ReadTimeoutError
+
+from citizen_services.exchange.breaker import Breaker
+from citizen_services.exchange.outcomes import OutsideError, Uncertain, Unreachable
+
+log = logging.getLogger(__name__)
+
+_REF = re.compile(r"[A-Za-z0-9._:-]{1,64}")
+_CONNECTIONS = 20
+_CHUNK = 64 * 1024
+#: The largest answer that is read unless an operation says more.
+ANSWER_LIMIT = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long a call may last, in seconds: to connect, between two pieces of the answer, and as a whole."""
+
+    connect_s: float
+    read_s: float
+    whole_s: float
+
+
+#: While a person waits for a page; and in a worker.
+PAGE = Patience(1.0, 3.0, 4.0)
+WORK = Patience(3.0, 10.0, 15.0)
+
+
+class _NoAddresses(logging.Filter):
+    """urllib3 writes every request's address at DEBUG, and partners want phones and tokens in addresses."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return record.levelno > logging.DEBUG
+
+
+logging.getLogger("urllib3.connectionpool").addFilter(_NoAddresses())
+
+
+def new_ref() -> str:
+    """A reference for a call that nothing of ours has to be found by: 32 hex digits."""
+    return uuid4().hex
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What came back: any status, the whole body."""
+
+    partner: str
+    operation: str
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    def json(self) -> dict[str, Any]:
+        """The body as a JSON object; Uncertain for a status of 5xx and for anything else that isn't one."""
+        if self.status >= 500:
+            raise self.uncertain(f"HTTP {self.status}")
+        found = self.json_or_none()
+        if found is None:
+            raise self.uncertain(f"HTTP {self.status} without a JSON object")
+        return found
+
+    def json_or_none(self) -> dict[str, Any] | None:
+        """The body as a JSON object whatever the status, None where it isn't one."""
+        try:
+            # Partners label UTF-8 as anything; WeChat leaves control characters in strings.
+            found = json.loads(self.body.decode("utf-8"), strict=False)
+        except (ValueError, RecursionError):
+            return None
+        return found if isinstance(found, dict) else None
+
+    def uncertain(self, why: str) -> Uncertain:
+        """That this answer can't be understood."""
+        return Uncertain(self.partner, self.operation, why)
+
+
+class Caller:
+    """Calls one partner. One a process; safe for threads."""
+
+    def __init__(self, partner: str, breaker: Breaker | None = None) -> None:
+        self.partner = partner
+        self._breaker = breaker or Breaker()
+        self._session = requests.Session()
+        # Neither proxies nor credentials out of the environment or ~/.netrc may get at a partner's requests.
+        self._session.trust_env = False
+        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        self._session.headers.clear()
+        adapter = HTTPAdapter(pool_connections=4, pool_maxsize=_CONNECTIONS, max_retries=0)
+        self._session.mount("https://", adapter)
+        self._session.mount("http://", adapter)
+
+    def send(
+        self,
+        method: Literal["GET", "POST"],
+        url: str,
+        *,
+        operation: str,
+        ref: str,
+        patience: Patience = WORK,
+        headers: Mapping[str, str] | None = None,
+        params: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        limit: int = ANSWER_LIMIT,
+    ) -> Reply:
+        """Make one request, once; ``ref`` is ours (no personal data), ``limit`` the answer's greatest size in bytes.
+
+        Gives the reply of any status. Raises Unreachable or Uncertain.
+        """
+        if not _REF.fullmatch(ref):
+            raise ValueError("a reference is 1 to 64 characters of A-Z a-z 0-9 . _ : -")
+        if not self._breaker.may_call():
+            raise Unreachable(self.partner, operation, "left alone after repeated failures")
+        began = time.monotonic()
+        reply: Reply | None = None
+        fault: OutsideError | None = None
+        sent = {"Accept": "*/*", "Accept-Encoding": "identity", "User-Agent": "citizen-services"}
+        sent |= dict(headers or {}) | {"X-Request-Ref": ref}
+        try:
+            with self._session.request(
+                method,
+                url,
+                params=params,
+                data=body,
+                headers=sent,
+                timeout=(patience.connect_s, patience.read_s),
+                # A redirected POST would be sent twice, and credentials to whom nobody named.
+                allow_redirects=False,
+                stream=True,
+            ) as response:
+                content = _read(response, limit, began + patience.whole_s)
+                if content is None:
+                    fault = Uncertain(self.partner, operation, "the answer is too long, or takes too long")
+                else:
+                    reply = Reply(self.partner, operation, response.status_code, response.headers, content)
+        except (requests.RequestException, HTTPError, OSError) as error:
+            fault = self._sorted(error, operation)
+        # Raised out here: raised in the handler it would keep the library's, with its address, as its context.
+        if fault is not None or reply is None:
+            self._breaker.failed()
+            log.warning("%s ref=%s after %.2f s", fault, ref, time.monotonic() - began)
+            raise fault or Uncertain(self.partner, operation, "no answer")
+        if reply.status >= 500:
+            self._breaker.failed()
+            log.warning("%s %s ref=%s: HTTP %d", self.partner, operation, ref, reply.status)
+        else:
+            self._breaker.succeeded()
+        return reply
+
+    def _sorted(self, error: BaseException, operation: str) -> OutsideError:
+        chain = list(_causes(error))
+        if any(isinstance(cause, NewConnectionError | ConnectTimeoutError) for cause in chain):
+            return Unreachable(self.partner, operation, "no connection")
+        if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in chain):
+            return Unreachable(self.partner, operation, "its certificate is not trusted")
+        if any(isinstance(cause, requests.Timeout | ReadTimeoutError | TimeoutError) for cause in chain):
+            return Uncertain(self.partner, operation, "no answer in time")
+        return Uncertain(self.partner, operation, f"the connection broke ({type(error).__name__})")
+
+
+def _read(response: requests.Response, limit: int, until: float) -> bytes | None:
+    """The whole body; None where it is longer than ``limit`` or has not come by ``until`` (monotonic seconds)."""
+    raw: urllib3.HTTPResponse = response.raw
+    pieces: list[bytes] = []
+    size = 0
+    while piece := raw.read1(_CHUNK, decode_content=True):
+        size += len(piece)
+        if size > limit or time.monotonic() > until:
+            response.close()
+            return None
+        pieces.append(piece)
+    return b"".join(pieces)
+
+
+def _causes(error: BaseException | None) -> list[BaseException]:
+    """An exception with all that it was made of: urllib3 keeps reasons in ``reason`` and ``args`` too."""
+    found: list[BaseException] = []
+    waiting: list[object] = [error]
+    while waiting:
+        current = waiting.pop()
+        if not isinstance(current, BaseException) or current in found:
+            continue
+        found.append(current)
+        waiting += [current.__cause__, current.__context__, getattr(current, "reason", None), *current.args]
+    return found

@@ -1,0 +1,158 @@
+"""The official account's server API: wechatpy's client with our transport, our token and our reading of errors.
+
+wechatpy 1.8.18 gives the operations (``menu.create``, ``user.get`` …). What it lacks is replaced here: its token code
+fetches without end or lock and from a fixed address, its requests have no time-out, its exceptions contain secrets.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, cast
+
+from wechatpy import WeChatClient
+
+from citizen_services.exchange.http import WORK, Caller, Patience, new_ref
+from citizen_services.exchange.outcomes import NotAccepted, Outcome, Unknown, settle
+from citizen_services.exchange.wechat_codes import SENT_BEFORE, TOKEN, is_listed, refusal
+from citizen_services.exchange.wechat_token import SharedToken
+from citizen_services.settings import Partner, WeChat
+
+log = logging.getLogger(__name__)
+
+
+class _Client(WeChatClient):
+    """wechatpy's operations over our transport."""
+
+    def __init__(self, partner: Partner, wechat: WeChat, caller: Caller, token: SharedToken) -> None:
+        self._base = f"{partner.base_url}/cgi-bin/"
+        self._caller = caller
+        self._token = token
+        super().__init__(wechat.app_id, "", timeout=WORK.read_s, auto_retry=False)
+
+    @property
+    def access_token(self) -> str:
+        """The shared token's value."""
+        return self._token.get().value
+
+    def fetch_access_token(self) -> None:
+        """Never asked for: tokens are shared by all processes and are renewed by SharedToken alone."""
+        raise NotImplementedError
+
+    def _request(self, method: str, url_or_endpoint: str, **kwargs: Any) -> Any:
+        """One operation; on a refused token once more with a new one. Raises OutsideError."""
+        # Some modules of the library name another host, and would send it our token.
+        if url_or_endpoint.startswith(("http://", "https://")) or "api_base_url" in kwargs:
+            raise NotImplementedError(f"{url_or_endpoint.partition('?')[0]} is outside the configured address")
+        unknown = set(kwargs) - {"params", "data", "ref", "patience", "result_processor"}
+        if unknown:
+            raise NotImplementedError(f"{url_or_endpoint}: {', '.join(sorted(unknown))}")
+        token = self._token.get()
+        answer = self._once(method, url_or_endpoint, token.value, kwargs)
+        error = refusal(url_or_endpoint, answer)
+        if error is not None and error.errcode in TOKEN:
+            answer = self._once(method, url_or_endpoint, self._token.after(token).value, kwargs)
+            error = refusal(url_or_endpoint, answer)
+        if error is not None:
+            if not is_listed(error.errcode) and error.errcode != SENT_BEFORE:
+                log.error("%s: an error code that nobody has sorted yet", error)
+            raise error
+        processor: Callable[[dict[str, Any]], Any] | None = kwargs.get("result_processor")
+        return processor(answer) if processor else answer
+
+    def _once(self, method: str, endpoint: str, token: str, kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        params = {name: str(value) for name, value in (kwargs.get("params") or {}).items()}
+        # Not ASCII: WeChat would keep \uXXXX as it stands.
+        data = kwargs.get("data")
+        body = None if data is None else json.dumps(data, ensure_ascii=False).encode()
+        return self._caller.send(
+            cast(Literal["GET", "POST"], method.upper()),
+            self._base + endpoint,
+            operation=endpoint,
+            ref=kwargs.get("ref") or new_ref(),
+            patience=kwargs.get("patience") or WORK,
+            params=params | {"access_token": token},
+            body=body,
+            headers={"Content-Type": "application/json; charset=utf-8"} if body is not None else None,
+        ).json()
+
+
+@dataclass(frozen=True)
+class Follower:
+    """What WeChat tells of an openid: whether it follows, and by which QR code's scene it came."""
+
+    openid: str
+    subscribed: bool
+    unionid: str | None
+    scene: str
+
+
+class WeChatApi:
+    """What we do at the official account. Safe for threads."""
+
+    def __init__(
+        self, partner: Partner, wechat: WeChat, templates: Mapping[str, str], caller: Caller, token: SharedToken
+    ) -> None:
+        self.client = _Client(partner, wechat, caller, token)
+        self._templates = templates
+
+    def send_template(
+        self, ref: str, openid: str, template: str, fields: Mapping[str, str], url: str | None = None
+    ) -> Outcome:
+        """Send a template message: its key, its typed fields (``thing1``), where it leads. Accepted gives the msgid.
+
+        ``ref`` (a UUID's text) goes along as ``client_msg_id`` without its dashes, since that has 32 characters.
+        Whoever got Unknown must not send again on this channel: WeChat can't be asked.
+        """
+        message: dict[str, Any] = {
+            "touser": openid,
+            "template_id": self._templates.get(f"wechat:{template}", template),
+            "client_msg_id": ref.replace("-", ""),
+            "data": {name: {"value": value} for name, value in fields.items()},
+        }
+        if url:
+            message["url"] = url
+
+        def call() -> str:
+            answer = self.client.post("message/template/send", data=message, ref=ref)
+            return str(answer.get("msgid") or "")
+
+        return _told(settle(call))
+
+    def send_text(self, ref: str, openid: str, content: str) -> Outcome:
+        """Answer a person within their window (custom message). Unknown must not be sent again: no id of ours in it."""
+        message = {"touser": openid, "msgtype": "text", "text": {"content": content}}
+
+        def call() -> str:
+            self.client.post("message/custom/send", data=message, ref=ref)
+            return ""
+
+        return settle(call)
+
+    def create_menu(self, buttons: list[dict[str, Any]]) -> None:
+        """Set the account's menu. Raises OutsideError."""
+        self.client.menu.create({"button": buttons})
+
+    def menu(self) -> list[dict[str, Any]]:
+        """The menu as WeChat has it, empty where none is set. Raises OutsideError."""
+        answer = self.client.menu.get()
+        return list(answer["menu"]["button"]) if answer else []
+
+    def follower(self, openid: str, *, patience: Patience = WORK) -> Follower:
+        """What WeChat knows of an openid. Raises OutsideError (40003: not an openid of ours)."""
+        answer = self.client.get("user/info", params={"openid": openid, "lang": "zh_CN"}, patience=patience)
+        return Follower(
+            openid=openid,
+            subscribed=answer.get("subscribe") == 1,
+            unionid=answer.get("unionid") or None,
+            scene=str(answer.get("qr_scene_str") or ""),
+        )
+
+
+def _told(outcome: Outcome) -> Outcome:
+    """A second message under one id means that the first was taken, or not: nobody has documented it."""
+    if isinstance(outcome, NotAccepted) and outcome.code == str(SENT_BEFORE):
+        return Unknown("sent before under the same id")
+    return outcome
