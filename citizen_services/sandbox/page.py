@@ -5,6 +5,7 @@ It serves people who develop or look at the project; it needs no script (with it
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -12,6 +13,7 @@ from urllib.parse import urlencode, urlsplit
 from flask import Blueprint, Response, abort, redirect, render_template, request
 from werkzeug.wrappers import Response as BaseResponse
 
+from citizen_services.rules.masking import mask_id, mask_phone, scrub
 from citizen_services.sandbox.config import PARTNERS
 from citizen_services.sandbox.ems import EmsDesk
 from citizen_services.sandbox.faults import Fault
@@ -99,6 +101,13 @@ def _clock(at: float) -> str:
     return datetime.fromtimestamp(at, CHINA).strftime("%H:%M:%S")
 
 
+def _masked(to: str) -> str:
+    """An addressee as the page shows it: identity numbers and phones with their middle hidden."""
+    if re.fullmatch(r"\d{17}[\dX]", to):
+        return mask_id(to)
+    return mask_phone(to) if re.fullmatch(r"1\d{10}", to) else scrub(to)
+
+
 def _talk(world: World, openid: str, phone: str) -> list[dict[str, Any]]:
     """What that citizen's phone shows, oldest first: the account's conversation and the SMS of its number."""
     lines = [dict(line) for line in world.state.rows("talk").values() if line["openid"] == openid]
@@ -106,11 +115,14 @@ def _talk(world: World, openid: str, phone: str) -> list[dict[str, Any]]:
         if phone and sms["phone"] == phone:
             lines.append({"kind": "sms", "at": sms["at"], "text": sms["text"]})
     lines.sort(key=lambda line: line["at"])
+    lines, minute = lines[-TALK_LINES:], ""
     for line in lines:
-        line["clock"] = _clock(line["at"])[:5]
+        # As on a phone, the time stands only where it changed.
+        line["clock"] = "" if _clock(line["at"])[:5] == minute else _clock(line["at"])[:5]
+        minute = line["clock"] or minute
         if line["kind"] == "act":
             line["act_name"] = ACT_NAMES.get(line["act"], "" if line["act"] == "text" else line["act"])
-    return lines[-TALK_LINES:]
+    return lines
 
 
 def _ledger(world: World, partner: str) -> list[dict[str, Any]]:
@@ -121,6 +133,8 @@ def _ledger(world: World, partner: str) -> list[dict[str, Any]]:
         shown.append(
             entry
             | {
+                "to": _masked(entry["to"]),
+                "text": scrub(entry["text"]),
                 "clock": _clock(datetime.fromisoformat(entry["at"]).timestamp()),
                 "partner_name": PARTNER_NAMES.get(entry["partner"], entry["partner"]),
                 "operation_name": OPERATION_NAMES.get(entry["operation"], entry["operation"]),

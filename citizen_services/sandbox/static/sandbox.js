@@ -10,7 +10,7 @@ function toEnd() {
 
 function clock() {
   const shown = document.getElementById('clock');
-  if (shown) shown.textContent = new Date().toTimeString().slice(0, 5);
+  if (shown) shown.textContent = new Date().toLocaleTimeString('zh-CN', { timeZone: 'Asia/Shanghai', hourCycle: 'h23' }).slice(0, 5);
 }
 
 async function refresh() {
