@@ -35,7 +35,7 @@ def create_app(settings: Settings | None = None, *, process: str = "web") -> Fla
     from citizen_services.catalogue import Catalogue
     from citizen_services.database.base import db, engine_options
     from citizen_services.database.installation import read_clock_shift
-    from citizen_services.exchange import partner_clients
+    from citizen_services.exchange.clients import partner_clients
     from citizen_services.pages import init_pages
     from citizen_services.parts import EXTENSION, Parts
     from citizen_services.rules.periods import packaged_calendar
@@ -65,7 +65,7 @@ def create_app(settings: Settings | None = None, *, process: str = "web") -> Fla
         settings=settings,
         catalogue=Catalogue(workflows.declared(), packaged_calendar(), signature),
         redis=redis.web_client(settings.redis_url),
-        clients=partner_clients(settings),
+        clients=partner_clients(settings, engine),
     )
     init_pages(app)
     for room in (portal, console, wechat, api, notifications):

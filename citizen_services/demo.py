@@ -89,10 +89,12 @@ def _seed_staff(path: Path) -> list[dict[str, Any]]:
             if staff is None:
                 staff = Staff(id=new_id(), login=login, name=name, standing=standing, office_code=office)
                 staff.under_id = known[under].id if under else None
-                db.session.add(staff)
-                db.session.add_all(RoleGrant(staff_id=staff.id, role=role) for role in roles)
                 known[login] = staff
             staff.password_hash = hash_password(password)
+            db.session.add(staff)
+            db.session.flush()
+            granted = set(db.session.scalars(select(RoleGrant.role).where(RoleGrant.staff_id == staff.id)))
+            db.session.add_all(RoleGrant(staff_id=staff.id, role=role) for role in roles if role not in granted)
             db.session.flush()
         row = {"login": login, "password": password, "roles": list(roles), "standing": standing, "office": office}
         logins.append(row)

@@ -143,7 +143,9 @@ class House:
 
     def ledger(self, partner: str = "", after: int = 0) -> list[dict[str, object]]:
         """What arrived at a partner."""
-        entries: list[dict[str, object]] = self.control("GET", f"ledger?partner={partner}&after={after}").json()["entries"]
+        entries: list[dict[str, object]] = self.control("GET", f"ledger?partner={partner}&after={after}").json()[
+            "entries"
+        ]
         return entries
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
-from marshmallow import Schema, fields
+from marshmallow import Schema, fields, validate
 
 from citizen_services.cases.effects import issue, note_tracking, order_parcel
 from citizen_services.cases.situation import Situation
@@ -203,11 +203,10 @@ class CardSchema(Schema):
 
     card_number = fields.String(
         required=True,
-        validate=lambda value: 6 <= len(value.strip()) <= 32 and value.strip().isalnum(),
-        error_messages={
-            "required": "请填写或扫描证件号码",
-            "validator_failed": "证件号码为 6 至 32 位字母和数字，请核对后重新输入",
-        },
+        validate=validate.Regexp(
+            r"\s*[0-9A-Za-z]{6,32}\s*\Z", error="证件号码为 6 至 32 位字母和数字，请核对后重新输入"
+        ),
+        error_messages={"required": "请填写或扫描证件号码"},
         metadata={"label": "居住证证件号码", "hint": "填写或用扫码枪扫描卡面号码", "kind": "text", "maxlength": 32},
     )
 
@@ -236,6 +235,10 @@ def _right_label(situation: Situation) -> bool:
 
 def _not_ordered(situation: Situation) -> bool:
     return not situation.results.get("tracking")
+
+
+def _name_tracking(situation: Situation, change: Change) -> None:
+    situation.values["tracking"] = situation.results["tracking"]
 
 
 def _grant(situation: Situation, change: Change) -> None:
@@ -319,7 +322,9 @@ ITEM = ServiceItem(
     ),
     materials=(
         Material("identity", "居民身份证", permit_regulation("第九条"), (PERSON,)),
-        Material("portrait", "本人相片", permit_regulation("第九条"), (PORTRAIT,), shown_as=(("证件照片", "portrait"),)),
+        Material(
+            "portrait", "本人相片", permit_regulation("第九条"), (PORTRAIT,), shown_as=(("证件照片", "portrait"),)
+        ),
         Material("residence", "居住登记", migrant_regulation("第十六条"), (HISTORY,)),
         Material(
             "employment", "就业证明", permit_regulation("第九条"), (EMPLOYMENT,),
@@ -392,7 +397,7 @@ ITEM = ServiceItem(
                 Guard("has_tracking", "EMS 还没有返回邮件号，请稍后再试。", _has_tracking),
                 Guard("right_label", "扫描的邮件号与这个办件的面单不一致，请核对面单。", _right_label),
             ),
-            then=(Effect("tell_tracking", lambda s, _: s.values.update(tracking=s.results["tracking"]), ("tracking",)),),
+            then=(Effect("name_tracking", _name_tracking, gives=("tracking",)),),
             tell=turn(
                 "posted", "证件已寄出",
                 text="您的居住证（{number}）已由 EMS 寄出，邮件号 {tracking}，须本人签收。",

@@ -60,8 +60,8 @@ def who_moved(case: Case) -> str:
 
 #: How colleagues name an action that was done.
 ACTION_WORDS = {
-    "submit": "提交", "claim": "领取", "release": "放回", "accept": "受理", "approve": "批准", "make": "制证", "post": "交寄",
-    "complete": "办结", "withdraw": "撤回", "parcel_ordered": "邮件下单",
+    "submit": "提交", "claim": "领取", "release": "放回", "accept": "受理", "approve": "批准", "make": "制证",
+    "post": "交寄", "complete": "办结", "withdraw": "撤回", "parcel_ordered": "邮件下单",
 }  # fmt: skip
 
 

@@ -205,7 +205,7 @@ PLACEHOLDERS: Mapping[str, int] = {
     "item": 20,
     "state": 5,
     "at": 17,
-    "due": 11,
+    "due": 6,
     "tracking": 13,
     "office": 16,
     "visits": 2,

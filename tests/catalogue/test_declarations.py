@@ -1,0 +1,201 @@
+"""Declarations: what is declared may be run, and a planted fault of every kind is refused with its place named."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import workflows
+from citizen_services.catalogue import (
+    APPLICANT,
+    SYSTEM,
+    By,
+    Catalogue,
+    Door,
+    Equals,
+    InvalidDeclaration,
+    Material,
+    Period,
+    Presence,
+    ServiceItem,
+    Source,
+    State,
+    Step,
+    UnknownItem,
+)
+from citizen_services.catalogue.describe import golden
+from citizen_services.rules.periods import packaged_calendar
+
+GOLDEN = Path(__file__).parent / "golden"
+LAW = Source("居住证暂行条例", "第九条")
+PERMIT = next(item for item in workflows.declared() if item.code == "residence-permit-first")
+SOURCES = {item.code: item for item in workflows.declared()}
+
+
+def catalogue(*items: ServiceItem) -> Catalogue:
+    return Catalogue(items, packaged_calendar(), "奉化公安")
+
+
+def with_step(action: str, **changes: Any) -> ServiceItem:
+    """The permit with one step changed."""
+    steps = tuple(replace(step, **changes) if step.action == action else step for step in PERMIT.steps)
+    return replace(PERMIT, steps=steps)
+
+
+def with_notice(**changes: Any) -> ServiceItem:
+    """The permit with the notice of its acceptance changed."""
+    notice = next(step.tell for step in PERMIT.steps if step.action == "accept")
+    assert notice is not None
+    return with_step("accept", tell=replace(notice, **changes))
+
+
+def _accept_notice() -> Any:
+    return next(step.tell for step in PERMIT.steps if step.action == "accept")
+
+
+PLANTED: dict[str, tuple[Any, str]] = {
+    "unreachable state": (
+        lambda: replace(PERMIT, states=(*PERMIT.states, State("attic", "阁楼", "", final=True))),
+        "state attic can't be reached",
+    ),
+    "dead end": (
+        lambda: replace(
+            PERMIT,
+            states=(*PERMIT.states, State("pit", "坑", "", desk="own")),
+            steps=(*PERMIT.steps, Step("submitted", "fall", "pit", By.staff("clerk"), "跌", "跌")),
+        ),
+        "state pit is a dead end",
+    ),
+    "transition without a role": (
+        lambda: with_step("approve", by=By("staff")),
+        "step approve from accepted names no role",
+    ),
+    "a door over its visit budget": (
+        lambda: with_step("accept", presence=Presence("现场核验", LAW, frozenset({"online"}))),
+        "door online may need 1 visits, over its budget of 0",
+    ),
+    "promise longer than the statutory period": (
+        lambda: replace(PERMIT, clocks=replace(PERMIT.clocks, promised=Period(10, "working"))),
+        "the promise of 10个工作日 can last longer than the statutory 15日",
+    ),
+    "unknown placeholder": (
+        lambda: with_notice(text="{nobody_knows}"),
+        "notice accepted: text: unknown placeholder nobody_knows",
+    ),
+    "text longer than WeChat allows": (
+        lambda: with_notice(wechat={**_accept_notice().wechat, "thing5": "承" * 21}),
+        "notice accepted: thing5: up to 21 characters, WeChat takes 20",
+    ),
+    "text longer than the SMS gateway allows": (
+        lambda: with_notice(sms={**_accept_notice().sms, "number": "{number}{item}"}),
+        "notice accepted: number: up to 40 characters, the SMS gateway takes 35",
+    ),
+    "SMS with a link": (
+        lambda: with_notice(
+            sms_template=replace(_accept_notice().sms_template, text="见 www.example.com，{item}，{number}，{due}。")
+        ),
+        "notice accepted: SMS template case_accepted",
+    ),
+    "unused material": (
+        lambda: replace(PERMIT, materials=(*PERMIT.materials, Material("oath", "宣誓书", LAW))),
+        "material oath is unused",
+    ),
+    "material shown nowhere": (
+        lambda: replace(PERMIT, groups=tuple(g for g in PERMIT.groups if g.code != "portrait")),
+        "material portrait is unused",
+    ),
+    "duplicate field": (
+        lambda: replace(PERMIT, groups=(*PERMIT.groups, replace(PERMIT.groups[0], code="again"))),
+        "field ground stands in two groups",
+    ),
+    "duplicate step": (
+        lambda: replace(PERMIT, steps=(*PERMIT.steps, PERMIT.steps[1])),
+        "step claim from submitted is declared twice",
+    ),
+    "a question that depends on a later one": (
+        lambda: replace(
+            PERMIT, groups=(replace(PERMIT.groups[0], when=Equals("delivery", "city", "宁波市")), *PERMIT.groups[1:])
+        ),
+        "group ground depends on delivery.city, which is not asked before it",
+    ),
+    "staff act where the case lies on nobody's desk": (
+        lambda: replace(
+            PERMIT, states=tuple(replace(s, desk=None) if s.code == "accepted" else s for s in PERMIT.states)
+        ),
+        "state accepted lies on nobody's desk",
+    ),
+    "an automatic step that is not the system's": (
+        lambda: with_step("withdraw", automatic=True),
+        "step withdraw from submitted is automatic but not the system's",
+    ),
+    "leaving a final state": (
+        lambda: replace(PERMIT, steps=(*PERMIT.steps, Step("completed", "wake", "posted", SYSTEM, "", ""))),
+        "step wake leaves the final state completed",
+    ),
+    "two beginnings": (
+        lambda: replace(PERMIT, steps=(*PERMIT.steps, Step(None, "sneak", "submitted", APPLICANT, "", ""))),
+        "exactly one step, submit, begins from nothing",
+    ),
+    "duplicate door": (
+        lambda: replace(PERMIT, doors=(*PERMIT.doors, Door("online", 0))),
+        "door online is declared twice",
+    ),
+    "statutory period without a source": (
+        lambda: replace(PERMIT, clocks=replace(PERMIT.clocks, statutory_source=None)),
+        "the statutory period names no source",
+    ),
+}  # fmt: skip
+
+
+def test_everything_declared_may_be_run() -> None:
+    assert [item.code for item in catalogue(*workflows.declared()).items()] == [
+        "residence-registration",
+        "residence-permit-first",
+    ]
+
+
+@pytest.mark.parametrize("fault", PLANTED)
+def test_a_declaration_with_a_planted_fault_is_refused_and_the_place_named(fault: str) -> None:
+    make, words = PLANTED[fault]
+    with pytest.raises(InvalidDeclaration) as caught:
+        catalogue(make())
+    assert any(words in found and found.startswith("residence-permit-first: ") for found in caught.value.faults), (
+        caught.value.faults
+    )
+
+
+def test_two_items_of_one_code_are_refused() -> None:
+    with pytest.raises(InvalidDeclaration, match="version 1 is declared twice"):
+        catalogue(PERMIT, PERMIT)
+
+
+def test_two_items_may_not_share_a_number_prefix() -> None:
+    with pytest.raises(InvalidDeclaration, match="number prefix JZ belongs to"):
+        catalogue(PERMIT, replace(PERMIT, code="residence-permit-other"))
+
+
+def test_a_case_stays_on_its_version_and_new_ones_get_the_newest() -> None:
+    both = catalogue(PERMIT, replace(PERMIT, version=2, name="居住证首次申领（新）"))
+    assert both.item("residence-permit-first").version == 2
+    assert both.item("residence-permit-first", 1).name == "居住证首次申领"
+    with pytest.raises(UnknownItem):
+        both.item("residence-permit-first", 3)
+
+
+@pytest.mark.parametrize("code", SOURCES)
+def test_a_released_version_does_not_change(code: str) -> None:
+    item = SOURCES[code]
+    kept = json.loads((GOLDEN / f"{code}.v{item.version}.json").read_text(encoding="utf-8"))
+    assert golden(item) == kept, (
+        f"{code} version {item.version} was released as its golden file says: raise the version, or, before a release, "
+        "write it anew with `python -m tests.catalogue.write_golden`"
+    )
+
+
+def test_a_changed_promise_is_seen_in_the_golden_file() -> None:
+    kept = json.loads((GOLDEN / "residence-permit-first.v1.json").read_text(encoding="utf-8"))
+    assert golden(replace(PERMIT, clocks=replace(PERMIT.clocks, promised=Period(3, "working")))) != kept
