@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from citizen_services.database import db, timestamp
+from citizen_services.database import Base, SecretJSON, timestamp
 
 
-class Follower(db.Model):
+class Follower(Base):
     """Somebody who follows the account (or did)."""
 
     __tablename__ = "follower"
@@ -20,10 +21,28 @@ class Follower(db.Model):
     left_at: Mapped[datetime | None] = mapped_column(timestamp)
 
 
-class Push(db.Model):
+class Push(Base):
     """A push that changed something: written in the transaction of its effect, so that a repetition changes nothing."""
 
     __tablename__ = "push"
-    #: ``message:<sender>:<MsgId>`` or ``event:<sender>:<time>:<event>:<key>``.
+    #: ``message:<sender>:<MsgId>`` or ``event:<sender>:<time>:<event>:<key>[:<MsgID>]``.
     key: Mapped[str] = mapped_column(Text, primary_key=True)
-    at: Mapped[datetime] = mapped_column(timestamp)
+    #: Machine time; WeChat repeats within seconds, rows older than a month are removed.
+    at: Mapped[datetime] = mapped_column(timestamp, index=True)
+    #: What was answered, to be answered again: ``{text, seal, body}`` (see wechat/envelope.py).
+    answer: Mapped[Any] = mapped_column(SecretJSON("push.answer"))
+
+
+class PushMemory(Base):
+    """What Redis remembers of pushes, kept here while Redis is away.
+
+    Nonces, and answers of pushes that changed nothing.
+    """
+
+    __tablename__ = "push_memory"
+    #: ``nonce:<hash>`` or ``push:<hash>``, as in Redis.
+    key: Mapped[str] = mapped_column(Text, primary_key=True)
+    #: Of a nonce: the hash of what came with it; of a push: the answer as in Push.
+    value: Mapped[Any] = mapped_column(SecretJSON("push_memory.value"))
+    #: Machine time from which it may be forgotten.
+    until: Mapped[datetime] = mapped_column(timestamp, index=True)

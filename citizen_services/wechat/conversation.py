@@ -1,0 +1,267 @@
+"""The conversation: what each message and event of a follower is answered, and what it changes.
+
+``converse`` only reads; what a push changes is returned as ``Turn.effect`` and done by operations.py, once. The
+tables of who answers what stand at the bottom.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from difflib import SequenceMatcher
+
+from sqlalchemy import and_, or_, update
+from sqlalchemy.dialects.postgresql import insert
+
+from citizen_services import clock
+from citizen_services.cases.queries import cases_of, own_case_by_number
+from citizen_services.catalogue.vocabulary import ServiceItem
+from citizen_services.database import Change, db
+from citizen_services.database.base import rollback
+from citizen_services.parts import parts
+from citizen_services.people.queries import citizen_of_openid
+from citizen_services.rules.masking import scrub
+from citizen_services.rules.text import RuleError, fold_width, normalise_text
+from citizen_services.wechat import texts
+from citizen_services.wechat.envelope import Received
+from citizen_services.wechat.errors import DATABASE_AWAY
+from citizen_services.wechat.models import Follower
+from citizen_services.wechat.signals import template_finished
+
+log = logging.getLogger(__name__)
+
+Effect = Callable[[Change], None]
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What is said (empty: nothing), and what the push changes (None: nothing)."""
+
+    text: str = ""
+    effect: Effect | None = None
+
+
+def converse(received: Received) -> Turn:
+    """The turn that a push is due.
+
+    Where the database is away, a push that changes nothing is answered kindly; for one that changes something the fault
+    (errors.DATABASE_AWAY) goes on to the door.
+    """
+    try:
+        if received.kind == "event":
+            return EVENTS.get(received.event, _silence)(received)
+        if received.kind == "text":
+            return Turn(_on_text(received))
+        return Turn(texts.of_kind(received.kind))
+    except DATABASE_AWAY as fault:
+        if received.event in CHANGING:
+            raise
+        log.warning("a follower's question can't be answered: %s", type(fault).__name__)
+        rollback()
+        return Turn(texts.NOT_NOW)
+
+
+# --- Text ---------------------------------------------------------------------------------------------------------
+
+#: What is looked at of a text; questions are shorter.
+_LOOKED_AT = 100
+_NUMBER = re.compile(r"(?<![A-Z0-9])([A-Z]{2})\s?([0-9]{8})[\s_–—-]?([0-9]{6})(?![0-9])")
+#: The shortest run of characters that a text and a service's name must share to mean it.
+_SHARED = 3
+_BLANKS = re.compile(r"[\s“”\"'‘’。，、,.!！?？:：;；~～…·]+")
+
+
+def _on_text(received: Received) -> str:
+    typed = received.text("Content")
+    try:
+        text = normalise_text(fold_width(typed[: 20 * _LOOKED_AT]), limit=_LOOKED_AT)
+    except RuleError:
+        return texts.keep_private() if scrub(typed) != typed else texts.not_understood()
+    found = _NUMBER.search(text.upper())
+    if found:
+        return _on_number(received, f"{found[1]}{found[2]}-{found[3]}")
+    if scrub(text) != text:
+        return texts.keep_private()
+    words = _BLANKS.sub("", text).casefold()
+    for known, answer in WORDS:
+        if known.search(words):
+            return answer(received)
+    return _on_service(words)
+
+
+def _on_number(received: Received, number: str) -> str:
+    """A case number answers its own person only; to others it is a number like any other."""
+    citizen = citizen_of_openid(received.sender)
+    if citizen is None:
+        return texts.how_to_bind(bound=False)
+    case = own_case_by_number(citizen.id, number)
+    return texts.one_case(case) if case else texts.no_such_case()
+
+
+def _on_service(words: str) -> str:
+    items = meant(words)
+    if not items:
+        return texts.not_understood()
+    return texts.guide(items[0]) if len(items) == 1 else texts.choose(items)
+
+
+def meant(words: str) -> list[ServiceItem]:
+    """The services that a text may mean: those whose names share the longest run of characters with it."""
+    scores = {item.code: _shared(words, item) for item in parts().catalogue.items()}
+    best = max(scores.values(), default=0)
+    if best < _SHARED and (best < 2 or best < len(words)):
+        return []
+    return [item for item in parts().catalogue.items() if scores[item.code] == best]
+
+
+def _shared(words: str, item: ServiceItem) -> int:
+    name = item.name.casefold()
+    if words == item.code:
+        return len(name)
+    return SequenceMatcher(None, words, name, autojunk=False).find_longest_match().size
+
+
+def _progress(received: Received) -> str:
+    citizen = citizen_of_openid(received.sender)
+    if citizen is None:
+        return texts.how_to_bind(bound=False)
+    cases = cases_of(citizen.id)
+    return texts.progress(cases) if cases else texts.no_cases()
+
+
+def _bind(received: Received) -> str:
+    return texts.how_to_bind(bound=citizen_of_openid(received.sender) is not None)
+
+
+def _items(received: Received) -> str:
+    return texts.all_items()
+
+
+def _help(received: Received) -> str:
+    return texts.help_text()
+
+
+def _thanks(received: Received) -> str:
+    return texts.thanks()
+
+
+def _hello(received: Received) -> str:
+    return texts.greeting()
+
+
+# --- Events -------------------------------------------------------------------------------------------------------
+
+
+def _silence(received: Received) -> Turn:
+    return Turn()
+
+
+def _on_click(received: Received) -> Turn:
+    answer = CLICKS.get(received.text("EventKey"), _help)
+    return Turn(answer(received))
+
+
+def _on_scan(received: Received) -> Turn:
+    """Somebody who follows scans one of our codes: the scene is a service's code, or nothing that we know."""
+    scene = received.text("EventKey")
+    for item in parts().catalogue.items():
+        if item.code == scene:
+            return Turn(texts.guide(item))
+    return Turn(CLICKS[scene](received) if scene in CLICKS else texts.greeting())
+
+
+def _on_subscribe(received: Received) -> Turn:
+    """Somebody follows, perhaps by a code whose scene names a service."""
+
+    def follow(change: Change) -> None:
+        at = _when(received)
+        row = insert(Follower).values(openid=received.sender, followed_at=at, left_at=None)
+        later = and_(Follower.followed_at <= at, or_(Follower.left_at.is_(None), Follower.left_at <= at))
+        db.session.execute(
+            row.on_conflict_do_update(
+                index_elements=[Follower.openid], set_={"followed_at": at, "left_at": None}, where=later
+            )
+        )
+
+    scene = received.text("EventKey") if received.event == "subscribe_scan" else ""
+    if any(item.code == scene for item in parts().catalogue.items()):
+        return Turn(_on_scan(received).text, follow)
+    return Turn(texts.welcome(bound=citizen_of_openid(received.sender) is not None), follow)
+
+
+def _on_unsubscribe(received: Received) -> Turn:
+    """Somebody leaves: WeChat no longer reaches them. Their binding stays, since their cases go on."""
+
+    def leave(change: Change) -> None:
+        at = _when(received)
+        row = insert(Follower).values(openid=received.sender, followed_at=at, left_at=at)
+        db.session.execute(row.on_conflict_do_nothing())
+        followed_before = and_(Follower.openid == received.sender, Follower.followed_at <= at)
+        db.session.execute(update(Follower).where(followed_before, Follower.left_at.is_(None)).values(left_at=at))
+
+    return Turn("", leave)
+
+
+def _when(received: Received) -> datetime:
+    """WeChat's time of an event, by which a follow and a leave that arrive in the wrong order are put right.
+
+    Never ahead of us: a time in the future would make all that follows look old.
+    """
+    return min(datetime.fromtimestamp(received.created, UTC), clock.protocol_now())
+
+
+def _on_template_finished(received: Received) -> Turn:
+    """What became of a template message; MsgIDs have up to 19 digits."""
+    msgid = received.text("MsgID")
+    if not msgid:
+        return Turn()
+
+    def tell(change: Change) -> None:
+        template_finished.send(
+            "wechat", msgid=int(msgid), openid=received.sender, status=received.text("Status"), change=change
+        )
+
+    return Turn("", tell)
+
+
+def _on_wait(received: Received) -> Turn:
+    """A menu's scan that waits for words of ours."""
+    return Turn(texts.greeting())
+
+
+# --- Who answers what ---------------------------------------------------------------------------------------------
+
+Answer = Callable[[Received], str]
+
+#: Texts without blanks and punctuation, the first that fits.
+WORDS: tuple[tuple[re.Pattern[str], Answer], ...] = (
+    (re.compile(r"进度|我的办件|办到哪|查询|查件|到哪一?步|^查$|^jd$"), _progress),
+    (re.compile(r"^(帮助|帮助中心|help|菜单|功能|使用说明|怎么用|人工|人工客服|客服|电话|h)?$"), _help),
+    (re.compile(r"绑定|认证身份|实名"), _bind),
+    (re.compile(r"^(办事|全部事项|事项|事项列表|服务|办理|我要办|我要办事|能办什么|可以办什么)$"), _items),
+    (re.compile(r"^.{0,6}(谢谢|感谢|多谢|辛苦了|thanks|thankyou).{0,6}$"), _thanks),
+    (
+        re.compile(r"^([您你]好[啊呀]?|在吗|在么|在不在|[早中晚]上?好|[上中下]午好|hi|hello|嗨|哈喽)$"),
+        _hello,
+    ),
+)
+
+#: Keys of the menu (menu.py) and scenes of QR codes.
+CLICKS: dict[str, Answer] = {"progress": _progress, "help": _help, "bind": _bind, "items": _items}
+
+#: Events by wechatpy's names; all others (views, locations, subscriptions to messages …) are heard in silence.
+EVENTS: dict[str, Callable[[Received], Turn]] = {
+    "subscribe": _on_subscribe,
+    "subscribe_scan": _on_subscribe,
+    "unsubscribe": _on_unsubscribe,
+    "scan": _on_scan,
+    "click": _on_click,
+    "scancode_waitmsg": _on_wait,
+    "templatesendjobfinish": _on_template_finished,
+}
+
+#: The events that change something.
+CHANGING = frozenset({"subscribe", "subscribe_scan", "unsubscribe", "templatesendjobfinish"})

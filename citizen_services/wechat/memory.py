@@ -1,0 +1,105 @@
+"""What the door remembers of pushes: which nonce came with what, and what was answered.
+
+One round trip to Redis; while Redis is away, rows in PostgreSQL in its place; while both are away, nothing, since what
+is remembered here belongs to pushes that change nothing: those that change something have rows of their own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import timedelta
+from typing import Any, cast
+
+import redis
+from sqlalchemy import delete, select
+from sqlalchemy.dialects.postgresql import insert
+
+from citizen_services import clock
+from citizen_services.database import db
+from citizen_services.database.base import rollback
+from citizen_services.parts import parts
+from citizen_services.redis import breaker
+from citizen_services.security import CannotDecrypt, equal, keyring
+from citizen_services.wechat.envelope import FRESH_S, Delivery, Refused
+from citizen_services.wechat.errors import DATABASE_AWAY
+from citizen_services.wechat.models import Push, PushMemory
+
+#: A push may be dated FRESH_S ahead and is fresh until FRESH_S after its date; a minute more for slow machines.
+KEPT_S = 2 * FRESH_S + 60
+#: How long the rows of pushes that changed something are kept.
+KEPT_ROWS = timedelta(days=31)
+_BOUND_TO = "redis.push"
+
+Answer = dict[str, str]
+
+
+def remember(delivery: Delivery, answer: Answer | None = None) -> Answer | None:
+    """Remember a delivery's nonce, and with ``answer`` what is answered to its push unless it was answered before.
+
+    Returns the answer given before, None where there is none. Refused (403) where the nonce came with something else.
+    What goes into PostgreSQL is committed by the caller.
+    """
+    names = {"nonce": f"nonce:{delivery.nonce}", "push": f"push:{_hash(delivery.received.key)}"}
+    found = breaker.ask(lambda: _in_redis(parts().redis, names, delivery.digest, answer), None)
+    if found is None:
+        found = _in_postgres(names, delivery.digest, answer)
+    digest, before = found
+    if digest is not None and not equal(digest, delivery.digest):
+        raise Refused(403, "nonce used before")
+    return before
+
+
+def _hash(key: str) -> str:
+    return hashlib.blake2b(key.encode(), digest_size=16).hexdigest()
+
+
+_Found = tuple[str | None, Answer | None]
+
+
+def _in_redis(client: redis.Redis, names: dict[str, str], digest: str, answer: Answer | None) -> _Found:
+    """What stood there before, under both names."""
+    pipe = client.pipeline(transaction=False)
+    pipe.set(f"wechat:{names['nonce']}", digest, nx=True, ex=KEPT_S, get=True)
+    if answer is not None:
+        sealed = keyring().encrypt(json.dumps(answer, ensure_ascii=False).encode(), _BOUND_TO)
+        pipe.set(f"wechat:{names['push']}", sealed, nx=True, ex=KEPT_S, get=True)
+    nonce, *push = cast(list[bytes | None], pipe.execute())
+    return (nonce.decode() if nonce else None), _opened(push[0] if push else None)
+
+
+def _opened(sealed: bytes | None) -> Answer | None:
+    if not sealed:
+        return None
+    try:
+        answer: Answer = json.loads(keyring().decrypt(sealed, _BOUND_TO))
+    except CannotDecrypt:
+        # The keys were changed meanwhile: the push is answered anew.
+        return None
+    return answer
+
+
+def _in_postgres(names: dict[str, str], digest: str, answer: Answer | None) -> _Found:
+    """The same while Redis is away. A push that changes nothing is answered though PostgreSQL be away as well."""
+    values: dict[str, Any] = {names["nonce"]: digest}
+    if answer is not None:
+        values[names["push"]] = answer
+    until = clock.protocol_now() + timedelta(seconds=KEPT_S)
+    rows = [{"key": key, "value": value, "until": until} for key, value in values.items()]
+    try:
+        db.session.execute(insert(PushMemory).on_conflict_do_nothing(), rows)
+        query = select(PushMemory.key, PushMemory.value).where(PushMemory.key.in_(names.values()))
+        kept = {row.key: row.value for row in db.session.execute(query)}
+    except DATABASE_AWAY:
+        if answer is None:
+            raise
+        rollback()
+        return None, None
+    return kept.get(names["nonce"]), kept.get(names["push"])
+
+
+def forget_old() -> int:
+    """Remove rows that nobody can ask for any more; how many. Called by the scheduler, which commits."""
+    now = clock.protocol_now()
+    gone = db.session.connection().execute(delete(PushMemory).where(PushMemory.until < now)).rowcount
+    return gone + db.session.connection().execute(delete(Push).where(Push.at < now - KEPT_ROWS)).rowcount
