@@ -94,6 +94,29 @@ ERROR_TEXTS: Mapping[int, ErrorText] = {
 }
 
 
+#: Where an officer is told something else than a citizen.
+STAFF_ERROR_TEXTS: Mapping[int, ErrorText] = {
+    403: ErrorText(
+        "您的岗位不能做这一步",
+        "这一页或这项操作只对有相应职责的人员开放：岗位、身份（民警、辅警、文职）和所在单位都要符合。",
+        "请交给本单位有这项职责的同事办理；职责有误的，请找系统管理员。",
+    ),
+    404: ErrorText(
+        "没有找到这一页",
+        "链接可能不完整，或者这件事不归本单位办理。",
+        "请回到待办，用编号、身份证号或手机号查找。",
+    ),
+    409: ErrorText(
+        "这件事刚刚被别人处理过",
+        "在您打开之后，状态已经变了。您刚才的操作没有生效。",
+        "请重新打开办件，看清最新状态再决定。",
+    ),
+    500: ErrorText(
+        "系统出了问题", "这不是您的操作造成的，我们已经记下。", "请过几分钟再试；反复出现的，请报给系统管理员。"
+    ),
+}
+
+
 class ErrorLine(NamedTuple):
     """One line of an error summary: ``field`` (the input's name, empty for the form as a whole) and the sentence."""
 
@@ -283,6 +306,8 @@ def render_error(code: int, *, title: str = "", text: str = "", advice: str = ""
     """
     usual = ERROR_TEXTS.get(code, ERROR_TEXTS[500] if code >= 500 else ERROR_TEXTS[400])
     staff = request.path.startswith("/console")
+    if staff:
+        usual = STAFF_ERROR_TEXTS.get(code, usual)
     page = render_template(
         "errors/console.html" if staff else "errors/h5.html",
         code=code,

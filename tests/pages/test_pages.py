@@ -139,9 +139,16 @@ def test_no_template_carries_inline_style_or_script() -> None:
 
 @pytest.mark.parametrize(
     "planted",
-    ['<p style="color:red">', '<a onclick="go()">', "<script>go()</script>", '<a href="javascript:go()">', "{{ name|safe }}",
-     '<b hx-on:click="go()">', "<b hx-vals='js:{a: 1}'>"],
-)  # fmt: skip
+    [
+        '<p style="color:red">',
+        '<a onclick="go()">',
+        "<script>go()</script>",
+        '<a href="javascript:go()">',
+        "{{ name|safe }}",
+        '<b hx-on:click="go()">',
+        "<b hx-vals='js:{a: 1}'>",
+    ],
+)
 def test_a_planted_inline_fault_is_seen(planted: str) -> None:
     assert unclean_lines(planted) == [planted]
 
