@@ -10,7 +10,7 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -94,7 +94,7 @@ def _told(as_json: bool, document: Any, words: Callable[[Any], str]) -> None:
     click.echo(json.dumps(document, ensure_ascii=False, indent=2, default=str) if as_json else words(document))
 
 
-def _failed(words: str) -> None:
+def _failed(words: str) -> NoReturn:
     """Tell a person what is wrong, and end with 1."""
     click.echo(words, err=True)
     sys.exit(1)
@@ -180,6 +180,57 @@ def clock_command(shift: int | None, as_json: bool) -> None:
             "shift_s": clock.shift_s(),
         }
         _told(as_json, document, lambda d: f"business time: {d['now']} (shifted by {d['shift_s']} s)")
+
+
+@cli.command()
+@click.argument("code", required=False)
+@_json
+def items(code: str | None, as_json: bool) -> None:
+    """List the service items, or show the whole of one: its fields, materials, states, actions, clocks."""
+    import workflows
+    from citizen_services.catalogue import Catalogue, UnknownItem, describe
+    from citizen_services.rules.periods import packaged_calendar
+
+    catalogue = Catalogue(workflows.declared(), packaged_calendar())
+    if code is None:
+        _told(
+            as_json,
+            [describe.summary(item) for item in catalogue.items()],
+            lambda rows: "\n".join(f"{row['code']:<28} {row['name']}（版本 {row['version']}）" for row in rows),
+        )
+        return
+    try:
+        item = catalogue.item(code)
+    except UnknownItem:
+        _failed(f"no service item {code}; `app.py items` lists them")
+    _told(as_json, describe.whole(item), lambda d: json.dumps(d, ensure_ascii=False, indent=2))
+
+
+@cli.command()
+@_json
+def doctor(as_json: bool) -> None:
+    """Look at everything that serving needs, and say what to do where something is wrong; exits 1 then."""
+    from dataclasses import asdict
+
+    from citizen_services.doctor import examine
+    from citizen_services.settings import SettingsError
+
+    try:
+        app = create_app(process="command")
+    except SettingsError as fault:
+        _failed(str(fault))
+    with app.app_context():
+        findings = examine(app.extensions["citizen_services"])
+    ok = all(finding.ok for finding in findings)
+    _told(
+        as_json,
+        {"ok": ok, "findings": [asdict(finding) for finding in findings]},
+        lambda d: "\n".join(
+            f"{'ok  ' if f['ok'] else 'BAD '} {f['check']:<26} {f['found']}" + ("" if f["ok"] else f"  → {f['todo']}")
+            for f in d["findings"]
+        ),
+    )
+    sys.exit(0 if ok else 1)
 
 
 @cli.group()
