@@ -15,10 +15,8 @@ from citizen_services.rules.dates import half_year_after
 from workflows.residence_permit import ITEM, continuous_since
 
 TODAY = date(2026, 11, 25)
-EMPLOYED = {
-    "outcome": "found",
-    "content": {"employer": "宏达机械厂", "credit_code": "", "since": "2025-01-01", "until": None},
-}
+EMPLOYMENT = {"employer": "宏达机械厂", "credit_code": "", "since": "2025-01-01", "until": None}
+EMPLOYED = {"outcome": "found", "content": EMPLOYMENT}
 
 
 def facts(*spans: tuple[date, date | None], **changes: Any) -> Facts:
