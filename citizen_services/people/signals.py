@@ -11,6 +11,6 @@ _signals = Namespace()
 code_wanted = _signals.signal("code-wanted")
 
 #: A person's account was taken from where it was until now, by somebody who showed a face or a card: whoever held it
-#: must hear of it. Sender: the citizen's id; keywords: ``openid`` (the earlier follower, None without WeChat), ``phone``
-#: (the earlier phone, digits), ``change``.
+#: must hear of it. Sender: the citizen's id; keywords: ``openid`` (the earlier follower, None without WeChat),
+#: ``phone`` (the earlier phone, digits), ``change``.
 binding_moved = _signals.signal("binding-moved")

@@ -552,23 +552,28 @@ def upgrade() -> None:
     op.create_table(
         "binding_request",
         sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("session_id", sa.Uuid(), nullable=False),
+        sa.Column("session_id", sa.Uuid(), nullable=True),
         sa.Column("openid", sa.Text(), nullable=True),
         sa.Column("name", sa.LargeBinary(), nullable=False),
         sa.Column("id_number", sa.LargeBinary(), nullable=False),
         sa.Column("phone", sa.LargeBinary(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("counter_code", sa.LargeBinary(), nullable=True),
+        sa.Column("counter_lookup", sa.LargeBinary(), nullable=True),
         sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("face_agreed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("citizen_id", sa.Uuid(), nullable=True),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
         sa.CheckConstraint("state IN ('face', 'counter', 'done', 'refused')", name=op.f("ck_binding_request_state")),
+        sa.ForeignKeyConstraint(["citizen_id"], ["citizen.id"], name=op.f("fk_binding_request_citizen_id")),
         sa.ForeignKeyConstraint(
-            ["session_id"], ["session.id"], name=op.f("fk_binding_request_session_id"), ondelete="CASCADE"
+            ["session_id"], ["session.id"], name=op.f("fk_binding_request_session_id"), ondelete="SET NULL"
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_binding_request")),
     )
-    op.create_index(op.f("ix_binding_request_counter_code"), "binding_request", ["counter_code"], unique=False)
+    op.create_index(op.f("ix_binding_request_counter_lookup"), "binding_request", ["counter_lookup"], unique=False)
+    op.create_index(op.f("ix_binding_request_expires_at"), "binding_request", ["expires_at"], unique=False)
     op.create_index(op.f("ix_binding_request_session_id"), "binding_request", ["session_id"], unique=False)
     op.create_table(
         "case_event",
@@ -636,7 +641,8 @@ def downgrade() -> None:
     op.drop_index("ix_case_event_unsealed", table_name="case_event", postgresql_where=sa.text("seal_id IS NULL"))
     op.drop_table("case_event")
     op.drop_index(op.f("ix_binding_request_session_id"), table_name="binding_request")
-    op.drop_index(op.f("ix_binding_request_counter_code"), table_name="binding_request")
+    op.drop_index(op.f("ix_binding_request_expires_at"), table_name="binding_request")
+    op.drop_index(op.f("ix_binding_request_counter_lookup"), table_name="binding_request")
     op.drop_table("binding_request")
     op.drop_index(op.f("ix_session_staff_id"), table_name="session")
     op.drop_index(op.f("ix_session_expires_at"), table_name="session")

@@ -1,0 +1,70 @@
+"""What people type to be known: phones, codes, names, identity numbers."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from marshmallow import Schema, ValidationError, fields
+
+from citizen_services import clock
+from citizen_services.catalogue.fields import NameField, PhoneField
+from citizen_services.rules.errors import RuleError
+from citizen_services.rules.identity import parse_identity
+from citizen_services.rules.text import compact
+
+
+class CodeField(fields.String):
+    """Six digits, however they were pasted."""
+
+    def __init__(self, sentence: str, *, required: bool = True) -> None:
+        self.sentence = sentence
+        super().__init__(required=required, error_messages={"required": sentence, "null": sentence})
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        digits = compact(super()._deserialize(value, attr, data, **kwargs))
+        if not re.fullmatch(r"[0-9]{6}", digits):
+            raise ValidationError(self.sentence)
+        return digits
+
+
+class IdNumberField(fields.String):
+    """An identity number of a living person, eighteen characters after normalising."""
+
+    def __init__(self) -> None:
+        sentence = "请填写公民身份号码（身份证上的18位号码）。"
+        super().__init__(required=True, error_messages={"required": sentence, "null": sentence})
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        try:
+            return parse_identity(super()._deserialize(value, attr, data, **kwargs), clock.today()).number
+        except RuleError as fault:
+            raise ValidationError(fault.sentence) from fault
+
+
+class PhoneForm(Schema):
+    """Where a code is to be sent."""
+
+    phone = PhoneField()
+
+
+class LoginForm(PhoneForm):
+    """A phone and the code that it received."""
+
+    code = CodeField("请填写短信里的6位数字验证码。")
+
+
+class ClaimForm(PhoneForm):
+    """Who somebody says to be, with a phone that was proved before."""
+
+    name = NameField("姓名", most=50)
+    id_number = IdNumberField()
+
+
+class BindForm(ClaimForm):
+    """Who somebody says to be, and the code that proves the phone."""
+
+    code = CodeField("请填写短信里的6位数字验证码。")
+
+
+PHONE_FORM, LOGIN_FORM, CLAIM_FORM, BIND_FORM = PhoneForm(), LoginForm(), ClaimForm(), BindForm()
