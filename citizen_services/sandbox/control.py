@@ -213,6 +213,12 @@ def blueprint(world: World) -> Blueprint:
         except ValueError as error:
             raise ControlError(400, str(error)) from None
 
+    def pushed_by(body: dict[str, Any]) -> dict[str, Any]:
+        try:
+            return door.push(body)
+        except ValueError as error:
+            raise ControlError(409, str(error)) from None
+
     @routes.put("/followers/<openid>")
     def follower(openid: str) -> Response:
         body = fields()
@@ -222,7 +228,7 @@ def blueprint(world: World) -> Blueprint:
             state.put("followers", openid, row)
         pushed = None
         if not told_already and body.get("push", True):
-            pushed = door.push({"openid": openid, "kind": "subscribe", "key": body.get("key", "")})
+            pushed = pushed_by({"openid": openid, "kind": "subscribe", "key": body.get("key", "")})
         elif not row["subscribed"]:
             door.remember(openid, "subscribe")
         with state.lock:
@@ -235,14 +241,11 @@ def blueprint(world: World) -> Blueprint:
     def unfollow(openid: str) -> Response:
         if not door.follows(openid):
             raise ControlError(404, f"{openid} does not follow")
-        return jsonify(door.push({"openid": openid, "kind": "unsubscribe"}))
+        return jsonify(pushed_by({"openid": openid, "kind": "unsubscribe"}))
 
     @routes.post("/push")
     def push() -> Response:
-        try:
-            return jsonify(door.push(fields()))
-        except ValueError as error:
-            raise ControlError(409, str(error)) from None
+        return jsonify(pushed_by(fields()))
 
     @routes.delete("/<any(people, employment, addresses, migrants):table>/<key>")
     def remove(table: str, key: str) -> Response:

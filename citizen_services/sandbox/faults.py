@@ -106,8 +106,16 @@ class Faults:
                     self._by_partner[partner] = replace(fault, times=fault.times - 1)
             return fault
 
-    def take_for_call(self, partner: str, to: str) -> Fault:
-        """Return the fault that spoils this call and count it."""
+    def take_for_call(self, partner: str, to: str, *, for_token: bool = False) -> Fault:
+        """Return the fault that spoils this call and count it.
+
+        A call that only fetches a token is spoilt by lasting faults, never by counted ones: whoever plants one call's
+        fault means the call that does something.
+        """
+        if for_token:
+            fault = self.shown().get(partner, NO_FAULT)
+            if fault.times is not None or fault.mode == "expired_token":
+                return NO_FAULT
         return self._take(partner, to, receipts=False)
 
     def take_for_receipt(self, partner: str, to: str) -> Fault:

@@ -61,6 +61,7 @@ class Outgoing:
         self._order = itertools.count()
         self._wake = threading.Condition()
         self._stopping = False
+        self._own = threading.local()
         self._pool = ThreadPoolExecutor(max_workers=8, thread_name_prefix="receipts")
         self._thread = threading.Thread(target=self._run, name="receipts-schedule", daemon=True)
 
@@ -104,6 +105,14 @@ class Outgoing:
         """Return how many deliveries are not settled."""
         return self._state.count(TABLE)
 
+    def _session(self) -> requests.Session:
+        """This thread's connections to us, which no proxy of the environment may divert."""
+        if not hasattr(self._own, "session"):
+            self._own.session = requests.Session()
+            self._own.session.trust_env = False
+        session: requests.Session = self._own.session
+        return session
+
     def _push(self, due: float, key: str) -> None:
         with self._wake:
             heapq.heappush(self._due, (due, next(self._order), key))
@@ -141,13 +150,12 @@ class Outgoing:
         self._state.put(TABLE, key, {**item, "tries": tries, "due": due})
         self._push(due, key)
 
-    @staticmethod
-    def _try(channel: Channel, payload: dict[str, Any]) -> bool:
+    def _try(self, channel: Channel, payload: dict[str, Any]) -> bool:
         body, headers = channel.prepare(payload)
         url = channel.url + payload.get("query", "")
         try:
-            answer = requests.post(
-                url, data=body, headers=headers, timeout=channel.timeout_s, allow_redirects=False, proxies={"http": ""}
+            answer = self._session().post(
+                url, data=body, headers=headers, timeout=channel.timeout_s, allow_redirects=False
             )
             return channel.accepted(answer)
         except requests.RequestException:

@@ -270,7 +270,7 @@ def blueprint(world: World) -> Blueprint:
         def act() -> Answer:
             return token_answer(args.get("appid"), args.get("secret"), args.get("grant_type"), tokens.classic)
 
-        return world.take(Call(PARTNER, "token"), act, voice)
+        return world.take(Call(PARTNER, "token", for_token=True), act, voice)
 
     @routes.post("/cgi-bin/stable_token")
     def stable_token() -> Response:
@@ -284,7 +284,7 @@ def blueprint(world: World) -> Blueprint:
                 body.get("appid"), body.get("secret"), body.get("grant_type"), lambda: tokens.stable(force=force)
             )
 
-        return world.take(Call(PARTNER, "stable_token"), act, voice)
+        return world.take(Call(PARTNER, "stable_token", for_token=True), act, voice)
 
     @routes.route("/cgi-bin/<path:operation>", methods=["GET", "POST"])
     def operation(operation: str) -> Response:

@@ -7,6 +7,7 @@ out of order.
 
 from __future__ import annotations
 
+import re
 import secrets
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -103,6 +104,8 @@ class PushDoor:
         to_us = f"<ToUserName>{cdata(config.wechat_original_id)}</ToUserName>"
         if config.wechat_mode == "plain":
             return {"query": "?" + urlencode(query), "body": f"<xml>{to_us}{inner}</xml>"}
+        if not re.fullmatch(r"[A-Za-z0-9]{43}", config.wechat_aes_key):
+            raise ValueError("WECHAT_ENCODING_AES_KEY is not 43 letters and digits, so WeChat can't encrypt pushes")
         encrypted = encrypt(f"<xml>{to_us}{inner}</xml>", config.wechat_aes_key, config.wechat_app_id)
         query |= {
             "encrypt_type": "aes",
@@ -217,14 +220,15 @@ class PushDoor:
                 time.sleep(PAUSE_S)
             begun = time.monotonic()
             try:
-                got = requests.post(
-                    url,
-                    data=sent["body"].encode(),
-                    headers=HEADERS,
-                    timeout=ANSWER_WITHIN_S,
-                    allow_redirects=False,
-                    proxies={"http": ""},
-                )
+                with requests.Session() as session:
+                    session.trust_env = False
+                    got = session.post(
+                        url,
+                        data=sent["body"].encode(),
+                        headers=HEADERS,
+                        timeout=ANSWER_WITHIN_S,
+                        allow_redirects=False,
+                    )
             except requests.RequestException as error:
                 deliveries.append({"status": None, "error": type(error).__name__})
                 continue

@@ -35,6 +35,7 @@ class Call:
     our_ref: str = ""
     to: str = ""
     text: str = ""
+    for_token: bool = False
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ class World:
 
         `act` runs under the state's lock. The entry is on disk before the answer leaves.
         """
-        fault = self.faults.take_for_call(call.partner, call.to)
+        fault = self.faults.take_for_call(call.partner, call.to, for_token=call.for_token)
         if fault.mode == "http_500" and not fault.after:
             self.note(call, "http_500")
             return voice.broken()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import random
+import signal
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -196,3 +198,18 @@ def test_receipts_can_come_twice_failed_and_in_reverse(sandbox: Sandbox, our_sid
     send(sandbox, dead)
     report = until(reports)[0]
     assert (report["success"], report["err_code"]) == (False, "UNDELIVERED")
+
+
+def test_a_receipt_that_was_not_delivered_yet_outlives_a_kill(
+    own_pair: tuple[Callable[..., Sandbox], OurSide],
+) -> None:
+    make, side = own_pair
+    box = make(SANDBOX_RECEIPT_DELAY_S="2")
+    side.answer = lambda arrived: (200, '{"code":0,"msg":"接收成功"}')
+    send(box, "13800000000", OutId="kept")
+    box.stop(signal.SIGKILL)
+    assert not side.at(RECEIPTS)
+    box.start()
+    (report,) = json.loads(until(lambda: side.at(RECEIPTS))[0].body)
+    assert report["out_id"] == "kept"
+    until(lambda: box.http.get(f"{box.url}/_control/outgoing").json()["waiting"] == 0)

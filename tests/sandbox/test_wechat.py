@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 import uuid
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, quote, urlsplit
 
@@ -242,6 +243,18 @@ def test_tokens_of_the_two_families_live_apart(sandbox: Sandbox, our_side: OurSi
     assert token(sandbox)["access_token"] != forced
 
 
+def test_a_counted_fault_meets_the_message_and_not_the_fetching_of_a_token(sandbox: Sandbox, our_side: OurSide) -> None:
+    openid = new_follower(sandbox)
+    sandbox.put("faults/wechat_api", {"mode": "refuse", "times": 1})
+    assert "access_token" in token(sandbox)
+    assert send(sandbox, openid)["errcode"] == 43004
+    assert send(sandbox, openid)["errcode"] == 0
+    sandbox.put("faults/wechat_api", {"mode": "http_500"})
+    credentials = {"appid": CREDENTIALS["WECHAT_APP_ID"], "secret": CREDENTIALS["WECHAT_APP_SECRET"]}
+    asked = {"grant_type": "client_credential", **credentials}
+    assert sandbox.http.post(f"{sandbox.url}/wechat_api/cgi-bin/stable_token", json=asked).status_code == 502
+
+
 def test_customer_service_messages_need_an_act_of_the_follower(sandbox: Sandbox, our_side: OurSide) -> None:
     openid = new_follower(sandbox, push=False)
     message = {"touser": openid, "msgtype": "text", "text": {"content": "您的材料已收到。"}}
@@ -338,3 +351,27 @@ def test_the_authorize_page_refuses_what_wechat_refuses(sandbox: Sandbox, change
     answer = sandbox.http.get(authorize(sandbox, **change), allow_redirects=False)
     assert answer.status_code == 400
     assert why in answer.text
+
+
+@pytest.mark.parametrize("mode", ["plain", "compatible"])
+def test_the_other_modes_push_what_they_promise(own_pair: tuple[Callable[..., Sandbox], OurSide], mode: str) -> None:
+    make, side = own_pair
+    box = make(WECHAT_MODE=mode)
+    openid = new_follower(box)
+    arrived = side.at("/wechat")[0]
+    assert parse_message(arrived.body).source == openid
+    assert (b"<Encrypt>" in arrived.body) == (mode == "compatible")
+    assert ("encrypt_type" in arrived.query) == (mode == "compatible")
+    plain = create_reply("您好", parse_message(arrived.body)).render()
+    side.answer = lambda arrived: (200, plain)
+    assert box.post("push", {"openid": openid, "content": "在吗"})["reply"]["content"] == "您好"
+
+
+def test_without_an_encoding_key_nothing_is_pushed_and_the_control_says_why(
+    own_pair: tuple[Callable[..., Sandbox], OurSide],
+) -> None:
+    make, side = own_pair
+    box = make(WECHAT_ENCODING_AES_KEY="")
+    answer = box.http.put(f"{box.url}/_control/followers/o-any", json={}, timeout=10)
+    assert (answer.status_code, side.arrived) == (409, [])
+    assert "WECHAT_ENCODING_AES_KEY" in answer.json()["error"]
