@@ -20,7 +20,8 @@ log = logging.getLogger(__name__)
 
 #: Which channel takes over from which.
 NEXT = {"wechat": "sms"}
-#: Business time after which a message that WeChat has not taken, or whose fate is unknown though it must be known, goes by SMS.
+#: Business time after which a message goes by SMS that WeChat has not taken, or whose fate there is unknown though it
+#: must be known.
 PASS_ON_AFTER = timedelta(minutes=10)
 
 _STATE_OF_NOTICE = text(
@@ -59,7 +60,7 @@ def sms_payload(notice: Notice, phone: str) -> dict[str, Any]:
 
 
 def pass_on(notice_id: UUID, channel: str) -> str | None:
-    """Give a notice to the channel after ``channel``; returns that channel, None where there is none or it had its turn.
+    """Give a notice to the next channel; returns its name, None where there is none or it had its turn.
 
     In the caller's transaction. A notice that can't be read stays where it is, and its reason is logged.
     """

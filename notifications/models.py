@@ -58,7 +58,7 @@ class Delivery(Base):
     parcel_id: Mapped[UUID | None] = mapped_column(ForeignKey("parcel.id"), index=True)
     #: ``wechat``, ``sms``, ``ems``, ``registration`` (written back to the province) …
     channel: Mapped[str] = mapped_column(Text)
-    #: What the channel needs: template, values, receiver. Decrypted row by row, so that one unreadable row hurts itself only.
+    #: What the channel needs: template, values, receiver.
     payload: Mapped[Any] = mapped_column(SecretJSON("delivery.payload"))
     state: Mapped[str] = mapped_column(Text)
     #: Passed to the next channel where this one's fate is uncertain.
@@ -96,7 +96,7 @@ class Delivery(Base):
 
 
 class ChannelHold(Base):
-    """A channel that waits for a person of ours: its account, keys or balance are refused. The alarm that the console shows."""
+    """A channel that waits for a person of ours, its keys or balance being refused: the console's alarm."""
 
     __tablename__ = "channel_hold"
     channel: Mapped[str] = mapped_column(Text, primary_key=True)
@@ -123,7 +123,8 @@ class Parcel(Base):
     at: Mapped[datetime] = mapped_column(timestamp)
     #: When the courier was last asked (machine time).
     asked_at: Mapped[datetime | None] = mapped_column(timestamp)
-    #: When the case was moved on by the signature (business time).
+    #: When the case was told the tracking number, and that it was signed for (business time).
+    noted_at: Mapped[datetime | None] = mapped_column(timestamp)
     closed_at: Mapped[datetime | None] = mapped_column(timestamp)
 
     __table_args__ = (
@@ -170,7 +171,8 @@ class Receipt(Base):
     __table_args__ = (Index("ix_receipt_unsettled", "due_at", postgresql_where=text("settled_at IS NULL")),)
 
 
-#: Receipts come twice, late and out of order; what has ended stays as it ended, whoever writes. The migration runs the same text.
+#: Receipts come twice, late and out of order; what has ended stays as it ended, whoever writes. The migration runs the
+#: same text.
 FORWARD_ONLY = (
     """
 CREATE OR REPLACE FUNCTION forward_only() RETURNS trigger LANGUAGE plpgsql AS $$

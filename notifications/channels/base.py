@@ -1,4 +1,4 @@
-"""What every channel is to the outbox: how its rows are made ready, sent, and asked about when their fate is unknown."""
+"""A channel as the outbox sees it: how its rows are made ready, sent, and asked about when their fate is unknown."""
 
 from __future__ import annotations
 
@@ -36,7 +36,6 @@ class Found:
     """The partner knows our reference. ``state`` is ``sent`` (no report yet), ``delivered`` or ``failed``."""
 
     state: str
-    partner_ref: str | None = None
     code: str | None = None
 
 

@@ -1,0 +1,59 @@
+"""Parcels by EMS: orders, cancelling a second number. A lost order is repeated under its reference, at most twice."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from citizen_services.exchange.ems import Contact, ParcelToOrder
+from citizen_services.exchange.outcomes import Outcome
+from citizen_services.parts import parts
+from notifications import parcels
+from notifications.channels.base import Answer, CannotTell, Order
+
+
+@dataclass(frozen=True)
+class _Cancellation:
+    order_ref: str
+    tracking: str
+
+
+class EmsChannel:
+    """Channel ``ems``. Payload: ``{sender, receiver, contents, note}``, or ``{cancel: tracking, order_ref}``."""
+
+    name = "ems"
+    ask_after_s: tuple[float, ...] = ()
+    #: What a repeated order number does is not documented; two repetitions, then a person reads the label.
+    repeat_after_s: tuple[float, ...] = (10.0, 60.0)
+    silent_after_s: float | None = None
+    template_codes: frozenset[str] = frozenset()
+
+    def prepare(self, order: Order) -> ParcelToOrder | _Cancellation:
+        """The order, or what is to be cancelled."""
+        payload = order.payload
+        if "cancel" in payload:
+            return _Cancellation(payload["order_ref"], payload["cancel"])
+        return ParcelToOrder(
+            sender=Contact(**payload["sender"]),
+            receiver=Contact(**payload["receiver"]),
+            contents=payload["contents"],
+            note=payload["note"],
+        )
+
+    def send(self, order: Order, ready: ParcelToOrder | _Cancellation) -> Outcome:
+        """Order it (a partner_ref is the tracking number), or cancel it."""
+        client = parts().clients["ems"]
+        outcome: Outcome
+        if isinstance(ready, _Cancellation):
+            outcome = client.cancel(ready.order_ref, ready.tracking, "同一订单出现第二个运单号")
+        else:
+            outcome = client.order(order.ref, ready)
+        return outcome
+
+    def ask(self, order: Order, ready: ParcelToOrder | _Cancellation) -> Answer:
+        """There is no query by our reference."""
+        return CannotTell("EMS can't be asked for a reference")
+
+    def accepted(self, order: Order, partner_ref: str) -> None:
+        """Note the tracking number on the parcel and tell the case, in the same transaction."""
+        if order.parcel_id is not None and "cancel" not in order.payload:
+            parcels.ordered(order.parcel_id, partner_ref)

@@ -1,0 +1,167 @@
+"""Parcels: their tracking number, their events, and what both mean for the case. All in the caller's transaction."""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import func, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from citizen_services import clock
+from citizen_services.cases.errors import CaseError, MovedOn
+from citizen_services.cases.operations import perform
+from citizen_services.database import db, new_id
+from citizen_services.database.base import after_commit
+from citizen_services.exchange.ems import TrackEvent
+from citizen_services.exchange.ems_codes import REVOKES, needs_tracking, parcel_state
+from citizen_services.parts import parts
+from citizen_services.people.actors import Actor
+from notifications import queue
+from notifications.models import Delivery, Parcel, ParcelEvent
+
+log = logging.getLogger(__name__)
+
+#: How often an act is decided anew when somebody else was faster on the same case.
+_DECISIONS = 6
+
+
+def lock(parcel_id: UUID) -> Parcel:
+    """The parcel, ours until the transaction ends."""
+    return db.session.execute(
+        select(Parcel).where(Parcel.id == parcel_id).with_for_update().execution_options(populate_existing=True)
+    ).scalar_one()
+
+
+def ordered(parcel_id: UUID, tracking: str) -> None:
+    """The courier gave a tracking number. A second number for the same parcel is cancelled, whichever came later."""
+    parcel = lock(parcel_id)
+    if parcel.tracking is None:
+        parcel.tracking = tracking
+        db.session.flush()
+        tell_case_of_order(parcel)
+    elif parcel.tracking != tracking:
+        cancel_second(parcel, tracking)
+
+
+def cancel_second(parcel: Parcel, tracking: str) -> None:
+    """Have a number cancelled that the courier gave besides the one that counts; once a number."""
+    known = select(Delivery.id).where(Delivery.parcel_id == parcel.id, Delivery.partner_ref == tracking)
+    if tracking == parcel.tracking or db.session.execute(known).first() is not None:
+        return
+    first = select(Delivery.id).where(Delivery.parcel_id == parcel.id).order_by(Delivery.id).limit(1)
+    order_ref = db.session.execute(first).scalar_one()
+    log.warning("parcel %s has a second tracking number, which is cancelled", parcel.id)
+    db.session.execute(
+        insert(Delivery).values(
+            id=new_id(),
+            parcel_id=parcel.id,
+            channel="ems",
+            payload={"cancel": tracking, "order_ref": str(order_ref)},
+            partner_ref=tracking,
+            state="pending",
+            must_be_known=False,
+            made_at=func.now(),
+            due_at=func.now(),
+            attempts=0,
+            checks=0,
+        )
+    )
+    after_commit(queue.waking(queue.sending_queue("ems")))
+
+
+def record(parcel: Parcel, events: Iterable[TrackEvent]) -> bool:
+    """Add events to a locked parcel, compute its state from all of them, and complete the case where it was signed for.
+
+    True where the courier must be asked for the sub-code of a delivery.
+    """
+    rows = [
+        {
+            "id": new_id(),
+            "parcel_id": parcel.id,
+            "op_code": event.op_code,
+            "op_time": event.op_time,
+            "deliver_code": event.deliver_code,
+            "attempt_code": event.attempt_code,
+            "description": event.description or event.name,
+            "received_at": clock.protocol_now(),
+        }
+        # One statement can't touch a row twice; the entry that tells more stands last.
+        for event in _distinct(events)
+    ]
+    if rows:
+        added = insert(ParcelEvent).values(rows)
+        db.session.execute(
+            added.on_conflict_do_update(
+                index_elements=["parcel_id", "op_code", "op_time"],
+                # A push leaves the sub-codes out; what is known is never forgotten.
+                set_={
+                    "deliver_code": func.coalesce(added.excluded.deliver_code, ParcelEvent.deliver_code),
+                    "attempt_code": func.coalesce(added.excluded.attempt_code, ParcelEvent.attempt_code),
+                },
+            )
+        )
+    known = events_of(parcel.id)
+    parcel.state = parcel_state(known)
+    db.session.flush()
+    if parcel.state == "signed":
+        complete_case(parcel)
+    return needs_tracking(known)
+
+
+def _distinct(events: Iterable[TrackEvent]) -> list[TrackEvent]:
+    ranked = sorted(events, key=lambda e: (e.deliver_code is not None, e.attempt_code is not None))
+    return list({(event.op_code, event.op_time): event for event in ranked}.values())
+
+
+def events_of(parcel_id: UUID) -> Sequence[ParcelEvent]:
+    """A parcel's events as they happened; of one second, what takes back comes after what it takes back."""
+    rows = db.session.scalars(
+        select(ParcelEvent).where(ParcelEvent.parcel_id == parcel_id).execution_options(populate_existing=True)
+    ).all()
+    return sorted(rows, key=lambda event: (event.op_time, event.op_code in REVOKES, event.op_code))
+
+
+# --- what it means for the case ----------------------------------------------------------------------------------
+
+
+def tell_case_of_order(parcel: Parcel) -> None:
+    """The case learns the tracking number (``parcel_ordered``); where it can't now, the sweep tries again."""
+    if parcel.direction != "out" or parcel.noted_at is not None:
+        return
+    if _perform(parcel.case_id, "parcel_ordered", "ems_order", {"tracking": parcel.tracking}):
+        parcel.noted_at = clock.now()
+        db.session.flush()
+
+
+def complete_case(parcel: Parcel) -> None:
+    """The person signed: the case ends (``complete``). Where it isn't posted yet, the sweep tries again."""
+    if parcel.direction != "out" or parcel.closed_at is not None:
+        return
+    if _perform(parcel.case_id, "complete", "ems_receipt", {}):
+        parcel.closed_at = clock.now()
+        db.session.flush()
+
+
+def _perform(case_id: UUID, action: str, because: str, data: Mapping[str, Any]) -> bool:
+    """Take the system's step within a savepoint: a refusal undoes nothing else. Anew where somebody was faster."""
+    for decision in range(_DECISIONS):
+        try:
+            with db.session.begin_nested():
+                perform(parts().catalogue, case_id, action, Actor.system(because), None, dict(data))
+            return True
+        except MovedOn:
+            time.sleep(random.uniform(0.005, 0.02) * 2**decision)
+        except CaseError as refusal:
+            log.info("case %s does not take %s now: %s", case_id, action, type(refusal).__name__)
+            return False
+    return False
+
+
+def touch_asked(parcel_id: UUID) -> None:
+    """Note that the courier was asked just now."""
+    db.session.execute(update(Parcel).where(Parcel.id == parcel_id).values(asked_at=func.now()))

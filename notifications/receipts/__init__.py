@@ -1,0 +1,1 @@
+"""Receipts: what partners report, stored as it came, then settled."""

@@ -1,0 +1,209 @@
+"""What came of a try, written back: by whoever holds the row's lease, only forward, in the caller's transaction.
+
+Refusals are sorted by what can be done about them; a lost answer makes the row ``uncertain`` until the partner was asked,
+the call repeated under the same reference, or a receipt came.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import delete, func, update
+from sqlalchemy.dialects.postgresql import insert
+
+from citizen_services import clock
+from citizen_services.database import db
+from citizen_services.database.base import after_commit
+from citizen_services.exchange.outcomes import Accepted, NotAccepted, Outcome, Unknown
+from notifications import ladder, queue
+from notifications.channels.base import Answer, CannotTell, Channel, Found, NotFound, Order
+from notifications.claimed import Claimed, place
+from notifications.models import ChannelHold, Delivery
+
+log = logging.getLogger(__name__)
+
+#: Waits after ``now`` double from two seconds up to this; after so long in vain a row has failed.
+LONGEST_WAIT_S = 900.0
+GIVE_UP_AFTER = timedelta(hours=24)
+GIVE_UP_LATER_AFTER = timedelta(days=3)
+#: After ``later`` without a time, and where only one template waits for an operator.
+LATER_S = 600.0
+#: How long a channel that waits for an operator rests before one row may try again.
+HOLD = timedelta(seconds=60)
+#: Tries after which a row is set aside: one whose own content crashes its handler, one that the partner never has.
+MOST_CRASHES = 3
+MOST_TRIES_NOT_FOUND = 4
+#: How often a partner that can't be asked just now is asked again, in seconds, and until when.
+ASK_AGAIN_S = 600.0
+ASK_UNTIL = timedelta(hours=24)
+
+
+def finished(row: Claimed, ch: Channel, order: Order, outcome: Outcome) -> bool:
+    """Write down how a call ended, in the caller's transaction. False where the channel must rest."""
+    repeated = row.state == "uncertain"
+    held = isinstance(outcome, NotAccepted) and outcome.kind == "operator" and outcome.code not in ch.template_codes
+    if held:
+        assert isinstance(outcome, NotAccepted)  # noqa: S101 - narrows the type of what was just tested
+        _hold(row.channel, outcome.code)
+    elif row.probe:
+        db.session.execute(delete(ChannelHold).where(ChannelHold.channel == row.channel))
+    match outcome:
+        case Accepted(partner_ref):
+            _accepted(row, ch, order, partner_ref)
+        case Unknown(why):
+            _unknown(row, ch, order, why)
+        case NotAccepted() if repeated:
+            _repeat_refused(row, order, outcome)
+        case NotAccepted():
+            _not_accepted(row, order, outcome)
+    return not held
+
+
+def _accepted(row: Claimed, ch: Channel, order: Order, partner_ref: str) -> None:
+    silent = None if ch.silent_after_s is None else _in(ch.silent_after_s)
+    ours = _write(
+        row, state="sent", partner_ref=partner_ref or None, reason=None, due_at=silent, pass_on_at=None, checks=0
+    )
+    if ours:
+        ladder.refresh([row.notice_id])
+        ch.accepted(order, partner_ref)
+    else:
+        # A receipt was faster; the partner's name for it is still worth knowing.
+        db.session.execute(
+            update(Delivery)
+            .where(Delivery.id == row.id, Delivery.partner_ref.is_(None))
+            .values(partner_ref=partner_ref or None)
+        )
+
+
+def _unknown(row: Claimed, ch: Channel, order: Order, why: str) -> None:
+    """The partner may have it: from now on it is asked for, or repeated under the same reference, or left alone."""
+    plan = ch.repeat_after_s or ch.ask_after_s
+    after = plan[order.checks] if order.checks < len(plan) else None
+    pass_on_at = clock.now() + ladder.PASS_ON_AFTER if row.must_be_known and row.channel in ladder.NEXT else None
+    due_at = None if after is None else _in(after)
+    if _write(row, state="uncertain", reason=why, due_at=due_at, pass_on_at=pass_on_at):
+        ladder.refresh([row.notice_id])
+
+
+def _repeat_refused(row: Claimed, order: Order, outcome: NotAccepted) -> None:
+    """A repetition was refused. For good: perhaps because the first was taken, so that a person has to look at it."""
+    if outcome.kind == "never":
+        _write(row, state="uncertain", due_at=None, reason=f"repeated and refused: {outcome.code}")
+    else:
+        # This repetition was surely not taken: it doesn't count.
+        wait = outcome.after_s or LATER_S
+        _write(row, state="uncertain", due_at=_in(wait), reason=_why(outcome), checks=order.checks - 1)
+
+
+def _not_accepted(row: Claimed, order: Order, outcome: NotAccepted) -> None:
+    age = clock.protocol_now() - row.made_at
+    match outcome.kind:
+        case "never":
+            _fail(row, _why(outcome))
+        case "now" if age < GIVE_UP_AFTER:
+            wait = min(2.0**order.attempts, LONGEST_WAIT_S) * random.uniform(0.5, 1.5)
+            _write(row, state="pending", due_at=_in(wait), reason=_why(outcome))
+        case "later" if age < GIVE_UP_LATER_AFTER:
+            # A quota or a window is nobody's failure: it is not counted as a try.
+            wait = outcome.after_s or LATER_S
+            _write(row, state="pending", due_at=_in(wait), reason=_why(outcome), attempts=order.attempts - 1)
+        case "operator":
+            wait = HOLD.total_seconds() if row.probe else LATER_S / 2
+            _write(row, state="pending", due_at=_in(wait), reason=_why(outcome), attempts=order.attempts - 1)
+        case _:
+            _fail(row, f"given up after {age.total_seconds() / 3600:.0f} h: {_why(outcome)}")
+
+
+def answered(row: Claimed, ch: Channel, order: Order, answer: Answer) -> None:
+    """Write down what the partner said about a try whose fate was unknown, or that was never reported on."""
+    match answer:
+        case Found(state, code):
+            silent = _in(ASK_AGAIN_S * 6) if state == "sent" and _young(row) else None
+            done = {} if state == "sent" else {"done_at": func.now()}
+            if state == "failed":
+                _fail(row, f"reported failed: {code}")
+            elif _write(row, state=state, reason=None, due_at=silent, pass_on_at=None, **done):
+                ladder.refresh([row.notice_id])
+        case CannotTell(why):
+            _write(row, due_at=_in(ASK_AGAIN_S) if _young(row) else None, reason=f"{why}; fate unknown")
+        case NotFound() if row.state == "sent":
+            _write(row, due_at=None)
+        case NotFound() if order.checks + 1 < len(ch.ask_after_s):
+            due = Delivery.sent_at + timedelta(seconds=ch.ask_after_s[order.checks + 1])
+            _write(row, due_at=due, checks=order.checks + 1)
+        case NotFound():
+            _not_there(row, order)
+
+
+def _not_there(row: Claimed, order: Order) -> None:
+    """Asked often enough: the partner surely does not have it. Sent again under the same reference."""
+    if row.expires_at and row.expires_at <= clock.protocol_now():
+        _write(row, state="expired", due_at=None, done_at=func.now(), reason="expired; never arrived at the partner")
+    elif order.attempts >= MOST_TRIES_NOT_FOUND:
+        _fail(row, f"never arrived at the partner in {order.attempts} tries")
+        return
+    else:
+        _write(row, state="pending", due_at=func.now(), checks=0, reason="not found at the partner: sent again")
+    ladder.refresh([row.notice_id])
+
+
+def _young(row: Claimed) -> bool:
+    return row.sent_at is None or clock.protocol_now() - row.sent_at < ASK_UNTIL
+
+
+def _fail(row: Claimed, reason: str, **more: Any) -> None:
+    """Ended on this channel; the next one takes over, if there is one."""
+    if _write(row, state="failed", reason=reason, due_at=None, done_at=func.now(), pass_on_at=None, **more):
+        following = ladder.pass_on(row.notice_id, row.channel) if row.notice_id is not None else None
+        if following:
+            after_commit(queue.waking(queue.sending_queue(following)))
+        ladder.refresh([row.notice_id])
+
+
+def _write(row: Claimed, **values: Any) -> bool:
+    """The guarded write-back: only while the row is under our lease and not ended, and only once."""
+    written = db.session.execute(
+        update(Delivery)
+        .where(
+            Delivery.id == row.id,
+            Delivery.lease == row.lease,
+            Delivery.state.in_(("pending", "sending", "uncertain", "sent")),
+        )
+        .values(lease=None, leased_until=None, **values)
+        .returning(Delivery.id)
+    ).first()
+    return written is not None
+
+
+def _hold(name: str, code: str) -> None:
+    log.error("channel %s is held: its partner refuses with %s; an operator must act", name, code)
+    row = insert(ChannelHold).values(channel=name, reason=code, since=func.now(), until=func.now() + HOLD)
+    db.session.execute(
+        row.on_conflict_do_update(
+            index_elements=["channel"], set_={"reason": row.excluded.reason, "until": row.excluded.until}
+        )
+    )
+
+
+def _in(seconds: float) -> Any:
+    return func.now() + timedelta(seconds=seconds)
+
+
+def _why(outcome: NotAccepted) -> str:
+    return f"{outcome.kind}: {outcome.code}"
+
+
+def crashed(row: Claimed, fault: Exception) -> None:
+    """The row itself is broken: it is tried a few times, then set aside; its neighbours go on."""
+    log.error("delivery %s can't be prepared: %s", row.id, place(fault))
+    reason, tries = f"crashed: {place(fault)}", row.attempts + 1
+    if row.state != "pending":
+        _write(row, reason=reason, due_at=None)
+    elif tries < MOST_CRASHES:
+        _write(row, reason=reason, attempts=tries, due_at=_in(2.0**tries))
+    else:
+        _fail(row, f"set aside: {place(fault)}", attempts=tries)

@@ -1,0 +1,230 @@
+"""The scheduler: a loop that finds what is due and wakes workers. Running it twice changes nothing.
+
+With Redis away it says so and does the sending itself, more slowly: the rows are the truth, not the jobs.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from hashlib import blake2b
+from types import FrameType
+from uuid import UUID
+
+from flask import Flask
+from sqlalchemy import func, or_, select, text
+
+from citizen_services import clock
+from citizen_services.cases.models import Case
+from citizen_services.database import commit, db
+from citizen_services.database.base import rollback
+from citizen_services.exchange.ems_codes import DELIVERED, NOT_DELIVERED
+from notifications import heartbeats, ladder, parcels, queue, tasks
+from notifications.models import ChannelHold, Delivery, Parcel, ParcelEvent, Receipt
+
+log = logging.getLogger(__name__)
+
+SWEEP_EVERY_S = 1.5
+PARCELS_EVERY_S = 15.0
+#: What is due for longer than this, though workers were woken, may wait behind the job of a worker that died.
+OVERDUE_AFTER = timedelta(seconds=10)
+#: A sub-code that is missing is asked for again after this; a parcel from which nothing is heard, after that.
+ASK_SUBCODE_AFTER = timedelta(seconds=30)
+ASK_SILENT_AFTER = timedelta(hours=6)
+_OPEN_PARCELS = ("ordered", "collected", "in_transit", "delivering", "refused")
+
+
+@dataclass
+class _Hook:
+    seconds: float
+    function: Callable[[], None]
+    name: str
+    next_at: float = field(default=0.0)
+
+
+_hooks: list[_Hook] = []
+
+
+def every(seconds: float, function: Callable[[], None], name: str | None = None) -> None:
+    """Have a function run every so many seconds, in an application context, by one scheduler at a time.
+
+    It commits for itself; what it leaves open is undone. Registered by the composition root before the loop starts; the
+    same name again replaces the earlier one.
+    """
+    known = name or f"{function.__module__}.{function.__qualname__}"
+    _hooks[:] = [hook for hook in _hooks if hook.name != known]
+    _hooks.append(_Hook(seconds, function, known))
+
+
+class Scheduler:
+    """One scheduler; ``turn()`` does everything that is due now."""
+
+    def __init__(self, app: Flask) -> None:
+        self._app = app
+        self._redis_was_there = True
+        self._own = ThreadPoolExecutor(max_workers=len(queue.QUEUES), thread_name_prefix="without-redis")
+        self._running: dict[str, Future[None]] = {}
+        self._hooks = [
+            _Hook(SWEEP_EVERY_S, self.sweep, "sweep"),
+            _Hook(PARCELS_EVERY_S, sweep_parcels, "parcels"),
+            *(_Hook(hook.seconds, hook.function, hook.name) for hook in _hooks),
+        ]
+
+    def turn(self) -> float:
+        """Run what is due; returns the seconds until something is due again."""
+        for hook in self._hooks:
+            if time.monotonic() >= hook.next_at:
+                self._run(hook)
+                hook.next_at = time.monotonic() + hook.seconds
+        return max(0.05, min(hook.next_at for hook in self._hooks) - time.monotonic())
+
+    def _run(self, hook: _Hook) -> None:
+        with self._app.app_context():
+            try:
+                # The lock belongs to a transaction of its own, since the function ends others.
+                with db.engine.connect() as connection, connection.begin():
+                    number = int.from_bytes(blake2b(hook.name.encode(), digest_size=8).digest(), "big", signed=True)
+                    mine = connection.execute(text("SELECT pg_try_advisory_xact_lock(:n)"), {"n": number}).scalar_one()
+                    if mine:
+                        # Longer than a connection may idle in a transaction elsewhere: a slow function keeps its lock.
+                        connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
+                        hook.function()
+            except Exception as fault:
+                log.error("%s failed: %s", hook.name, type(fault).__name__, exc_info=self._app.debug)
+            finally:
+                rollback()
+
+    def sweep(self) -> None:
+        """Pass on what waited too long; wake a worker for every queue that has something due."""
+        for channel in ladder.pass_on_overdue():
+            log.info("notices were passed on to %s", channel)
+        commit()
+        now = db.session.execute(select(func.now())).scalar_one()
+        due = {queue.sending_queue(channel): since for channel, since in due_channels().items()}
+        receipts = db.session.execute(
+            select(func.min(Receipt.due_at)).where(Receipt.settled_at.is_(None), Receipt.due_at <= func.now())
+        ).scalar_one()
+        if receipts is not None:
+            due[queue.RECEIPTS] = receipts
+        commit()
+        for name, since in due.items():
+            self._wake(name, overdue=now - since > OVERDUE_AFTER)
+
+    def _wake(self, name: str, *, overdue: bool) -> None:
+        there = queue.wake(name, overdue=overdue)
+        commit()
+        if there != self._redis_was_there:
+            log.warning("Redis is back" if there else "Redis is away: the scheduler sends what is due itself")
+            self._redis_was_there = there
+        running = self._running.get(name)
+        if not there and (running is None or running.done()):
+            self._running[name] = self._own.submit(self._work, name)
+
+    def _work(self, name: str) -> None:
+        with self._app.app_context():
+            if name == queue.RECEIPTS:
+                tasks.settle()
+            else:
+                tasks.send(name.removeprefix("send-"))
+
+    def close(self) -> None:
+        """Wait for what is under way."""
+        self._own.shutdown(wait=True)
+
+
+def due_channels() -> dict[str, datetime]:
+    """The channels that have something to do now, and since when; one that is held only when it may try again."""
+    held = select(ChannelHold.channel).where(ChannelHold.until > func.now())
+    rows = db.session.execute(
+        select(Delivery.channel, func.min(Delivery.due_at))
+        .where(
+            or_(
+                Delivery.state.in_(("pending", "uncertain", "sent"))
+                & (Delivery.due_at <= func.now())
+                & (Delivery.leased_until.is_(None) | (Delivery.leased_until <= func.now())),
+                (Delivery.state == "sending") & (Delivery.leased_until <= func.now()),
+            ),
+            Delivery.due_at.is_not(None),
+            Delivery.channel.not_in(held),
+        )
+        .group_by(Delivery.channel)
+    )
+    return {channel: since for channel, since in rows if since is not None}
+
+
+def sweep_parcels() -> None:
+    """Ask the courier where a sub-code is missing or nothing was heard; tell cases what they could not take before."""
+    for parcel_id in _to_track():
+        queue.wake_tracking(parcel_id)
+    for parcel_id in _to_tell():
+        parcel = parcels.lock(parcel_id)
+        parcels.tell_case_of_order(parcel)
+        if parcel.state == "signed":
+            parcels.complete_case(parcel)
+        commit()
+
+
+def _to_track() -> list[UUID]:
+    unknown = select(ParcelEvent.parcel_id).where(
+        or_(
+            (ParcelEvent.op_code == DELIVERED) & ParcelEvent.deliver_code.is_(None),
+            (ParcelEvent.op_code == NOT_DELIVERED) & ParcelEvent.attempt_code.is_(None),
+        )
+    )
+    asked = Parcel.asked_at
+    ids = db.session.scalars(
+        select(Parcel.id)
+        .where(
+            Parcel.tracking.is_not(None),
+            Parcel.state.in_(_OPEN_PARCELS),
+            or_(
+                Parcel.id.in_(unknown) & (asked.is_(None) | (asked < func.now() - ASK_SUBCODE_AFTER)),
+                # One that was just ordered has nothing to tell yet.
+                asked < func.now() - ASK_SILENT_AFTER,
+                asked.is_(None) & (Parcel.at < clock.now() - ASK_SILENT_AFTER),
+            ),
+        )
+        .order_by(asked.nulls_first())
+        .limit(50)
+    ).all()
+    return list(ids)
+
+
+def _to_tell() -> list[UUID]:
+    ids = db.session.scalars(
+        select(Parcel.id)
+        .join(Case, Case.id == Parcel.case_id)
+        .where(
+            Parcel.direction == "out",
+            Parcel.tracking.is_not(None),
+            Case.ended_at.is_(None),
+            or_(Parcel.noted_at.is_(None), (Parcel.state == "signed") & Parcel.closed_at.is_(None)),
+        )
+        .order_by(Parcel.id)
+        .limit(50)
+    ).all()
+    commit()
+    return list(ids)
+
+
+def scheduler_main(app: Flask) -> None:
+    """Run until SIGTERM or SIGINT."""
+    stop = threading.Event()
+
+    def ask(_signal: int, _frame: FrameType | None) -> None:
+        stop.set()
+        queue.stopping.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, ask)
+    scheduler = Scheduler(app)
+    with heartbeats.beating(app, "scheduler"):
+        while not stop.is_set():
+            stop.wait(scheduler.turn())
+        scheduler.close()
