@@ -183,6 +183,22 @@ def clock_command(shift: int | None, as_json: bool) -> None:
 
 
 @cli.command()
+@click.option("--web", help="Address of the pages; run.json's where not given.")
+@click.option("--sandbox", help="Address of the sandbox; run.json's where not given.")
+@click.option("--seed", type=int, help="The person to invent; another one each time where not given.")
+@click.option("--run", "run_file", type=click.Path(path_type=Path), help="The installation's run.json.")
+@_json
+def journey(web: str | None, sandbox: str | None, seed: int | None, run_file: Path | None, as_json: bool) -> None:
+    """Walk the story of a residence permit from outside, asserting each step from the other party's side."""
+    import os
+
+    from citizen_services.journey import run
+
+    run_file = run_file or Path(os.environ.get("VAR_DIR") or "var") / "run.json"
+    sys.exit(run(web, sandbox, run_file, seed, as_json))
+
+
+@cli.command()
 @click.argument("code", required=False)
 @_json
 def items(code: str | None, as_json: bool) -> None:
@@ -258,7 +274,8 @@ def calendar_load(file: Path, as_json: bool) -> None:
         as_json,
         document,
         lambda d: (
-            f"已载入 {d['year']} 年日历：放假 {d['days_off']} 天，调休上班 {d['workdays']} 天；重算办件期限 {d['recomputed']} 件"
+            f"已载入 {d['year']} 年日历：放假 {d['days_off']} 天，"
+            f"调休上班 {d['workdays']} 天；重算办件期限 {d['recomputed']} 件"
         ),
     )
 
