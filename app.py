@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from flask import Flask
 
     from citizen_services.settings import Settings
+    from notifications.texts import Registered
 
 
 def create_app(settings: Settings | None = None, *, process: str = "web") -> Flask:
@@ -138,8 +139,21 @@ def worker() -> None:
 @cli.command()
 def scheduler() -> None:
     """Run the scheduler: sweeps what is due; safe to run twice."""
-    from notifications.scheduler import scheduler_main
+    from citizen_services.cases.audit import seal_due
+    from citizen_services.database import commit
+    from citizen_services.people.sessions import remove_old
+    from notifications.scheduler import every, scheduler_main
 
+    def seal() -> None:
+        seal_due()
+        commit()
+
+    def tidy() -> None:
+        remove_old()
+        commit()
+
+    every(5, seal, "seal")
+    every(600, tidy, "tidy")
     scheduler_main(create_app(process="scheduler"))
 
 
@@ -156,7 +170,39 @@ def sandbox(host: str, port: int) -> None:
     if os.environ.get("APP_ENV") == "production":
         _failed("the sandbox doesn't run in production")
     var_dir = Path(os.environ.get("VAR_DIR") or "var").absolute()
-    main(host, port, var_dir / "sandbox" / "ledger.jsonl", read_env_file(var_dir / "settings.env") | dict(os.environ))
+    environ = read_env_file(var_dir / "settings.env") | dict(os.environ)
+    main(host, port, var_dir / "sandbox" / "ledger.jsonl", environ, _approved_templates())
+
+
+def _approved_templates() -> Iterator[tuple[str, str, dict[str, str]]]:
+    """Our message templates as the stand-ins have approved them: (partner, code, what its control takes)."""
+    for template in _templates():
+        if template.partner == "sms_aliyun":
+            yield template.partner, template.key, {"text": template.content, "kind": template.kind}
+        else:
+            yield template.partner, template.key, {"title": template.title, "content": template.content}
+
+
+def _templates() -> Iterator[Registered]:
+    import workflows
+    from citizen_services.catalogue import Catalogue
+    from citizen_services.rules.periods import packaged_calendar
+    from notifications.texts import templates_of
+
+    yield from templates_of(Catalogue(workflows.declared(), packaged_calendar()))
+
+
+@cli.command()
+@_json
+def templates(as_json: bool) -> None:
+    """List the message templates to be registered with the partners, each in the partner's own notation."""
+    from dataclasses import asdict
+
+    _told(
+        as_json,
+        [asdict(template) for template in _templates()],
+        lambda rows: "\n\n".join(f"{r['partner']}  {r['key']}  {r['title']}\n{r['content']}" for r in rows),
+    )
 
 
 @cli.command("clock")

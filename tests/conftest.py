@@ -170,11 +170,7 @@ def outside(_sandbox: House) -> Iterator[House]:
 
 @pytest.fixture(scope="session")
 def _live(_sandbox: House, _application: Flask) -> Iterator[House]:
-    from citizen_services import demo
-
     house = _sandbox
-    with _application.app_context():
-        demo.register_templates()
     web, worker, scheduler = house.web(), house.run("worker", "worker"), house.run("scheduler", "scheduler")
     with running(web, worker, scheduler):
         wait_for_url(f"{house.web_url}/healthz", web)

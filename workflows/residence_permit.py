@@ -212,7 +212,7 @@ class CardSchema(Schema):
 
 
 class LabelSchema(Schema):
-    """The courier's label, scanned at hand-over."""
+    """The courier's number of the parcel: from its answer to the order, or scanned from the label at hand-over."""
 
     tracking = fields.String(
         required=True,
@@ -387,7 +387,7 @@ ITEM = ServiceItem(
             ),
         ),
         Step(
-            "made", "parcel_ordered", "made", SYSTEM, "邮件下单", "",
+            "made", "parcel_ordered", "made", SYSTEM, "邮件下单", "", input=LabelSchema(),
             guard=(Guard("not_ordered", "这个办件已有邮件号。", _not_ordered),),
             then=(note_tracking,),
         ),

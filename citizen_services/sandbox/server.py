@@ -6,7 +6,7 @@ import ipaddress
 import os
 import signal
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import FrameType
 
@@ -33,10 +33,17 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def main(host: str, port: int, ledger_path: Path, environ: Mapping[str, str] | None = None) -> None:
+def main(
+    host: str,
+    port: int,
+    ledger_path: Path,
+    environ: Mapping[str, str] | None = None,
+    templates: Iterable[tuple[str, str, Mapping[str, str]]] = (),
+) -> None:
     """Serve the sandbox until SIGTERM or SIGINT. Raises ValueError for a host beyond loopback.
 
-    The control has no password, so it must not be reachable from another machine.
+    The control has no password, so it must not be reachable from another machine. ``templates`` are those that partners
+    have approved beforehand: (partner, its code, what `PUT templates/…` takes).
     """
     from citizen_services.sandbox import create_sandbox, world_of
 
@@ -57,6 +64,8 @@ def main(host: str, port: int, ledger_path: Path, environ: Mapping[str, str] | N
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
     world = world_of(app)
+    for partner, code, row in templates:
+        world.state.put(f"templates:{partner}", code, dict(row))
     world.outgoing.start()
     try:
         server.serve_forever(poll_interval=0.1)

@@ -12,6 +12,30 @@ branch_labels = None
 depends_on = None
 
 
+#: What has ended stays as it ended, whoever writes.
+FORWARD_ONLY = (
+    """
+CREATE OR REPLACE FUNCTION forward_only() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF OLD.state IN ('delivered', 'failed', 'expired', 'cancelled')
+       OR (OLD.state = 'sent' AND TG_TABLE_NAME = 'delivery' AND NEW.state IN ('pending', 'sending', 'uncertain')) THEN
+        RAISE EXCEPTION 'a % does not go from % to %', TG_TABLE_NAME, OLD.state, NEW.state
+            USING ERRCODE = 'check_violation', TABLE = TG_TABLE_NAME, CONSTRAINT = 'forward_only';
+    END IF;
+    RETURN NEW;
+END $$
+""",
+    """
+CREATE OR REPLACE TRIGGER delivery_forward_only BEFORE UPDATE OF state ON delivery
+    FOR EACH ROW WHEN (OLD.state IS DISTINCT FROM NEW.state) EXECUTE FUNCTION forward_only()
+""",
+    """
+CREATE OR REPLACE TRIGGER notice_forward_only BEFORE UPDATE OF state ON notice
+    FOR EACH ROW WHEN (OLD.state IS DISTINCT FROM NEW.state) EXECUTE FUNCTION forward_only()
+""",
+)
+
+
 def upgrade() -> None:
     """Create everything."""
     op.execute(sa.schema.CreateSequence(sa.Sequence("case_number_seq")))
@@ -124,6 +148,7 @@ def upgrade() -> None:
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("asked_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("noted_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint("direction IN ('out', 'back')", name=op.f("ck_parcel_direction")),
         sa.CheckConstraint(
@@ -629,6 +654,8 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_visit")),
     )
     op.create_index(op.f("ix_visit_case_id"), "visit", ["case_id"], unique=False)
+    for statement in FORWARD_ONLY:
+        op.execute(statement)
 
 
 def downgrade() -> None:
@@ -726,3 +753,4 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_attempt_kind_subject_at"), table_name="attempt")
     op.drop_table("attempt")
     op.execute(sa.schema.DropSequence(sa.Sequence("case_number_seq")))
+    op.execute("DROP FUNCTION forward_only()")
