@@ -428,9 +428,13 @@ def become_valkey(plan: ValkeyPlan, *, dies_with_parent: bool) -> None:
 def wait_for_valkey(plan: ValkeyPlan, failed: Callable[[], None]) -> None:
     """Return when the server answers PING; `failed` as above. Raises ServerFailed after the time-out."""
     import redis
+    from redis.backoff import NoBackoff
+    from redis.retry import Retry
 
     deadline = time.monotonic() + START_TIMEOUT_S
-    with redis.Redis.from_url(plan.url, socket_timeout=2, socket_connect_timeout=2) as client:
+    # The client's own patience would turn each refused connection into seconds.
+    once = Retry(NoBackoff(), 0)
+    with redis.Redis.from_url(plan.url, socket_timeout=2, socket_connect_timeout=2, retry=once) as client:
         while True:
             failed()
             try:

@@ -169,6 +169,9 @@ def _moved(folder: Path, binaries: Path, uid: int, gid: int) -> Footing:
     if not copy.exists():
         half = spare / f"{copy.name}.{os.getpid()}"
         shutil.copytree(binaries, half, symlinks=True)
+        # The wheel keeps the libraries that it was built with beside its package, and finds them by the way to there.
+        for beside in binaries.parent.parent.glob(f"{binaries.parent.name}.libs"):
+            shutil.copytree(beside, half / "lib", dirs_exist_ok=True)
         half.rename(copy)
     home = spare / "postgres"
     home.mkdir(mode=0o711, exist_ok=True)

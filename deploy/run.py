@@ -176,6 +176,9 @@ class Installation:
         print("Waiting until everything answers …", flush=True)
         self._wait_for(f"{self.places.sandbox_url}/_control/ledger")
         self._wait_for(f"{self.places.web_url}/readyz")
+        while any(status.state != "RUNNING" for status in supervisor.statuses()):
+            self.check()
+            time.sleep(0.1)
 
     def _wait_for(self, url: str) -> None:
         deadline = time.monotonic() + READY_TIMEOUT_S
@@ -209,7 +212,8 @@ class Installation:
             try:
                 statuses = self.supervisor.statuses()
                 now = (statuses, [children(status.pid) for status in statuses if status.program == "web"])
-                if now != seen:
+                # Between a death and the restart the file tells of the last moment when everything ran.
+                if now != seen and all(status.pid for status in statuses):
                     self.write_run_file(statuses)
                     seen = now
                 for status in statuses:

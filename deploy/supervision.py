@@ -58,14 +58,14 @@ def _quoted(argv: Sequence[str]) -> str:
     return " ".join(shlex.quote(word) for word in argv).replace("%", "%%")
 
 
-def configuration(programs: Sequence[Program], root: Path, var_dir: Path, socket: Path) -> str:
+def configuration(programs: Sequence[Program], root: Path, socket: Path) -> str:
     """supervisord's configuration for the programs, in their order of starting."""
-    logs = str(var_dir / "log").replace("%", "%%")
     sections = [
         f"[unix_http_server]\nfile={socket}\nchmod=0600",
         "[supervisord]\nnodaemon=true\nsilent=true\nidentifier=citizen_services\numask=077\n"
-        f"logfile={logs}/supervisord.log\nlogfile_maxbytes=5MB\nlogfile_backups=1\n"
-        f"pidfile={str(var_dir).replace('%', '%%')}/supervisord.pid\nchildlogdir={logs}",
+        # Relative to the var folder, where supervisord stands: names of log files are expanded more than once.
+        "logfile=log/supervisord.log\nlogfile_maxbytes=5MB\nlogfile_backups=1\n"
+        "pidfile=supervisord.pid\nchildlogdir=log",
         "[rpcinterface:supervisor]\nsupervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface",
     ]
     for place, program in enumerate(programs):
@@ -78,9 +78,9 @@ def configuration(programs: Sequence[Program], root: Path, var_dir: Path, socket
             f"priority={(place + 1) * 10}\n"
             # A program that has run for a second is up; one that ends sooner is tried again, at growing distances,
             # and then by us.
-            "autostart=false\nautorestart=true\nstartsecs=1\nstartretries=4\n"
+            "autostart=false\nautorestart=true\nstartsecs=1\nstartretries=3\n"
             f"stopsignal={program.stop}\nstopwaitsecs={program.patience_s}\nkillasgroup=true\n"
-            f"redirect_stderr=true\nstdout_logfile={logs}/%(program_name)s-%(process_num)d.log\n"
+            "redirect_stderr=true\nstdout_logfile=log/%(program_name)s-%(process_num)d.log\n"
             "stdout_logfile_maxbytes=10MB\nstdout_logfile_backups=2\n"
             f"environment={variables}"
         )
@@ -101,12 +101,12 @@ class Supervisor:
             self._private = Path(tempfile.mkdtemp(prefix="citizen_services-", dir="/tmp"))
         socket = self._private / "s"
         config = var_dir / "supervisord.conf"
-        config.write_text(configuration(programs, root, var_dir, socket), encoding="utf-8")
+        config.write_text(configuration(programs, root, socket), encoding="utf-8")
         config.chmod(0o600)
         with open(var_dir / "log" / "supervisord.out", "a") as out:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "supervisor.supervisord", "-c", str(config)],
-                cwd=root,
+                cwd=var_dir,
                 env=dict(environment) | {"PYTHONUTF8": "1"},
                 stdin=subprocess.DEVNULL,
                 stdout=out,
