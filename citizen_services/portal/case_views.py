@@ -1,0 +1,166 @@
+"""Following a case: the list, the page with voucher and timeline, its documents, and the person's own acts."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from citizen_services.cases import operations
+from citizen_services.cases.models import Case
+from citizen_services.cases.queries import cases_of, document, documents_of, events_of, own_case, steps_for
+from citizen_services.catalogue import forms
+from citizen_services.catalogue.vocabulary import ServiceItem, Step
+from citizen_services.database.idempotency import Once
+from citizen_services.parts import parts
+from citizen_services.people.queries import office
+from citizen_services.portal import registers, render, timeline
+from citizen_services.portal.guards import citizen_actor, citizen_required, the_citizen
+from citizen_services.portal.home_views import case_card, draft_card, open_drafts, tell_refusals
+from citizen_services.portal.schemas import Posted, do_once
+from citizen_services.security import new_token
+
+bp = Blueprint("portal_cases", __name__, url_prefix="/h5/cases")
+tell_refusals(bp)
+
+
+@bp.get("")
+@citizen_required
+def mine() -> ResponseReturnValue:
+    """我的办件: what is not sent yet, what is under way, what is done."""
+    citizen = the_citizen()
+    cases = cases_of(citizen.id)
+    return render_template(
+        "h5/cases.html",
+        drafts=[draft_card(draft) for draft in open_drafts(citizen)],
+        open=[case_card(case) for case in cases if case.ended_at is None],
+        ended=[case_card(case) for case in cases if case.ended_at is not None],
+        back="/h5/",
+        live=True,
+    )
+
+
+@bp.get("/<uuid:case_id>")
+@citizen_required
+def show(case_id: UUID) -> ResponseReturnValue:
+    """One case; ``?sent=1`` right after sending it."""
+    citizen = the_citizen()
+    case = own_case(citizen.id, case_id)
+    item = parts().catalogue.item(case.item, case.item_version)
+    events = events_of(case.id)
+    steps = steps_for(item, case, citizen_actor())
+    address = registers.kept({k: v for k, v in case.answers.items() if k == registers.ADDRESS.key})
+    standard = address[registers.ADDRESS.key]["content"] if address else None
+    shown = item.active_groups(case.data)
+    return render_template(
+        "h5/case.html",
+        item=item,
+        case=case,
+        case_data={
+            "id": case.id,
+            "number": case.number,
+            "state": case.state,
+            "version": case.version,
+            "visits": case.visits,
+        },
+        sent=request.args.get("sent") == "1",
+        office=office(case.office_code),
+        state=item.state(case.state),
+        clocks=timeline.clocks_of(item, case),
+        steps=timeline.timeline_of(item, case, events),
+        next=timeline.next_lines(item, case),
+        tracking=case.results.get("tracking"),
+        cards=_register_rows(item, case),
+        answers=[
+            {
+                "title": group.title,
+                "rows": render.answer_rows(group, case.data.get(group.code, {}), masked=True, address=standard),
+            }
+            for group in shown
+        ],
+        documents=documents_of(case.id),
+        acts=[_act(step) for step in steps],
+        back="/h5/cases",
+        live=True,
+    )
+
+
+def _act(step: Step) -> dict[str, Any]:
+    return {"action": step.action, "label": step.label, "danger": step.danger, "form_token": new_token(16)}
+
+
+def _register_rows(item: ServiceItem, case: Case) -> list[dict[str, Any]]:
+    """What registers supplied instead of papers, one line a material."""
+    answers = registers.kept(case.answers)
+    rows = []
+    for material in item.active_materials(case.data):
+        if not material.suppliers:
+            continue
+        supplier, answer = registers.answer_for(material, answers)
+        name = registers.source_name(supplier.source)
+        if answer is None or answer["outcome"] == "unavailable":
+            rows.append({"label": material.name, "value": "免提交，由民警核实", "source": f"{name}当时没有连上"})
+            continue
+        found = answer["outcome"] == "found"
+        value = "免提交，已查到" if found else "免提交，没有查到，由民警核实"
+        row = {"label": material.name, "value": value, "source": name, "at": answer["at"]}
+        if found:
+            lines = registers.rows_of(material, answer, lambda id_: _image_url(case, id_))
+            picture = next((line["image"] for line in lines if line.get("image")), None)
+            row |= {"image": picture, "lines": [line for line in lines if "value" in line]}
+        rows.append(row)
+    return rows
+
+
+def _image_url(case: Case, answer_id: str) -> str:
+    return url_for("portal_cases.picture", case_id=case.id, answer_id=answer_id)
+
+
+@bp.get("/<uuid:case_id>/answers/<uuid:answer_id>.jpg")
+@citizen_required
+def picture(case_id: UUID, answer_id: UUID) -> ResponseReturnValue:
+    """The portrait that a case rests on."""
+    citizen = the_citizen()
+    case = own_case(citizen.id, case_id)
+    if str(answer_id) not in case.answers.values():
+        abort(404)
+    return registers.image(registers.own_answer(citizen.id, answer_id))
+
+
+@bp.get("/<uuid:case_id>/documents/<uuid:document_id>")
+@citizen_required
+def paper(case_id: UUID, document_id: UUID) -> ResponseReturnValue:
+    """A document as a page: WeChat opens downloads oddly, pages can be kept and printed."""
+    case = own_case(the_citizen().id, case_id)
+    found = document(case.id, document_id)
+    return render_template(
+        "h5/document.html",
+        document=found,
+        case=case,
+        issued_by=office(found.issued_by),
+        back=url_for("portal_cases.show", case_id=case.id),
+    )
+
+
+@bp.post("/<uuid:case_id>")
+@citizen_required
+def act(case_id: UUID) -> ResponseReturnValue:
+    """Take one of the steps that are the person's own, on the version that they saw."""
+    actor = citizen_actor()
+    posted = Posted.read()
+    if posted.version is None:
+        abort(400)
+    case = own_case(the_citizen().id, case_id)
+    item = parts().catalogue.item(case.item, case.item_version)
+    step = item.step(case.state, posted.action)
+    data = forms.form_data(posted.form, step.input) if step is not None and step.input is not None else {}
+
+    def perform(once: Once) -> Any:
+        done = operations.perform(parts().catalogue, case_id, posted.action, actor, posted.version, data, once=once)
+        return {"case_id": str(done.case_id), "state": done.state}
+
+    answer = do_once(posted.once(actor), perform)
+    flash(f"已办好：{item.state(answer['state']).word}。", "ok")
+    return redirect(url_for("portal_cases.show", case_id=case_id), 303)

@@ -1,0 +1,35 @@
+"""What a form can already say for a person, so that nothing is asked that we know."""
+
+from __future__ import annotations
+
+from citizen_services.catalogue.vocabulary import Group
+from citizen_services.parts import parts
+from citizen_services.people.models import Citizen
+from citizen_services.registers.queries import current_registration
+from citizen_services.rules.divisions import NINGBO, PROVINCES
+
+#: The city whose districts NINGBO lists.
+_CITY = "宁波市"
+
+
+def defaults_of(group: Group, citizen: Citizen) -> dict[str, str]:
+    """The answers that a group's page begins with: for ``delivery`` the person, their phone and where they live."""
+    if group.code != "delivery":
+        return {}
+    district = parts().settings.district
+    known = {"receiver": citizen.name, "receiver_phone": citizen.phone, "province": PROVINCES[district[:2]]}
+    if district in NINGBO:
+        known |= {"city": _CITY, "county": NINGBO[district]}
+    registration = current_registration(citizen.id)
+    if registration is not None:
+        known["postal_address"] = _without(
+            registration.address, *(known.get(n, "") for n in ("province", "city", "county"))
+        )
+    return {name: value for name, value in known.items() if name in group.schema.fields}
+
+
+def _without(address: str, *divisions: str) -> str:
+    """The address without the divisions that stand in fields of their own."""
+    for division in divisions:
+        address = address.removeprefix(division)
+    return address

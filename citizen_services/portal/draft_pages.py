@@ -1,0 +1,179 @@
+"""The pages of a draft: one a group, and the check page; what they show besides what is stored."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from flask import render_template, url_for
+from flask.typing import ResponseReturnValue
+
+from citizen_services import clock
+from citizen_services.cases.clocks import calendar
+from citizen_services.cases.models import Draft
+from citizen_services.catalogue.vocabulary import Group, ServiceItem
+from citizen_services.people.models import Citizen
+from citizen_services.portal import registers, render
+from citizen_services.portal.defaults import defaults_of
+from citizen_services.rules.dates import chinese_day
+from citizen_services.rules.masking import mask_id, mask_name, mask_phone
+from citizen_services.rules.periods import deadline
+from citizen_services.security import new_token
+
+#: The address of the check page.
+CHECK = "check"
+
+
+@dataclass
+class Filled:
+    """One person's draft at one request, and what its page has to show besides what is stored."""
+
+    citizen: Citizen
+    draft: Draft
+    item: ServiceItem
+    from_check: bool = False
+    #: What was typed and is not stored; the sentences of its fields.
+    typed: Mapping[str, Any] | None = None
+    errors: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    #: A sentence on top: what happened to the other page.
+    moved: str = ""
+    #: What was searched for among the addresses.
+    words: str = ""
+
+    @property
+    def groups(self) -> tuple[Group, ...]:
+        """The pages of the form, given the answers so far."""
+        return self.item.active_groups(self.draft.data)
+
+    def url(self, step: str = "", **more: Any) -> str:
+        """The address of one of its pages."""
+        named: dict[str, Any] = ({"step": step} if step else {}) | more
+        return url_for("portal_drafts.show", draft_id=self.draft.id, **named)
+
+
+def group_page(filled: Filled, group: Group, status: int = 200) -> ResponseReturnValue:
+    """The page of one group: what a register says of it, its fields, what is wrong with them."""
+    draft, groups = filled.draft, filled.groups
+    stored = draft.data.get(group.code, {})
+    values = filled.typed if filled.typed is not None else stored
+    if not stored and filled.typed is None:
+        values = defaults_of(group, filled.citizen)
+    material = registers.material_of(filled.item, group.confirms)
+    card = (
+        registers.card(material, _answers_shown(filled, group), lambda id_: _image_url(draft, id_))
+        if material
+        else None
+    )
+    fields = render.fields_of(group, values, filled.errors, confirmable=card is None or bool(card["found"]))
+    searched = render.address_field(group)
+    if searched:
+        _offer_addresses(filled, next(f for f in fields if f["name"] == searched))
+    position = groups.index(group)
+    before = groups[position - 1].code if position else ""
+    page = render_template(
+        "h5/draft_group.html",
+        item=filled.item,
+        group=group,
+        card=card,
+        fields=fields,
+        errors=filled.errors,
+        moved=filled.moved,
+        stored=render.answer_rows(group, stored, masked=False, address=registers.chosen_address(draft))
+        if filled.moved
+        else [],
+        from_check=filled.from_check,
+        form_token=new_token(16),
+        url=filled.url(),
+        case_data={"id": draft.id, "state": "draft", "version": draft.version},
+        heading=group.title,
+        step=f"{filled.item.name} · 第 {position + 1} 步，共 {len(groups) + 1} 步",
+        lead=group.intro,
+        back=filled.url(CHECK) if filled.from_check else (filled.url(before) if before else guide_url(filled)),
+        live=True,
+    )
+    return page, status
+
+
+def guide_url(filled: Filled) -> str:
+    """The address of the item's guide."""
+    return url_for("portal_items.guide", code=filled.item.code)
+
+
+def _image_url(draft: Draft, answer_id: str) -> str:
+    return url_for("portal_drafts.picture", draft_id=draft.id, answer_id=answer_id)
+
+
+def _answers_shown(filled: Filled, group: Group) -> registers.Answers:
+    """What is shown above a group to be confirmed: what the draft rests on, asked again where it knew nothing."""
+    material = registers.material_of(filled.item, group.confirms)
+    if material is None:
+        return {}
+    kept = registers.kept(filled.draft.answers)
+    if registers.answer_for(material, kept)[1] is not None and any(
+        kept.get(supplier.key, {}).get("outcome") == "found" for supplier in material.suppliers
+    ):
+        return kept
+    return kept | registers.ask(filled.citizen, material.suppliers)
+
+
+def _offer_addresses(filled: Filled, lookup: dict[str, Any]) -> None:
+    """Fill the search box: what was searched for, what was found, and what was chosen earlier."""
+    chosen = registers.chosen_address(filled.draft)
+    choices = []
+    if filled.words:
+        found, sentence = registers.search_addresses(filled.words)
+        choices = [(address.code, address.text, address.community) for address in found]
+        if sentence:
+            lookup["errors"] = [*lookup["errors"], sentence]
+        elif not choices:
+            lookup["hint"] = f"没有找到“{filled.words[:30]}”。请换一个说法，例如只写小区名，或者路名加门牌号。"
+    if chosen and chosen["code"] not in [choice[0] for choice in choices]:
+        choices.insert(0, (chosen["code"], chosen["text"], "之前选择的地址"))
+    lookup |= {"query": filled.words, "query_name": "q", "choices": choices}
+
+
+def check_page(filled: Filled, status: int = 200) -> ResponseReturnValue:
+    """Check your answers: everything once more, with a way back to each, the commitment, and the sending."""
+    draft, item, citizen = filled.draft, filled.item, filled.citizen
+    address = registers.chosen_address(draft)
+    answers = registers.kept(draft.answers)
+    sections = []
+    for group in filled.groups:
+        href = filled.url(group.code, **{"from": CHECK})
+        rows = render.answer_rows(group, draft.data.get(group.code, {}), masked=False, address=address, href=href)
+        material = registers.material_of(item, group.confirms)
+        shown: list[dict[str, Any]] = []
+        if material:
+            card = registers.card(material, answers, lambda id_: _image_url(draft, id_))
+            shown = [row | {"source": card["source"]} for row in card.get("rows", ())]
+        sections.append({"title": group.title, "rows": shown + rows, "href": href, "done": group.code in draft.done})
+    first = deadline(clock.now(), item.clocks.first_answer, calendar())
+    groups = filled.groups
+    page = render_template(
+        "h5/draft_check.html",
+        item=item,
+        who=[
+            {"label": "姓名", "value": mask_name(citizen.name)},
+            {"label": "公民身份号码", "value": mask_id(citizen.id_number)},
+            {"label": "手机号码", "value": mask_phone(citizen.phone)},
+        ],
+        sections=sections,
+        materials=[
+            {"label": m.name, "value": "免提交", "source": registers.source_name(m.suppliers[0].source)}
+            for m in item.active_materials(draft.data)
+            if m.suppliers
+        ],
+        errors=filled.errors,
+        moved=filled.moved,
+        first_answer=chinese_day(first.last_day) if not item.clocks.at_once else "",
+        form_token=new_token(16),
+        discard_token=new_token(16),
+        url=filled.url(),
+        case_data={"id": draft.id, "state": "draft", "version": draft.version},
+        heading="请核对后提交",
+        step=f"{item.name} · 第 {len(groups) + 1} 步，共 {len(groups) + 1} 步",
+        back=filled.url(groups[-1].code),
+        live=True,
+    )
+    return page, status

@@ -1,0 +1,159 @@
+"""The front page, and what every citizen's page does with an act that was not done."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from flask import Blueprint, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from citizen_services.cases import drafts
+from citizen_services.cases.errors import (
+    AlreadyOpen,
+    CaseError,
+    InvalidInput,
+    NoSuchCase,
+    NotAllowed,
+    NotEligible,
+)
+from citizen_services.cases.models import Case, Draft
+from citizen_services.cases.queries import cases_of
+from citizen_services.catalogue import UnknownItem
+from citizen_services.database.base import rollback
+from citizen_services.database.idempotency import KeyReused
+from citizen_services.pages import render_error
+from citizen_services.parts import parts
+from citizen_services.people.models import Citizen
+from citizen_services.people.queries import NoSuchOffice
+from citizen_services.portal import render
+from citizen_services.portal.guards import citizen_required, current_citizen, next_path
+from citizen_services.rules.dates import chinese_date, chinese_moment
+
+bp = Blueprint("portal_home", __name__, url_prefix="/h5")
+
+#: How many ended cases the front page still shows.
+_ENDED_SHOWN = 3
+
+
+@bp.get("/")
+def front() -> ResponseReturnValue:
+    """Greeting, what is under way, what can be applied for."""
+    citizen = current_citizen()
+    catalogue = parts().catalogue
+    begun = open_drafts(citizen) if citizen else []
+    cases = list(cases_of(citizen.id)) if citizen else []
+    return render_template(
+        "h5/home.html",
+        citizen=citizen,
+        drafts=[draft_card(draft) for draft in begun],
+        cases=[case_card(case) for case in cases if case.ended_at is None],
+        ended=[case_card(case) for case in cases if case.ended_at is not None][:_ENDED_SHOWN],
+        items=[
+            {
+                "title": item.name,
+                "text": item.guide.summary,
+                "meta": render.promise_of(item),
+                "icon": render.icon_of(item),
+                "href": url_for("portal_items.guide", code=item.code),
+            }
+            for item in catalogue.items()
+        ],
+        live=True,
+    )
+
+
+@bp.get("/enter")
+@citizen_required
+def enter() -> ResponseReturnValue:
+    """The way in for a link: whoever isn't known yet logs in and binds, then everybody goes on to ``next``."""
+    return redirect(next_path(request.args.get("next")), 303)
+
+
+def open_drafts(citizen: Citizen) -> Sequence[Draft]:
+    """What the person began and did not send, one an item at most."""
+    found = (drafts.open_draft(citizen.id, item.code) for item in parts().catalogue.items())
+    return [draft for draft in found if draft is not None]
+
+
+def draft_card(draft: Draft) -> dict[str, Any]:
+    """A draft in a list: that it is not sent yet can't be missed."""
+    return {
+        "title": parts().catalogue.item(draft.item).name,
+        "text": f"还没有提交，{chinese_moment(draft.saved_at)}保存",
+        "href": url_for("portal_drafts.show", draft_id=draft.id),
+        "icon": "pencil",
+        "badge": {"state": "draft"},
+    }
+
+
+def case_card(case: Case) -> dict[str, Any]:
+    """A case in a list."""
+    item = parts().catalogue.item(case.item, case.item_version)
+    return {
+        "title": item.name,
+        "text": f"编号 {case.number}",
+        "meta": item.state(case.state).waits_for,
+        "href": url_for("portal_cases.show", case_id=case.id),
+        "icon": render.icon_of(item),
+        "badge": {"state": case.state},
+    }
+
+
+# --- Acts that were not done ------------------------------------------------------------------------------------------
+
+
+def _status(fault: CaseError) -> int:
+    if isinstance(fault, NoSuchCase):
+        return 404
+    if isinstance(fault, NotAllowed):
+        return 403
+    if isinstance(fault, InvalidInput | NotEligible):
+        return 422
+    return 409
+
+
+def not_done(fault: CaseError) -> ResponseReturnValue:
+    """The page for an act that was not done: its sentence, and where to go on."""
+    rollback()
+    if isinstance(fault, NotEligible):
+        return _not_eligible(fault)
+    advice = "请打开“我的办件”看最新进度，再决定下一步。您保存过的内容都在。"
+    if isinstance(fault, AlreadyOpen):
+        return render_error(409, title="已有一件正在办理", text=fault.sentence, advice=advice, back="/h5/cases")
+    return render_error(_status(fault), text=fault.sentence, advice=advice, back="/h5/cases")
+
+
+def _not_eligible(fault: NotEligible) -> ResponseReturnValue:
+    verdicts = [verdict for _, verdict in fault.verdicts]
+    days = [verdict.from_day for verdict in verdicts if verdict.from_day]
+    advice = "".join(verdict.todo for verdict in verdicts)
+    day = f"{chinese_date(max(days))}起可以申请。" if days else ""
+    return render_error(422, title="暂时还不能申请", text="".join(v.why for v in verdicts), advice=f"{day}{advice}")
+
+
+def _unknown_item(fault: UnknownItem) -> ResponseReturnValue:
+    rollback()
+    return render_error(404, text=fault.sentence)
+
+
+def _key_reused(fault: KeyReused) -> ResponseReturnValue:
+    rollback()
+    return render_error(422, text=fault.sentence)
+
+
+def _no_office(_: NoSuchOffice) -> ResponseReturnValue:
+    rollback()
+    text = "系统里还没有负责这个地址的派出所，这次没有提交成功。您保存过的内容都在。"
+    return render_error(409, text=text, advice="请拨打服务热线，由工作人员核对地址后再提交。")
+
+
+def tell_refusals(blueprint: Blueprint) -> None:
+    """Have a blueprint answer what was not done with a page that says why and what to do."""
+    blueprint.register_error_handler(CaseError, not_done)
+    blueprint.register_error_handler(UnknownItem, _unknown_item)
+    blueprint.register_error_handler(KeyReused, _key_reused)
+    blueprint.register_error_handler(NoSuchOffice, _no_office)
+
+
+tell_refusals(bp)

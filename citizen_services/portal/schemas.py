@@ -1,0 +1,104 @@
+"""What every form of a citizen's page carries besides its answers, and doing what it asks once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from flask import abort, request
+from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
+from sqlalchemy.exc import IntegrityError
+
+from citizen_services import clock
+from citizen_services.cases.errors import CaseError
+from citizen_services.database import Change, commit, violated_constraint
+from citizen_services.database.base import rollback
+from citizen_services.database.idempotency import CONSTRAINT, Once
+from citizen_services.people.actors import Actor
+
+#: Of a form these differ at each rendering and say nothing of what is asked for.
+_TOKENS = frozenset({"csrf_token", "form_token"})
+
+
+class CarriedSchema(Schema):
+    """The fields that a form of ours carries; the answers are the declaration's."""
+
+    form_token = fields.String(required=True, validate=validate.Length(min=8, max=128))
+    version = fields.Integer(load_default=None, allow_none=True, validate=validate.Range(min=0, max=1_000_000))
+    action = fields.String(load_default="", validate=validate.Length(max=64))
+    group = fields.String(load_default="", validate=validate.Length(max=64))
+    origin = fields.String(data_key="from", load_default="", validate=validate.Length(max=16))
+
+
+_CARRIED = CarriedSchema()
+
+
+@dataclass(frozen=True)
+class Posted:
+    """A form that was sent: its token, the version that it was filled in on, what is asked, and its other fields."""
+
+    token: str
+    version: int | None
+    action: str
+    group: str
+    #: Whether it was reached by a 修改 link of the check page.
+    from_check: bool
+    form: Mapping[str, str]
+
+    @classmethod
+    def read(cls) -> Posted:
+        """Read the request's form; 400 where what our own page carries is missing or spoilt."""
+        form = request.form.to_dict()
+        named: dict[str, Any] = {name: form[name] for name in ("form_token", "action", "group", "from") if name in form}
+        if form.get("version", "").strip():
+            named["version"] = form["version"].strip()
+        named.setdefault("action", request.args.get("action", ""))
+        try:
+            carried: dict[str, Any] = _CARRIED.load(named, unknown=EXCLUDE)
+        except ValidationError:
+            abort(400)
+        return cls(
+            token=carried["form_token"],
+            version=carried["version"],
+            action=carried["action"],
+            group=carried["group"],
+            from_check=carried["origin"] == "check",
+            form=form,
+        )
+
+    def once(self, actor: Actor) -> Once:
+        """This form as a write that is done once: the same token with other content is refused."""
+        body = {name: value for name, value in self.form.items() if name not in _TOKENS}
+        return Once.of(actor.key, request.endpoint or "", self.token, {"path": request.path, "form": body})
+
+
+def do_once(once: Once, act: Callable[[Once], Any]) -> Any:
+    """Do the act and commit, or give the answer that the first sending of the same form was given.
+
+    ``act`` adds the idempotency row (``note``, or an operation's ``once=``) and returns the answer. Of two sendings at
+    the same moment one is done; the other waits for it, is undone, and finds its answer.
+    """
+    found = once.answer()
+    if found is not None:
+        return found
+    try:
+        answer = act(once)
+        commit()
+    except (CaseError, IntegrityError) as fault:
+        rollback()
+        if isinstance(fault, IntegrityError) and violated_constraint(fault) != CONSTRAINT:
+            raise
+        found = once.answer()
+        if found is None:
+            raise
+        return found
+    return answer
+
+
+def note(once: Once, answer: Any) -> Any:
+    """Write the idempotency row of an act that has no change of its own; returns the answer."""
+    change = Change(clock.now())
+    once.remember(change, answer)
+    change.write()
+    return answer

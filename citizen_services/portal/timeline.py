@@ -1,0 +1,116 @@
+"""How a person sees their case move: what was done, who acts now and by when, what is still to come."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from citizen_services import clock
+from citizen_services.cases.models import Case, CaseEvent
+from citizen_services.catalogue.vocabulary import ServiceItem, State, Step
+from citizen_services.people.queries import offices
+from citizen_services.rules.dates import chinese_day, local_date
+from citizen_services.words import role_word
+
+
+def last_day(due: datetime | None) -> date | None:
+    """The last day of a period that ends at ``due``, which is 24:00 of that day."""
+    return None if due is None else local_date(due - timedelta(microseconds=1))
+
+
+def road_ahead(item: ServiceItem, state: str) -> list[Step]:
+    """The steps that lead from a state to the end when nothing goes wrong: what the person can expect."""
+    seen, road = {state}, list[Step]()
+    while True:
+        onward = [s for s in item.steps_from(state) if s.end not in seen and not s.danger and s.by.kind != "citizen"]
+        step = next((s for s in onward if s.public), None)
+        if step is None:
+            return road
+        road.append(step)
+        state = step.end
+        seen.add(state)
+
+
+def clocks_of(item: ServiceItem, case: Case) -> list[dict[str, Any]]:
+    """The clocks that bind us on a case, as ``clock_badge`` takes them."""
+    first = _clock("首次答复", case.first_answer_due, case.first_answer_met_at, case)
+    promised = _clock("承诺办结", case.promised_due, case.result_met_at, case)
+    statutory = _clock("法定期限", case.statutory_due, case.result_met_at, case)
+    return [found for found in (first, promised, statutory) if found]
+
+
+def _clock(label: str, due: datetime | None, met_at: datetime | None, case: Case) -> dict[str, Any] | None:
+    if due is None:
+        return None
+    if met_at is not None:
+        state = "met" if met_at <= due else "late"
+    elif case.ended_at is not None:
+        return None
+    elif clock.now() > due:
+        state = "late"
+    else:
+        state = "provisional" if case.due_provisional else "running"
+    return {"label": label, "due": last_day(due), "state": state, "left": _left(due) if state == "running" else ""}
+
+
+def _left(due: datetime) -> str:
+    days = ((last_day(due) or clock.today()) - clock.today()).days
+    return "今天到期" if days <= 0 else f"还有 {days} 天"
+
+
+def timeline_of(item: ServiceItem, case: Case, events: Sequence[CaseEvent]) -> list[dict[str, Any]]:
+    """The rows of ``timeline``: every act that concerns the person, the present state, and the road ahead."""
+    rows = [_done(step, event) for event in events if (step := _step_of(item, event)) and step.public]
+    state = item.state(case.state)
+    if state.final:
+        return rows
+    rows.append({"title": state.word, "when": _by_when(case), "text": state.waits_for, "status": "current"})
+    rows += [{"title": _to_come(item, step), "status": "todo"} for step in road_ahead(item, case.state)]
+    return rows
+
+
+def _step_of(item: ServiceItem, event: CaseEvent) -> Step | None:
+    return item.step(event.from_state, event.action)
+
+
+def _done(step: Step, event: CaseEvent) -> dict[str, Any]:
+    return {"title": step.public, "when": event.at, "text": who_acted(event), "status": "done"}
+
+
+def who_acted(event: CaseEvent) -> str:
+    """Who did something, as citizens are told: office and role, never the officer's name."""
+    if event.actor_kind == "citizen":
+        return "由您本人办理"
+    if event.actor_kind == "system":
+        return "由系统自动办理"
+    place = offices().get(event.actor_office or "")
+    return f"{place.name if place else '办事窗口'} · {role_word(event.actor_role or '')}"
+
+
+def _to_come(item: ServiceItem, step: Step) -> str:
+    return item.state(step.end).word if step.public else step.label
+
+
+def _by_when(case: Case) -> str:
+    due = last_day(case.next_due)
+    if due is None:
+        return ""
+    return f"最晚 {chinese_day(due)}" + ("（暂定，以公布的放假安排为准）" if case.due_provisional else "")
+
+
+def next_lines(item: ServiceItem, case: Case) -> list[str]:
+    """What happens after sending, sentence by sentence, with the dates that bind us."""
+    state: State = item.state(case.state)
+    if state.final:
+        return [state.waits_for]
+    lines = []
+    if case.first_answer_due is not None and case.first_answer_met_at is None:
+        provisional = "（暂定）" if case.due_provisional else ""
+        lines.append(f"{chinese_day(last_day(case.first_answer_due) or clock.today())}下班前答复您{provisional}。")
+    periods = item.clocks
+    promise = f"受理后 {periods.promised.label}内办结"
+    lines.append(promise + (f"（法定 {periods.statutory.label}）。" if periods.statutory else "。"))
+    lines += [f"{_to_come(item, step)}：{item.state(step.end).waits_for}" for step in road_ahead(item, case.state)[1:]]
+    lines.append("每有进展，我们都会用微信或短信告诉您，不需要您到场。")
+    return lines
