@@ -128,6 +128,23 @@ def seed() -> None:
         demo.seed()
 
 
+@cli.command("demo")
+@click.option("--citizens", type=click.IntRange(1, 100_000), required=True, help="How many people to invent.")
+@_json
+def demo_command(citizens: int, as_json: bool) -> None:
+    """Invent citizens who are bound and logged in, and may apply for a permit at once."""
+    from citizen_services.demo import NotInProduction
+    from citizen_services.demo_people import invite
+
+    app = create_app(process="command")
+    with app.app_context():
+        try:
+            people = invite(citizens)
+        except NotInProduction as fault:
+            _failed(str(fault))
+    _told(as_json, people, lambda rows: "\n".join(f"{r['name']}  {r['phone']}  {r['openid']}" for r in rows))
+
+
 @cli.command()
 def worker() -> None:
     """Run an RQ worker: sends what is due, settles receipts."""

@@ -343,10 +343,14 @@ class Journey:
 
     # -- the worker
 
-    def world(self) -> None:
-        """Invent the person by way of the registers."""
+    def world(self, *, registered_before: bool = True) -> None:
+        """Invent the person by way of the registers; registered in the province more than half a year ago, or never."""
         worker, today = self.worker, datetime.now().date()  # noqa: DTZ005 - the registers' dates are calendar days
         portrait = "".join(PORTRAIT.split())
+        earlier = {
+            "address": "浙江省杭州市萧山区北干街道育才路1号", "district": "330109",
+            "since": str(today - timedelta(days=400)), "until": None,
+        }  # fmt: skip
         self.outside.put(
             f"people/{worker.id_number}",
             {
@@ -364,12 +368,7 @@ class Journey:
         self.outside.put(
             f"migrants/{worker.id_number}",
             {
-                "registrations": [
-                    {
-                        "address": "浙江省杭州市萧山区北干街道育才路1号", "district": "330109",
-                        "since": str(today - timedelta(days=400)), "until": None,
-                    }
-                ],
+                "registrations": [earlier] if registered_before else [],
                 "permits": [],
             },
         )  # fmt: skip
