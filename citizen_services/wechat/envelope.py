@@ -67,6 +67,8 @@ class Received:
     #: ``subscribe``, ``subscribe_scan``, ``click`` …, lower case; empty for a message.
     event: str
     fields: Mapping[str, Any] = field(repr=False)
+    #: Hash of the whole, as it was before it was encrypted.
+    digest: str
 
     def text(self, name: str) -> str:
         """A field's text; empty where it is missing, or isn't a text."""
@@ -80,13 +82,17 @@ class Received:
         Two events of one person in one second differ by event and key; finished jobs also by their MsgID.
         """
         if self.kind != "event":
-            return f"message:{self.sender}:{self.text('MsgId') or _short(repr(sorted(self.fields.items())))}"
+            return f"message:{self.sender}:{self.text('MsgId') or self.digest}"
         parts = [str(self.created), self.event, _short(self.text("EventKey")), self.text("MsgID")]
         return f"event:{self.sender}:" + ":".join(parts).removesuffix(":")
 
 
 def _short(text: str) -> str:
-    return text if len(text) <= 64 else hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+    return text if len(text) <= 64 else _hash(text)
+
+
+def _hash(text: str) -> str:
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -96,8 +102,6 @@ class Delivery:
     received: Received
     #: Name of the nonce that it came with.
     nonce: str
-    #: Hash of what it says: a nonce that comes again must come with the same.
-    digest: str
     #: ``plain``, or which key: the answer goes under the key that opened the push.
     seal: str
     crypto: WeChatCrypto | None = field(repr=False)
@@ -187,14 +191,8 @@ class Envelope:
             seal, inner = self._decrypted(signed, sealed)
         else:
             seal, inner = "plain", text
-        mark = f"{signed.timestamp}\0{signed.nonce}".encode()
-        return Delivery(
-            received=received(inner),
-            nonce=hashlib.blake2b(mark, digest_size=16).hexdigest(),
-            digest=hashlib.blake2b(inner.encode(), digest_size=16).hexdigest(),
-            seal=seal,
-            crypto=self._cryptos.get(seal),
-        )
+        nonce = _hash(f"{signed.timestamp} {signed.nonce}")
+        return Delivery(received(inner), nonce, seal, self._cryptos.get(seal))
 
     def _is_encrypted(self, signed: Signed, has_sealed_part: bool) -> bool:
         """Whether to decrypt: the mode decides, in ``compatible`` the push."""
@@ -257,4 +255,4 @@ def received(xml: str) -> Received:
         raise Refused(400, f"unreadable: {type(fault).__name__}") from None
     if not well_formed:
         raise Refused(400, "impossible sender, time or number")
-    return Received(account, sender, int(created), kind, event.lower() if event else "", fields)
+    return Received(account, sender, int(created), kind, event.lower() if event else "", fields, _hash(xml))

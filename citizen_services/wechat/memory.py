@@ -37,15 +37,15 @@ Answer = dict[str, str]
 def remember(delivery: Delivery, answer: Answer | None = None) -> Answer | None:
     """Remember a delivery's nonce, and with ``answer`` what is answered to its push unless it was answered before.
 
-    Returns the answer given before, None where there is none. Refused (403) where the nonce came with something else.
-    What goes into PostgreSQL is committed by the caller.
+    A nonce may come again with the same words only, as in WeChat's own retry; Refused (403) where they are others.
+    Returns the answer given before, None where there is none. The caller commits, since PostgreSQL may stand in.
     """
     names = {"nonce": f"nonce:{delivery.nonce}", "push": f"push:{_hash(delivery.received.key)}"}
-    found = breaker.ask(lambda: _in_redis(parts().redis, names, delivery.digest, answer), None)
+    found = breaker.ask(lambda: _in_redis(parts().redis, names, delivery.received.digest, answer), None)
     if found is None:
-        found = _in_postgres(names, delivery.digest, answer)
+        found = _in_postgres(names, delivery.received.digest, answer)
     digest, before = found
-    if digest is not None and not equal(digest, delivery.digest):
+    if digest is not None and not equal(digest, delivery.received.digest):
         raise Refused(403, "nonce used before")
     return before
 
