@@ -18,8 +18,8 @@ help: ## Show what there is
 setup: ## Create .venv and bring the pinned packages and page libraries
 	@"$(PYTHON)" deploy/bootstrap.py
 
-setup-dev: ## The same with what the tests need (Chromium, fonts, a QR reader)
-	@"$(PYTHON)" deploy/bootstrap.py --dev && $(OURS) -m deploy.testing_tools
+setup-dev: ## The same with what the tests need (Chromium and a Chinese font too)
+	@"$(PYTHON)" deploy/bootstrap.py --dev && $(OURS) -m deploy.testing_tools >/dev/null
 
 run: ## Start everything on this machine and keep it running until Ctrl-C (PORT, SANDBOX_PORT, VAR_DIR, DATABASE_URL, REDIS_URL, WEB_PROCESSES, WEB_THREADS, WORKERS)
 	@"$(PYTHON)" deploy/bootstrap.py && exec $(OURS) -m deploy.run
@@ -31,7 +31,7 @@ check: setup-dev ## Style, types and imports between the rooms
 	.venv/bin/lint-imports
 
 test: check ## Everything that a change must pass, on free ports
-	$(OURS) -m pytest -n $(TEST_PROCESSES) --dist loadgroup
+	CHROMIUM="$$($(OURS) -m deploy.testing_tools)" $(OURS) -m pytest -n $(TEST_PROCESSES) --dist loadgroup
 
 format: ## Put the code into its form
 	$(OURS) -m ruff check --fix .

@@ -1,14 +1,15 @@
-"""What the browser tests need beyond Python packages: Chromium, a font with Chinese characters, a QR reader.
+"""What the browser tests need beyond Python packages: Chromium, and a font with Chinese characters.
 
 `python -m deploy.testing_tools` brings what is missing: by apt-get as root, else by apt-get's download and unpacking
-into .browsers/ without root; where there is no apt-get it says in one sentence what to install. Tests ask
-`chromium()` and `tool("zbarimg")` for the paths, and start both with `environment()`.
+into .browsers/ without root; where there is no apt-get it says in one sentence what to install. It prints the browser's
+path, which the tests get as CHROMIUM.
 """
 
 from __future__ import annotations
 
 import os
 import platform
+import shlex
 import shutil
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 UNPACKED = ROOT / ".browsers"
+UNPACKED_CHROMIUM = UNPACKED / "chromium"
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
@@ -35,15 +37,12 @@ class Need:
         """Whether this machine has it, or .browsers/ does."""
         if self.package == "chromium":
             return _found_chromium() is not None
-        if self.package == "zbar-tools":
-            return _found_tool("zbarimg") is not None
         return _has_chinese_font()
 
 
 NEEDS = (
     Need("chromium", "Chromium"),
     Need("fonts-noto-cjk", "a font with Chinese characters (Noto Sans CJK)"),
-    Need("zbar-tools", "the QR reader zbarimg"),
 )
 
 
@@ -51,9 +50,8 @@ def _found_chromium() -> Path | None:
     named = os.environ.get("CHROMIUM")
     if named:
         return Path(named)
-    unpacked = UNPACKED / "usr" / "lib" / "chromium" / "chromium"
-    if unpacked.exists():
-        return unpacked
+    if UNPACKED_CHROMIUM.exists():
+        return UNPACKED_CHROMIUM
     for name in _BROWSERS:
         found = shutil.which(name)
         # Ubuntu's package is a door to snap, which tests can't use.
@@ -65,14 +63,6 @@ def _found_chromium() -> Path | None:
 def _is_snap_door(path: Path) -> bool:
     with open(path, "rb") as file:
         return b"snap" in file.read(2000) and path.stat().st_size < 10_000
-
-
-def _found_tool(name: str) -> Path | None:
-    unpacked = UNPACKED / "usr" / "bin" / name
-    if unpacked.exists():
-        return unpacked
-    found = shutil.which(name)
-    return Path(found) if found else None
 
 
 def _has_chinese_font() -> bool:
@@ -91,28 +81,6 @@ def chromium() -> Path:
     if found is None:
         raise Missing("Chromium is not on this machine: run make setup-dev, or name it in CHROMIUM.")
     return found
-
-
-def tool(name: str) -> Path:
-    """The path of a program that a needed package brings. Raises Missing."""
-    found = _found_tool(name)
-    if found is None:
-        raise Missing(f"{name} is not on this machine: run make setup-dev.")
-    return found
-
-
-def environment() -> dict[str, str]:
-    """The environment in which the programs find what was unpacked beside them; ours, where nothing was."""
-    ours = dict(os.environ)
-    if UNPACKED.exists():
-        triplet = f"{platform.machine()}-linux-gnu"
-        folders = [UNPACKED / "usr" / "lib" / triplet, UNPACKED / "lib" / triplet, UNPACKED / "usr" / "lib"]
-        ours["LD_LIBRARY_PATH"] = os.pathsep.join(map(str, folders))
-        ours["FONTCONFIG_FILE"] = str(UNPACKED / "fonts.conf")
-        ours["XDG_DATA_DIRS"] = (
-            f"{UNPACKED / 'usr' / 'share'}{os.pathsep}{os.environ.get('XDG_DATA_DIRS', '/usr/share')}"
-        )
-    return ours
 
 
 def _run(argv: list[str], cwd: Path | None = None) -> str:
@@ -152,6 +120,17 @@ def _unpack_without_root(packages: list[str]) -> None:
     _run(["apt-get", *own, "download", *wanted], cwd=archives)
     for archive in sorted(archives.glob("*.deb")):
         _run(["dpkg-deb", "--extract", str(archive), str(UNPACKED)])
+    triplet = f"{platform.machine()}-linux-gnu"
+    folders = [UNPACKED / "usr" / "lib" / triplet, UNPACKED / "lib" / triplet]
+    binary = UNPACKED / "usr" / "lib" / "chromium" / "chromium"
+    if binary.exists():
+        UNPACKED_CHROMIUM.write_text(
+            "#!/bin/sh\n"
+            f"export LD_LIBRARY_PATH={shlex.quote(os.pathsep.join(map(str, folders)))}\n"
+            f"export FONTCONFIG_FILE={shlex.quote(str(UNPACKED / 'fonts.conf'))}\n"
+            f'exec {shlex.quote(str(binary))} "$@"\n'
+        )
+        UNPACKED_CHROMIUM.chmod(0o755)
     (UNPACKED / "fonts.conf").write_text(
         '<?xml version="1.0"?>\n<!DOCTYPE fontconfig SYSTEM "fonts.dtd">\n<fontconfig>\n'
         f"  <dir>{UNPACKED / 'usr' / 'share' / 'fonts'}</dir>\n  <dir>/usr/share/fonts</dir>\n"
@@ -171,7 +150,7 @@ def bring() -> None:
     by_hand = f"The browser tests need {titles}; install it (on Debian: apt-get install {' '.join(packages)})."
     if shutil.which("apt-get") is None:
         raise Missing(by_hand)
-    print(f"Installing for the browser tests: {titles} …", flush=True)
+    print(f"Installing for the browser tests: {titles} …", file=sys.stderr, flush=True)
     try:
         if os.geteuid() == 0:
             _install_as_root(packages)
@@ -187,6 +166,7 @@ def bring() -> None:
 if __name__ == "__main__":
     try:
         bring()
+        print(chromium())
     except Missing as error:
         print(error, file=sys.stderr)
         sys.exit(1)
