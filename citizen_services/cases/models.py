@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index, LargeBinary, Sequence, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from citizen_services.database import Base, SecretJSON, new_id, timestamp
+from citizen_services.database import Base, Secret, SecretJSON, new_id, timestamp
 
 
 class Case(Base):
@@ -183,3 +183,31 @@ class Visit(Base):
     at: Mapped[datetime] = mapped_column(timestamp)
     #: Whether the person chose to come though a way without a visit exists.
     by_choice: Mapped[bool] = mapped_column()
+
+
+class Correction(Base):
+    """A request to mend what was handed in (补正): exactly which fields and materials, why, and until when."""
+
+    __tablename__ = "correction"
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+    case_id: Mapped[UUID] = mapped_column(ForeignKey("case.id"), index=True)
+    asked_at: Mapped[datetime] = mapped_column(timestamp)
+    asked_by: Mapped[UUID] = mapped_column(ForeignKey("staff.id"))
+    #: ``[{code: group.field or material, why}]``: everything at once.
+    items: Mapped[Any] = mapped_column(SecretJSON("correction.items"))
+    #: Why something is asked for that an earlier request did not name; counted for the supervisor.
+    new_because: Mapped[str | None] = mapped_column(Secret("correction.new_because"))
+    #: 24:00 of the last day; whether it rests on a calendar that isn't published yet.
+    due: Mapped[datetime] = mapped_column(timestamp)
+    due_provisional: Mapped[bool] = mapped_column()
+    #: ``open``, ``answered``, ``lapsed`` or ``dropped`` (the case ended otherwise).
+    state: Mapped[str] = mapped_column(Text)
+    #: When a receipt or a noted call showed that the person knows: without it nothing lapses.
+    reached_at: Mapped[datetime | None] = mapped_column(timestamp)
+    ended_at: Mapped[datetime | None] = mapped_column(timestamp)
+
+    __table_args__ = (
+        Index("uq_correction_open", "case_id", unique=True, postgresql_where=text("state = 'open'")),
+        Index("ix_correction_due", "due", postgresql_where=text("state = 'open'")),
+        CheckConstraint("state IN ('open', 'answered', 'lapsed', 'dropped')", name="state"),
+    )

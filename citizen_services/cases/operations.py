@@ -286,10 +286,10 @@ def _standing_values(number: str, item: ServiceItem, office_code: str, visits: i
 
 
 def _claim(step: Step, actor: Actor) -> dict[str, Any]:
-    """Who holds the case after a step: whoever of the staff acted goes on holding it while it lies on the same desk."""
+    """Who holds the case after a step: whoever claimed it; every other act of the staff lets go of it."""
     if actor.kind != "staff":
         return {}
-    if step.action == "release" or step.start != step.end:
+    if step.action != "claim":
         return {"claimed_by": None, "claimed_until": None}
     return {"claimed_by": actor.id, "claimed_until": clock.protocol_now() + CLAIM_LEASE}
 

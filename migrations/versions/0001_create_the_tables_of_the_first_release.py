@@ -627,6 +627,31 @@ def upgrade() -> None:
     )
     op.create_index("uq_case_event_case_id_seq", "case_event", ["case_id", "seq"], unique=True)
     op.create_table(
+        "correction",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("case_id", sa.Uuid(), nullable=False),
+        sa.Column("asked_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("asked_by", sa.Uuid(), nullable=False),
+        sa.Column("items", sa.LargeBinary(), nullable=False),
+        sa.Column("new_because", sa.LargeBinary(), nullable=True),
+        sa.Column("due", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("due_provisional", sa.Boolean(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("reached_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint("state IN ('open', 'answered', 'lapsed', 'dropped')", name=op.f("ck_correction_state")),
+        sa.ForeignKeyConstraint(["asked_by"], ["staff.id"], name=op.f("fk_correction_asked_by")),
+        sa.ForeignKeyConstraint(["case_id"], ["case.id"], name=op.f("fk_correction_case_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_correction")),
+    )
+    op.create_index(op.f("ix_correction_case_id"), "correction", ["case_id"], unique=False)
+    op.create_index(
+        "ix_correction_due", "correction", ["due"], unique=False, postgresql_where=sa.text("state = 'open'")
+    )
+    op.create_index(
+        "uq_correction_open", "correction", ["case_id"], unique=True, postgresql_where=sa.text("state = 'open'")
+    )
+    op.create_table(
         "document",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("number", sa.Text(), nullable=False),
@@ -664,6 +689,10 @@ def downgrade() -> None:
     op.drop_table("visit")
     op.drop_index(op.f("ix_document_case_id"), table_name="document")
     op.drop_table("document")
+    op.drop_index("uq_correction_open", table_name="correction", postgresql_where=sa.text("state = 'open'"))
+    op.drop_index("ix_correction_due", table_name="correction", postgresql_where=sa.text("state = 'open'"))
+    op.drop_index(op.f("ix_correction_case_id"), table_name="correction")
+    op.drop_table("correction")
     op.drop_index("uq_case_event_case_id_seq", table_name="case_event")
     op.drop_index("ix_case_event_unsealed", table_name="case_event", postgresql_where=sa.text("seal_id IS NULL"))
     op.drop_table("case_event")
