@@ -34,6 +34,10 @@ _LOOPBACK = re.compile(r"^(localhost|127\.|0\.0\.0\.0|\[?::1)", re.IGNORECASE)
 _SECRETS = ("SECRET_KEY", "DATA_KEYS", "LOOKUP_KEYS", "AUDIT_KEY", "METRICS_TOKEN", "WECHAT_APP_SECRET", "WECHAT_TOKEN")
 #: Tokens of WeChat's are 3–32 letters and digits by its own rule; every other secret has at least this many characters.
 _SHORTEST_SECRET = 32
+#: What a secret says that was copied from a manual instead of drawn.
+_DEFAULT = re.compile(
+    r"change.?me|replace.?me|default|example|placeholder|password|insecure|develop|secret", re.IGNORECASE
+)
 
 
 class SettingsError(Exception):
@@ -210,8 +214,11 @@ def _production_faults(settings: Settings, given: Mapping[str, str]) -> list[str
         ours = not name.endswith(public) or name in ("SECRET_KEY", "AUDIT_KEY")
         if ours and len(value) < _SHORTEST_SECRET:
             causes.append(f"{name} is shorter than {_SHORTEST_SECRET} characters")
-        if len(set(value)) < 6 and not name.endswith(("_NO", "_NAME")):
+        drawn = not name.endswith(("_NO", "_NAME"))
+        if drawn and (len(set(value)) < 6 or value in (value + value)[1:-1]):
             causes.append(f"{name} is too simple to be a secret")
+        elif drawn and not name.endswith("_ID") and _DEFAULT.search(value):
+            causes.append(f"{name} is a default, not a secret of this installation's own")
         if value in seen and not name.endswith(("_ID", "_NO", "_NAME")):
             causes.append(f"{name} repeats the value of {seen[value]}")
         seen.setdefault(value, name)

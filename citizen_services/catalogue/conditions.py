@@ -22,7 +22,7 @@ class Condition(Protocol):
 
 
 @dataclass(frozen=True)
-class Equals:
+class Equals(Condition):
     """A field has one value."""
 
     group: str
@@ -37,7 +37,7 @@ class Equals:
 
 
 @dataclass(frozen=True)
-class IsIn:
+class IsIn(Condition):
     """A field has one of some values."""
 
     group: str
@@ -52,7 +52,7 @@ class IsIn:
 
 
 @dataclass(frozen=True)
-class Not:
+class Not(Condition):
     """The other condition does not hold."""
 
     other: Condition
@@ -65,7 +65,7 @@ class Not:
 
 
 @dataclass(frozen=True)
-class All:
+class All(Condition):
     """Every one of some conditions holds."""
 
     of: tuple[Condition, ...]

@@ -54,9 +54,11 @@ class _Encrypted(TypeDecorator[Any]):
         return None if value is None else self.from_bytes(keyring().decrypt(bytes(value), self.bound_to))
 
     def to_bytes(self, value: Any) -> bytes:
+        """The value as it is encrypted."""
         raise TypeError("use Secret or SecretJSON")
 
     def from_bytes(self, value: bytes) -> Any:
+        """The value that was encrypted so."""
         raise TypeError("use Secret or SecretJSON")
 
 
