@@ -37,6 +37,8 @@ _PATIENCE = Patience(2.0, 5.0, 6.0)
 #: A lease outlives the longest call, so that two never ask at once; who dies is succeeded after it.
 _LEASE_S = 15.0
 _POLL_S = 0.05
+#: The table itself: a cached statement compares mapped attributes, which an encrypted column forbids.
+_TABLE = PartnerToken.__table__
 
 
 @dataclass(frozen=True)
@@ -115,9 +117,10 @@ class SharedToken:
             time.sleep(_POLL_S)
 
     def _row(self) -> Token | None:
-        columns = (PartnerToken.token, PartnerToken.generation, PartnerToken.expires_at)
         with self._engine.connect() as connection:
-            row = connection.execute(select(*columns).where(PartnerToken.partner == _PARTNER)).one_or_none()
+            row = connection.execute(
+                select(_TABLE.c.token, _TABLE.c.generation, _TABLE.c.expires_at).where(_TABLE.c.partner == _PARTNER)
+            ).one_or_none()
         return None if row is None else Token(row.token, row.generation, row.expires_at)
 
     def _lease(self, generation: int) -> bool:
