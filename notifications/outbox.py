@@ -160,7 +160,7 @@ def work(row: Claimed) -> bool:
         results.answered(row, ch, order, answer)
         commit()
         return True
-    begun = _begin(row)
+    begun = begin(row)
     if begun is None:
         return True
     order = Order(**{**vars(order), "sent_at": begun.sent_at, "attempts": begun.attempts, "checks": begun.checks})
@@ -175,7 +175,7 @@ def work(row: Claimed) -> bool:
     return goes_on
 
 
-def _begin(row: Claimed) -> Any | None:
+def begin(row: Claimed) -> Any | None:
     """Commit that the call is about to be made; None where the row is no longer ours."""
     repeated = row.state == "uncertain"
     begun = db.session.execute(

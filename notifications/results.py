@@ -1,7 +1,7 @@
 """What came of a try, written back: by whoever holds the row's lease, only forward, in the caller's transaction.
 
-Refusals are sorted by what can be done about them; a lost answer makes the row ``uncertain`` until the partner was asked,
-the call repeated under the same reference, or a receipt came.
+Refusals are sorted by what can be done about them; a lost answer makes the row ``uncertain`` until the partner was
+asked, the call repeated under the same reference, or a receipt came.
 """
 
 from __future__ import annotations
