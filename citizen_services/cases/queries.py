@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, or_, select
-from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select
+from sqlalchemy.orm import InstrumentedAttribute, defer
 
 from citizen_services import clock
 from citizen_services.cases import permission
@@ -21,10 +21,14 @@ from citizen_services.exchange.models import RegisterAnswer
 from citizen_services.people.actors import Actor
 from citizen_services.people.models import Citizen
 from citizen_services.people.queries import office, staff_name
-from citizen_services.rules.dates import chinese_moment
+from citizen_services.rules.dates import chinese_moment, end_of_day
 
 #: Rows of a list's page.
 PAGE = 20
+#: A desk is counted up to here: what is more is "and more", and a count costs no more than that.
+MOST_COUNTED = 1000
+#: What a list does not show is not read, and not decrypted.
+_UNSHOWN = (defer(Case.data), defer(Case.answers), defer(Case.results), defer(Case.head))
 
 
 def register_answers(ids: Mapping[str, str]) -> dict[str, dict[str, Any]]:
@@ -61,7 +65,7 @@ def who_moved(case: Case) -> str:
 #: How colleagues name an action that was done.
 ACTION_WORDS = {
     "submit": "提交", "claim": "领取", "release": "放回", "accept": "受理", "approve": "批准", "make": "制证",
-    "post": "交寄", "complete": "办结", "withdraw": "撤回", "parcel_ordered": "邮件下单",
+    "post": "交寄", "complete": "办结", "withdraw": "撤回", "parcel_ordered": "邮件下单", "confirm": "核实登记",
 }  # fmt: skip
 
 
@@ -155,7 +159,7 @@ def desk(
 
     No page costs more than the first.
     """
-    query = select(Case).where(Case.desk_code == office_code)
+    query = select(Case).options(*_UNSHOWN).where(Case.desk_code == office_code)
     if item:
         query = query.where(Case.item == item)
     if state:
@@ -168,13 +172,98 @@ def desk(
     return _page(rows, "next_due")
 
 
-def of_office(office_code: str, *, after: tuple[datetime | None, UUID] | None = None) -> Page:
-    """Every case that belongs to an office, newest first."""
-    query = select(Case).where(Case.office_code == office_code)
+def of_office(
+    office_code: str,
+    *,
+    item: str | None = None,
+    state: str | None = None,
+    after: tuple[datetime | None, UUID] | None = None,
+) -> Page:
+    """Every case that belongs to an office, newest first.
+
+    To a service centre no case belongs: there it is what lies on its desk.
+    """
+    column = Case.desk_code if office(office_code).kind == "service_centre" else Case.office_code
+    query = select(Case).options(*_UNSHOWN).where(column == office_code)
+    if item:
+        query = query.where(Case.item == item)
+    if state:
+        query = query.where(Case.state == state)
     if after and after[0]:
         query = query.where(or_(Case.submitted_at < after[0], and_(Case.submitted_at == after[0], Case.id < after[1])))
     rows = db.session.scalars(query.order_by(Case.submitted_at.desc(), Case.id.desc()).limit(PAGE + 1)).all()
     return _page(rows, "submitted_at")
+
+
+@dataclass(frozen=True)
+class DeskFigures:
+    """How many cases lie on a desk; each number counts up to MOST_COUNTED cases, the most urgent ones."""
+
+    waiting: int
+    #: Whose running clock is over, and whose ends today.
+    late: int
+    due_today: int
+    #: Which nobody holds, and which the one who asks holds.
+    free: int
+    mine: int
+
+
+def desk_figures(office_code: str, staff_id: UUID) -> DeskFigures:
+    """The figures of an office's desk, as one of its people sees it."""
+    now, today, machine = clock.now(), end_of_day(clock.today()), clock.protocol_now()
+    most_urgent = (
+        select(Case.next_due, Case.claimed_by, Case.claimed_until)
+        .where(Case.desk_code == office_code)
+        .order_by(Case.next_due, Case.id)
+        .limit(MOST_COUNTED)
+        .subquery()
+    )
+    due, holder, until = most_urgent.c
+    count = func.count()
+    row = db.session.execute(
+        select(
+            count,
+            count.filter(due <= now),
+            count.filter(due > now, due <= today),
+            count.filter(or_(holder.is_(None), until <= machine)),
+            count.filter(holder == staff_id),
+        ).select_from(most_urgent)
+    ).one()
+    return DeskFigures(*row)
+
+
+def applicant_names(cases: Sequence[Case]) -> Mapping[UUID, str]:
+    """The applicants' names of a list, by citizen's id."""
+    ids = {case.citizen_id for case in cases}
+    if not ids:
+        return {}
+    return {row.id: row.name for row in db.session.execute(select(Citizen.id, Citizen.name).where(Citizen.id.in_(ids)))}
+
+
+def _concerns(office_code: str) -> ColumnElement[bool]:
+    """Whether a case belongs to an office, lies on its desk, or was worked on there."""
+    worked_on = exists().where(CaseEvent.case_id == Case.id, CaseEvent.actor_office == office_code)
+    return or_(Case.office_code == office_code, Case.desk_code == office_code, worked_on)
+
+
+def concerns_office(case: Case, office_code: str) -> bool:
+    """Whether a case belongs to an office, lies on its desk, or was worked on there: its people may see it."""
+    if office_code in (case.office_code, case.desk_code):
+        return True
+    found = select(Case.id).where(Case.id == case.id, _concerns(office_code))
+    return db.session.execute(found).first() is not None
+
+
+def cases_of_people(citizen_ids: Collection[UUID], office_code: str) -> Sequence[Case]:
+    """The cases of some people that concern an office, newest first, at most a hundred."""
+    if not citizen_ids:
+        return []
+    query = (
+        select(Case).options(*_UNSHOWN).where(Case.citizen_id.in_(citizen_ids), _concerns(office_code))
+        .order_by(Case.submitted_at.desc(), Case.id.desc())
+        .limit(100)
+    )  # fmt: skip
+    return db.session.scalars(query).all()
 
 
 def _beyond(

@@ -1,0 +1,368 @@
+"""One case at the desk: what registers said, what was filled in, clocks, history, and the steps that can be taken."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from flask import Blueprint, Response, abort, flash, redirect, render_template, request, session, url_for
+from flask.typing import ResponseReturnValue
+from marshmallow import ValidationError
+
+from citizen_services import clock
+from citizen_services.cases import operations, queries
+from citizen_services.cases.errors import (
+    CaseError,
+    GuardFailed,
+    InvalidInput,
+    MovedOn,
+    NoSuchCase,
+    NotAllowed,
+    NotPossible,
+)
+from citizen_services.cases.models import Case
+from citizen_services.catalogue import forms
+from citizen_services.console import render
+from citizen_services.console.access import (
+    OwnMatter,
+    ReasonWanted,
+    case_staff,
+    held_by_colleague,
+    record_opening,
+    record_reason,
+    role_of,
+    visible_case,
+)
+from citizen_services.console.guards import current_actor
+from citizen_services.console.schemas import (
+    REVEAL_REASONS,
+    ActSchema,
+    ReasonSchema,
+    RevealSchema,
+    do_once,
+    once_of,
+    read_form,
+)
+from citizen_services.database import Change, commit, db
+from citizen_services.database.idempotency import KeyReused, Once
+from citizen_services.exchange.queries import answer as kept_answer
+from citizen_services.pages import render_error
+from citizen_services.parts import parts
+from citizen_services.people import looks
+from citizen_services.people.actors import Actor
+from citizen_services.people.models import Citizen
+from citizen_services.people.queries import office
+from citizen_services.security import new_token
+
+bp = Blueprint("console_cases", __name__, url_prefix="/console/cases")
+
+_ACT, _REASON, _REVEAL = ActSchema(), ReasonSchema(), RevealSchema()
+#: In the session: which masked value the next page shows, once. Ids only.
+_SHOWN = "shown_once"
+_STALE = "这个页面已经过期或不完整，请重新打开办件后再试。"
+Errors = Mapping[str, Sequence[Any]] | str
+
+
+# --- Refusals -----------------------------------------------------------------------------------------------------
+
+
+@bp.errorhandler(ReasonWanted)
+def _ask_for_reason(fault: ReasonWanted) -> ResponseReturnValue:
+    """There is no such case here; whoever needs one of another office says why. For an act: simply not found."""
+    case_id = (request.view_args or {}).get("case_id")
+    if request.method not in ("GET", "HEAD") or request.endpoint != "console_cases.show" or case_id is None:
+        return render_error(404)
+    return _reason_page(case_id), 404
+
+
+@bp.errorhandler(NoSuchCase)
+def _no_such_case(fault: NoSuchCase) -> ResponseReturnValue:
+    return render_error(404)
+
+
+@bp.errorhandler(OwnMatter)
+def _own_matter(fault: OwnMatter) -> ResponseReturnValue:
+    return render_error(
+        403,
+        title="这是您本人的办件",
+        text="本人的办件不能在工作台上查看和办理，须由其他同事办理。",
+        advice="请在微信公众号“我的办件”里查看进度。",
+    )
+
+
+@bp.errorhandler(KeyReused)
+def _key_reused(fault: KeyReused) -> ResponseReturnValue:
+    return render_error(422, text=fault.sentence)
+
+
+def _reason_page(case_id: UUID, errors: Errors | None = None) -> str:
+    return render_template(
+        "console/reason.html",
+        case_id=case_id,
+        reason=request.form.get("reason", "")[:100],
+        errors=errors,
+        form_token=new_token(12),
+    )
+
+
+# --- The page -----------------------------------------------------------------------------------------------------
+
+
+@bp.get("/<uuid:case_id>")
+@case_staff
+def show(case_id: UUID) -> ResponseReturnValue:
+    """A case; opening it is recorded."""
+    actor = current_actor()
+    case = visible_case(actor, case_id)
+    record_opening(actor, case)
+    return _page(case, actor)
+
+
+def _page(
+    case: Case,
+    actor: Actor,
+    *,
+    errors: Errors | None = None,
+    failed: str = "",
+    typed: Mapping[str, str] | None = None,
+    reveal: Mapping[str, Any] | None = None,
+) -> str:
+    item = render.item_of(case)
+    applicant = db.session.get_one(Citizen, case.citizen_id)
+    steps = render.offered(queries.steps_for(item, case, actor), case, actor)
+    answers = queries.register_answers(case.answers)
+    address = next((a["content"] for key, a in answers.items() if key.startswith("addresses.")), None)
+    by_field = errors if isinstance(errors, Mapping) else {}
+    cards = render.answer_cards(item, case, answers, lambda id_: _image_url(case, id_))
+    own = render.own_registers_card(applicant)
+    forms_ = render.action_forms(steps, case, typed or {}, by_field, failed)
+    return render_template(
+        "console/case.html",
+        case=case,
+        item=item,
+        case_data={"id": case.id, "number": case.number, "state": case.state, "version": case.version},
+        clocks=render.clocks_of(item, case),
+        holder=render.holder_words(case, actor),
+        held_by_colleague=held_by_colleague(actor, case),
+        waits_for=item.state(case.state).waits_for,
+        office=office(case.office_code),
+        door=render.DOORS.get(case.door, case.door),
+        cards=[*cards, own] if own else cards,
+        documents=queries.documents_of(case.id),
+        results=render.results_of(item, case),
+        applicant=render.applicant_lines(applicant),
+        groups=[
+            {"title": group.title, "lines": render.group_lines(group, case.data.get(group.code, {}), address)}
+            for group in item.active_groups(case.data)
+        ],
+        shown=_take_shown(case, applicant),
+        history=render.history_of(item, queries.events_of(case.id)),
+        acts=forms_,
+        # A scanner types into the one input that waits for it.
+        scan=not errors and sum(1 for act in forms_ if act["fields"]) == 1,
+        reveal={"reason": "", "errors": ()} | dict(reveal or {}),
+        reasons=REVEAL_REASONS,
+        errors=errors,
+        form_token=lambda: new_token(12),
+    )
+
+
+def _image_url(case: Case, answer_id: str) -> str:
+    return url_for("console_cases.picture", case_id=case.id, answer_id=answer_id)
+
+
+@bp.get("/<uuid:case_id>/news")
+@case_staff
+def news(case_id: UUID) -> ResponseReturnValue:
+    """What happened since the version that an open page shows; 204 while nothing did."""
+    case = visible_case(current_actor(), case_id)
+    if request.args.get("version", "") == str(case.version):
+        return Response(status=204)
+    return render_template("console/_news.html", case=case, by=queries.who_moved(case))
+
+
+@bp.get("/<uuid:case_id>/answers/<uuid:answer_id>.jpg")
+@case_staff
+def picture(case_id: UUID, answer_id: UUID) -> ResponseReturnValue:
+    """The portrait that a case rests on, for whoever may see the case, and kept nowhere."""
+    case = visible_case(current_actor(), case_id)
+    if str(answer_id) not in case.answers.values():
+        abort(404)
+    row = kept_answer(answer_id)
+    content = row.content if row is not None and isinstance(row.content, dict) else {}
+    try:
+        image = base64.b64decode(str(content.get("portrait", "")), validate=True)
+    except binascii.Error:
+        image = b""
+    if not image.startswith(b"\xff\xd8\xff"):
+        abort(404)
+    answer = Response(image, mimetype="image/jpeg")
+    answer.headers["Cache-Control"] = "private, no-store"
+    return answer
+
+
+@bp.get("/<uuid:case_id>/documents/<uuid:document_id>")
+@case_staff
+def paper(case_id: UUID, document_id: UUID) -> ResponseReturnValue:
+    """A document as it was issued, which names the person in full: recorded."""
+    actor = current_actor()
+    case = visible_case(actor, case_id)
+    found = queries.document(case.id, document_id)
+    change = Change(clock.now())
+    reason = f"查看文书《{found.title}》"
+    looks.note(change, actor, case.citizen_id, "unmasked", reason, role=role_of(actor), case_id=case.id)
+    change.write()
+    commit()
+    return render_template("console/document.html", document=found, case=case, issued_by=office(found.issued_by))
+
+
+# --- Acting -------------------------------------------------------------------------------------------------------
+
+
+@bp.get("/<uuid:case_id>/actions/<action>")
+@case_staff
+def confirm(case_id: UUID, action: str) -> ResponseReturnValue:
+    """The page that asks again before a step that can't be undone; every other address leads back to the case."""
+    actor = current_actor()
+    case = visible_case(actor, case_id)
+    steps = [step for step in queries.steps_for(render.item_of(case), case, actor) if step.action == action]
+    if not steps or not steps[0].danger:
+        return redirect(url_for("console_cases.show", case_id=case.id), 303)
+    return _confirm_page(case, actor, action)
+
+
+def _confirm_page(
+    case: Case, actor: Actor, action: str, errors: Errors | None = None, typed: Mapping[str, str] | None = None
+) -> str:
+    item = render.item_of(case)
+    steps = [step for step in queries.steps_for(item, case, actor) if step.action == action]
+    by_field = errors if isinstance(errors, Mapping) else {}
+    return render_template(
+        "console/confirm.html",
+        case=case,
+        case_data={"id": case.id, "number": case.number, "state": case.state, "version": case.version},
+        item=item,
+        act=render.action_forms(steps, case, typed or {}, by_field, action)[0],
+        end=item.state(steps[0].end),
+        errors=errors,
+        form_token=lambda: new_token(12),
+    )
+
+
+@bp.post("/<uuid:case_id>/actions/<action>")
+@case_staff
+def act(case_id: UUID, action: str) -> ResponseReturnValue:
+    """Take a step on the version that the officer saw."""
+    actor = current_actor()
+    case = visible_case(actor, case_id)
+    item = render.item_of(case)
+    try:
+        given = read_form(_ACT)
+    except ValidationError:
+        return render_error(400, text=_STALE)
+    once = once_of(actor, given["form_token"])
+    step = item.step(case.state, action)
+    data = forms.form_data(request.form, step.input) if step is not None and step.input is not None else {}
+
+    def perform(once: Once) -> dict[str, Any]:
+        done = operations.perform(parts().catalogue, case_id, action, actor, given["version"], data, once=once)
+        return {"case_id": str(done.case_id), "number": done.number, "state": done.state}
+
+    try:
+        answer = do_once(once, perform)
+    except CaseError as fault:
+        return _not_done(fault, case_id, actor, action, data)
+    label = step.label if step is not None else queries.ACTION_WORDS.get(action, "")
+    flash(f"{answer['number']}：“{label}”已办好，现在是“{item.state(answer['state']).word}”。", "ok")
+    return redirect(url_for("console_cases.show", case_id=case_id), 303)
+
+
+def _not_done(
+    fault: CaseError, case_id: UUID, actor: Actor, action: str, data: Mapping[str, str]
+) -> ResponseReturnValue:
+    """Say why a step was not taken, where the officer can go on from."""
+    if isinstance(fault, NoSuchCase):
+        raise fault
+    case = queries.case_for_staff(actor, case_id)
+    db.session.refresh(case)
+    if isinstance(fault, MovedOn | NotPossible):
+        return render_template("console/moved_on.html", case=case, sentence=fault.sentence), 409
+    if isinstance(fault, NotAllowed):
+        back = url_for("console_cases.show", case_id=case_id)
+        return render_template("console/not_allowed.html", sentence=fault.sentence, back=back), 403
+    if isinstance(fault, GuardFailed | InvalidInput):
+        errors: Errors = fault.errors if isinstance(fault, InvalidInput) else fault.sentence
+        step = render.item_of(case).step(case.state, action)
+        if step is not None and step.danger:
+            return _confirm_page(case, actor, action, errors, data), 422
+        return _page(case, actor, errors=errors, failed=action, typed=data), 422
+    raise fault
+
+
+# --- Seeing more --------------------------------------------------------------------------------------------------
+
+
+@bp.post("/<uuid:case_id>/reason")
+@case_staff
+def give_reason(case_id: UUID) -> ResponseReturnValue:
+    """Open a case of another office for a reason, which is recorded; it stays open for a quarter of an hour."""
+    actor = current_actor()
+    try:
+        given = read_form(_REASON)
+    except ValidationError as fault:
+        return _reason_page(case_id, fault.normalized_messages()), 422
+    case = queries.case_for_staff(actor, case_id)
+
+    def note(once: Once) -> str:
+        change = Change(clock.now())
+        record_reason(actor, case, given["reason"], change)
+        once.remember(change, "noted")
+        change.write()
+        return "noted"
+
+    do_once(once_of(actor, given["form_token"]), note)
+    return redirect(url_for("console_cases.show", case_id=case_id), 303)
+
+
+@bp.post("/<uuid:case_id>/reveal")
+@case_staff
+def reveal(case_id: UUID) -> ResponseReturnValue:
+    """Show one masked value once, for a reason, which is recorded."""
+    actor = current_actor()
+    case = visible_case(actor, case_id)
+    applicant = db.session.get_one(Citizen, case.citizen_id)
+    try:
+        given = read_form(_REVEAL)
+    except ValidationError as fault:
+        errors = {"reason": fault.normalized_messages().get("reason") or ["请选择要显示的内容，并写明查看理由。"]}
+        asked = {"reason": request.form.get("reason", "")[:100], "errors": errors["reason"]}
+        return _page(case, actor, errors=errors, reveal=asked), 422
+    line = next(
+        (one for one in render.all_lines(render.item_of(case), case, applicant) if one.key == given["field"]), None
+    )
+    if line is None:
+        return render_error(400, text=_STALE)
+
+    def note(once: Once) -> str:
+        change = Change(clock.now())
+        reason = f"{line.label}：{given['reason']}"
+        looks.note(change, actor, case.citizen_id, "unmasked", reason, role=role_of(actor), case_id=case.id)
+        once.remember(change, line.key)
+        change.write()
+        return line.key
+
+    key = do_once(once_of(actor, given["form_token"]), note)
+    session[_SHOWN] = [str(case.id), key]
+    return redirect(url_for("console_cases.show", case_id=case_id, _anchor="applicant"), 303)
+
+
+def _take_shown(case: Case, applicant: Citizen) -> dict[str, str] | None:
+    """The value that this page shows and no later one does: ``{key, value}``."""
+    if request.method != "GET" or (session.get(_SHOWN) or [None])[0] != str(case.id):
+        return None
+    key = session.pop(_SHOWN)[1]
+    line = next((one for one in render.all_lines(render.item_of(case), case, applicant) if one.key == key), None)
+    return {"key": line.key, "value": line.full} if line else None

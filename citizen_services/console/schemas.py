@@ -1,0 +1,154 @@
+"""What the console's forms and addresses carry, and doing what a form asks once."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, cast
+from uuid import UUID
+
+from flask import request
+from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
+from sqlalchemy.exc import IntegrityError
+
+from citizen_services.cases.errors import CaseError
+from citizen_services.database import commit, violated_constraint
+from citizen_services.database.base import rollback
+from citizen_services.database.idempotency import CONSTRAINT, Once
+from citizen_services.people.actors import Actor
+from citizen_services.people.looks import HANDLING
+from citizen_services.rules.errors import RuleError
+from citizen_services.rules.text import normalise_text
+
+#: Of a form these differ at each rendering and say nothing of what is asked for.
+_TOKENS = frozenset({"csrf_token", "form_token"})
+
+#: Why a colleague of the office looks somebody up: what the form sends, and what the record says.
+SEARCH_REASONS: Mapping[str, str] = {
+    HANDLING: "办理本单位的办件",
+    "visit": "申请人到窗口咨询",
+    "call": "申请人来电咨询",
+    "double": "核对是否重复申请",
+}
+#: What is suggested where a masked value is to be shown; any other words will do.
+REVEAL_REASONS = ("核对申请人身份", "电话联系申请人", "制证核对", "核对寄送地址")
+
+
+class ReasonField(fields.String):
+    """Why something is looked at, in the person's own words."""
+
+    def __init__(self, *, least: int, most: int = 100) -> None:
+        self.least, self.most = least, most
+        self.sentence = f"请写明查看理由，{least} 至 {most} 个字。"
+        super().__init__(required=True, error_messages={"required": self.sentence, "invalid": self.sentence})
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        try:
+            text = normalise_text(super()._deserialize(value, attr, data, **kwargs), limit=self.most)
+        except RuleError as fault:
+            raise ValidationError(fault.sentence) from fault
+        if len(text) < self.least:
+            raise ValidationError(self.sentence)
+        # The code of those who work on a case can't be claimed by typing it.
+        return f"“{text}”" if text == HANDLING else text
+
+
+class FormSchema(Schema):
+    """What each form of ours carries."""
+
+    form_token = fields.String(required=True, validate=validate.Length(min=8, max=128))
+
+
+class ActSchema(FormSchema):
+    """A step: the version of the case that the officer decided on."""
+
+    version = fields.Integer(required=True, validate=validate.Range(min=1, max=2_000_000_000))
+
+
+class ReasonSchema(FormSchema):
+    """Why a case of another office is opened."""
+
+    reason = ReasonField(least=4)
+
+
+class RevealSchema(FormSchema):
+    """Which masked value is to be shown, and why."""
+
+    field = fields.String(required=True, validate=validate.Length(min=1, max=80))
+    reason = ReasonField(least=2)
+
+
+class ElsewhereSchema(FormSchema):
+    """A number that this office doesn't know, and why it is looked for in the district."""
+
+    number = fields.String(required=True, validate=validate.Length(min=1, max=40))
+    why = ReasonField(least=4)
+
+
+class SearchSchema(Schema):
+    """Words to search for: a case's number, an identity number, a phone, or a full name."""
+
+    # The search line of each page has no token: a search changes nothing but the record of looks.
+    form_token = fields.String(load_default="", validate=validate.Length(max=128))
+    q = fields.String(load_default="", validate=validate.Length(max=300))
+    reason = fields.String(load_default=HANDLING, validate=validate.OneOf(list(SEARCH_REASONS)))
+
+
+def read_form(schema: Schema) -> dict[str, Any]:
+    """The request's form as a schema reads it; raises marshmallow's ValidationError."""
+    return cast(dict[str, Any], schema.load(request.form.to_dict(), unknown=EXCLUDE))
+
+
+def once_of(actor: Actor, form_token: str) -> Once:
+    """This form as a write that is done once: the same token with other content is refused."""
+    body = {name: value for name, value in request.form.items() if name not in _TOKENS}
+    return Once.of(actor.key, request.endpoint or "", form_token, {"path": request.path, "form": body})
+
+
+def do_once(once: Once, act: Callable[[Once], Any]) -> Any:
+    """Do the act and commit, or give the answer that the first sending of the same form was given.
+
+    ``act`` adds the idempotency row and returns the answer. Of two sendings at the same moment one is done; the other
+    waits for it, is undone, and finds its answer.
+    """
+    found = once.answer()
+    if found is not None:
+        return found
+    try:
+        answer = act(once)
+        commit()
+    except (CaseError, IntegrityError) as fault:
+        rollback()
+        if isinstance(fault, IntegrityError) and violated_constraint(fault) != CONSTRAINT:
+            raise
+        found = once.answer()
+        if found is None:
+            raise
+        return found
+    return answer
+
+
+Place = tuple[datetime | None, UUID]
+
+
+def place_to_text(place: Place | None) -> str | None:
+    """A place in a list as an address carries it."""
+    if place is None:
+        return None
+    moment, last = place
+    return base64.urlsafe_b64encode(f"{moment.isoformat() if moment else ''}|{last}".encode()).decode().rstrip("=")
+
+
+def place_from_text(text: str) -> Place | None:
+    """The place that an address carries; None for none and for what is none of ours: the list begins at its top."""
+    if not text or len(text) > 200:
+        return None
+    try:
+        moment, _, last = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode().partition("|")
+        at = datetime.fromisoformat(moment) if moment else None
+        place = (at, UUID(last))
+    except (ValueError, binascii.Error):
+        return None
+    return place if at is None or at.tzinfo is not None else None
