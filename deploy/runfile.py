@@ -76,7 +76,7 @@ def announce(places: Places) -> None:
         "Running. Ctrl-C stops everything.",
         "",
         f"  Citizens' pages   {places.web_url}/h5/",
-        f"  Staff console     {places.web_url}/console/",
+        f"  Staff console     {places.web_url}/console/login",
         f"  Sandbox (phone)   {places.sandbox_url}/",
         f"  Logs              {places.var_dir / 'log'}",
         "",
