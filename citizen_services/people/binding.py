@@ -154,6 +154,8 @@ def go_to_counter(request: BindingRequest) -> None:
             counter_lookup=keyring().lookup("counter_code", code),
             expires_at=protocol_now() + COUNTER_LIFETIME,
         )
+        # The objects in memory can't be brought up to date: that compares columns, which encrypted ones refuse.
+        .execution_options(synchronize_session=False)
     )
 
 

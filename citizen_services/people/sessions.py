@@ -170,7 +170,7 @@ def close_session(id: UUID) -> None:
 
 def prove_phone(session: Session, phone: str) -> None:
     """Note that a code proved this phone in this session."""
-    db.session.execute(update(Session).where(Session.id == session.id).values(phone=phone))
+    session.phone = phone
 
 
 def end_sessions_of(staff: Staff) -> None:

@@ -53,8 +53,9 @@ def door_of(path: str) -> Door | None:
 
 def load_person() -> None:
     """Find out who is behind the request, before any view."""
+    g.logged_in = None
     door = door_of(request.path)
-    if door is None or request.endpoint is None:
+    if door is None:
         return
     _refuse_other_origins()
     token = request.cookies.get(door.cookie, "")
@@ -64,7 +65,9 @@ def load_person() -> None:
             commit()
         _tie_forms_to(token)
     g.logged_in = person
-    _csrf.protect()
+    # What doesn't exist changes nothing: it is "not found", with or without a token.
+    if request.endpoint is not None:
+        _csrf.protect()
 
 
 def logged_in() -> LoggedIn | None:
