@@ -159,6 +159,7 @@ def scheduler() -> None:
     from citizen_services.cases.audit import seal_due
     from citizen_services.database import commit
     from citizen_services.people.sessions import remove_old
+    from citizen_services.wechat.memory import forget_old
     from notifications.scheduler import every, scheduler_main
 
     def seal() -> None:
@@ -167,6 +168,7 @@ def scheduler() -> None:
 
     def tidy() -> None:
         remove_old()
+        forget_old()
         commit()
 
     every(5, seal, "seal")

@@ -51,6 +51,8 @@ def create_sandbox(config: SandboxConfig) -> Flask:
         page,
     ):
         app.register_blueprint(module.blueprint(world))
+    # Browsers ask for it by themselves; a 404 would stand in their console as an error.
+    app.add_url_rule("/favicon.ico", "favicon", lambda: ("", 204))
     return app
 
 
