@@ -75,7 +75,7 @@ def _enqueue(queue: str, job_id: str, function: str, arguments: tuple[str, ...],
     with _last_lock:
         now = time.monotonic()
         if now - _last.get(job_id, float("-inf")) < THROTTLE_S:
-            return True
+            return breaker.closed
         if len(_last) > 1000:
             _last.clear()
         _last[job_id] = now

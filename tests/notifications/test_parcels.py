@@ -1,4 +1,4 @@
-"""A permit's parcel: ordered once, followed by codes and never by words, and the case ends with the person's signature."""
+"""A permit's parcel: ordered once, followed by codes and never by words; the case ends with the person's signature."""
 
 from __future__ import annotations
 

@@ -269,7 +269,7 @@ def test_the_database_itself_lets_nothing_leave_its_end(app: Flask, table: str) 
             db.session.execute(text("SET LOCAL session_replication_role = replica"))
             db.session.execute(text(f"UPDATE {table} SET state = :s WHERE id = :id"), {"s": end, "id": id_})
             db.session.execute(text("SET LOCAL session_replication_role = DEFAULT"))
-            with pytest.raises(IntegrityError, match="forward_only|does not go from"):
+            with pytest.raises(IntegrityError, match="does not go from"):
                 db.session.execute(text(f"UPDATE {table} SET state = :s WHERE id = :id"), {"s": other, "id": id_})
             db.session.rollback()
 
