@@ -15,12 +15,15 @@ from citizen_services.catalogue import forms
 from citizen_services.catalogue.vocabulary import ServiceItem, Step
 from citizen_services.database.idempotency import Once
 from citizen_services.parts import parts
-from citizen_services.people.queries import office
+from citizen_services.people import looks
+from citizen_services.people.queries import office, offices
 from citizen_services.portal import registers, render, timeline
 from citizen_services.portal.guards import citizen_actor, citizen_required, the_citizen
 from citizen_services.portal.home_views import case_card, draft_card, open_drafts, tell_refusals
 from citizen_services.portal.schemas import Posted, do_once
+from citizen_services.rules.dates import chinese_moment
 from citizen_services.security import new_token
+from citizen_services.words import role_word
 
 bp = Blueprint("portal_cases", __name__, url_prefix="/h5/cases")
 tell_refusals(bp)
@@ -82,6 +85,7 @@ def show(case_id: UUID) -> ResponseReturnValue:
         ],
         documents=documents_of(case.id),
         acts=[_act(step) for step in steps],
+        looks=_looks(citizen.id, case.id),
         back="/h5/cases",
         live=True,
     )
@@ -89,6 +93,20 @@ def show(case_id: UUID) -> ResponseReturnValue:
 
 def _act(step: Step) -> dict[str, Any]:
     return {"action": step.action, "label": step.label, "danger": step.danger, "form_token": new_token(16)}
+
+
+def _looks(citizen_id: UUID, case_id: UUID) -> list[dict[str, Any]]:
+    """Who looked at the case: office, role, time and reason, never the officer's name."""
+    known = offices()
+    return [
+        {
+            "label": f"{known[look.office_code].name} · {role_word(look.role)}",
+            "value": "办理这个办件" if look.reason == looks.HANDLING else look.reason,
+            "note": chinese_moment(look.at),
+        }
+        for look in looks.looks_at(citizen_id)
+        if look.case_id == case_id
+    ]
 
 
 def _register_rows(item: ServiceItem, case: Case) -> list[dict[str, Any]]:
@@ -105,6 +123,8 @@ def _register_rows(item: ServiceItem, case: Case) -> list[dict[str, Any]]:
             continue
         found = answer["outcome"] == "found"
         value = "免提交，已查到" if found else "免提交，没有查到，由民警核实"
+        if not found and not material.shown_as:
+            value = "免提交，没有其他记录"
         row = {"label": material.name, "value": value, "source": name, "at": answer["at"]}
         if found:
             lines = registers.rows_of(material, answer, lambda id_: _image_url(case, id_))

@@ -13,9 +13,13 @@ _CITY = "宁波市"
 
 
 def defaults_of(group: Group, citizen: Citizen) -> dict[str, str]:
-    """The answers that a group's page begins with: for ``delivery`` the person, their phone and where they live."""
+    """The answers that a group's page begins with.
+
+    For ``delivery`` the person, their phone and where they live; elsewhere what leaves no choice.
+    """
     if group.code != "delivery":
-        return {}
+        choices = {name: field.metadata.get("choices", ()) for name, field in group.schema.fields.items()}
+        return {name: str(only[0][0]) for name, only in choices.items() if len(only) == 1}
     district = parts().settings.district
     known = {"receiver": citizen.name, "receiver_phone": citizen.phone, "province": PROVINCES[district[:2]]}
     if district in NINGBO:

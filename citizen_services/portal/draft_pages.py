@@ -59,6 +59,7 @@ def group_page(filled: Filled, group: Group, status: int = 200) -> ResponseRetur
     values = filled.typed if filled.typed is not None else stored
     if not stored and filled.typed is None:
         values = defaults_of(group, filled.citizen)
+    expected = len(filled.item.active_groups({**draft.data, group.code: values})) + 1
     material = registers.material_of(filled.item, group.confirms)
     card = (
         registers.card(material, _answers_shown(filled, group), lambda id_: _image_url(draft, id_))
@@ -87,7 +88,7 @@ def group_page(filled: Filled, group: Group, status: int = 200) -> ResponseRetur
         url=filled.url(),
         case_data={"id": draft.id, "state": "draft", "version": draft.version},
         heading=group.title,
-        step=f"{filled.item.name} · 第 {position + 1} 步，共 {len(groups) + 1} 步",
+        step=f"{filled.item.name} · 第 {position + 1} 步，共 {expected} 步",
         lead=group.intro,
         back=filled.url(CHECK) if filled.from_check else (filled.url(before) if before else guide_url(filled)),
         live=True,
@@ -141,12 +142,14 @@ def check_page(filled: Filled, status: int = 200) -> ResponseReturnValue:
     sections = []
     for group in filled.groups:
         href = filled.url(group.code, **{"from": CHECK})
-        rows = render.answer_rows(group, draft.data.get(group.code, {}), masked=False, address=address, href=href)
+        rows = render.answer_rows(group, draft.data.get(group.code, {}), masked=False, address=address)
         material = registers.material_of(item, group.confirms)
         shown: list[dict[str, Any]] = []
         if material:
             card = registers.card(material, answers, lambda id_: _image_url(draft, id_))
-            shown = [row | {"source": card["source"]} for row in card.get("rows", ())]
+            shown = list(card.get("rows", ()))
+            if shown:
+                shown[-1] = shown[-1] | {"source": card["source"]}
         sections.append({"title": group.title, "rows": shown + rows, "href": href, "done": group.code in draft.done})
     first = deadline(clock.now(), item.clocks.first_answer, calendar())
     groups = filled.groups

@@ -83,27 +83,26 @@ def address_field(group: Group) -> str | None:
 
 
 def answer_rows(
-    group: Group, values: Values, *, masked: bool, address: Mapping[str, Any] | None = None, href: str = ""
+    group: Group, values: Values, *, masked: bool, address: Mapping[str, Any] | None = None
 ) -> list[dict[str, Any]]:
     """What was answered in a group, as people read it; ``masked`` for pages that are looked at again later.
 
-    ``address`` is the chosen standard address; ``href`` leads to the group's page.
+    ``address`` is the chosen standard address.
     """
     rows = []
     for name, field in group.schema.fields.items():
         value = values.get(name)
         if value in (None, "") and not field.required:
             continue
-        row = {"name": name, "label": field.metadata.get("label", name), "value": _words(field, name, value, address)}
+        label = "您的核对" if isinstance(field, ConfirmField) else field.metadata.get("label", name)
+        row = {"name": name, "label": label, "value": _words(field, value, address)}
         if masked:
-            row["value"] = _masked(field, name, row["value"])
-        if href:
-            row["href"] = f"{href}#f-{name}"
+            row["value"] = _masked(field, row["value"])
         rows.append(row)
     return rows
 
 
-def _words(field: fields_.Field[Any], name: str, value: Any, address: Mapping[str, Any] | None) -> str:
+def _words(field: fields_.Field[Any], value: Any, address: Mapping[str, Any] | None) -> str:
     if value in (None, ""):
         return ""
     if isinstance(field, AddressField):
@@ -114,7 +113,7 @@ def _words(field: fields_.Field[Any], name: str, value: Any, address: Mapping[st
     return str(value)
 
 
-def _masked(field: fields_.Field[Any], name: str, text: str) -> str:
+def _masked(field: fields_.Field[Any], text: str) -> str:
     if isinstance(field, PhoneField):
         return mask_phone(text)
     if isinstance(field, NameField):
@@ -150,12 +149,14 @@ def steps_of(item: ServiceItem) -> list[str]:
     if submit is None:
         return []
     lines = ["在这里填写并核对信息，提交申请"]
-    lines += [f"{_place(step)}{step.label}" for step in road_ahead(item, submit.end)]
+    lines += [_step(step) for step in road_ahead(item, submit.end)]
     return lines
 
 
-def _place(step: Step) -> str:
-    return f"{office_words(step.by)}" if step.by.kind == "staff" else ""
+def _step(step: Step) -> str:
+    if step.automatic:
+        return "信息核对一致的，马上办结"
+    return f"{office_words(step.by)}{step.label}" if step.by.kind == "staff" else step.label
 
 
 def office_words(by: By) -> str:
@@ -220,8 +221,8 @@ def _condition(one: Judged) -> dict[str, Any]:
     if not verdict.certain:
         advice = verdict.why or "登记信息暂时查不到，您可以先申请，由民警核实。"
         return {"text": one.check.sentence, "met": None, "advice": advice}
-    day = f"（{chinese_date(verdict.from_day)}起可以申请）" if verdict.from_day else ""
-    return {"text": one.check.sentence, "met": False, "advice": f"{verdict.why}{day}"}
+    day = f"{chinese_date(verdict.from_day)}起可以申请" if verdict.from_day else ""
+    return {"text": one.check.sentence, "met": False, "advice": day}
 
 
 def icon_of(item: ServiceItem) -> str:

@@ -66,7 +66,7 @@ def timeline_of(item: ServiceItem, case: Case, events: Sequence[CaseEvent]) -> l
     if state.final:
         return rows
     rows.append({"title": state.word, "when": _by_when(case), "text": state.waits_for, "status": "current"})
-    rows += [{"title": _to_come(item, step), "status": "todo"} for step in road_ahead(item, case.state)]
+    rows += [{"title": step.label, "status": "todo"} for step in road_ahead(item, case.state)]
     return rows
 
 
@@ -88,10 +88,6 @@ def who_acted(event: CaseEvent) -> str:
     return f"{place.name if place else '办事窗口'} · {role_word(event.actor_role or '')}"
 
 
-def _to_come(item: ServiceItem, step: Step) -> str:
-    return item.state(step.end).word if step.public else step.label
-
-
 def _by_when(case: Case) -> str:
     due = last_day(case.next_due)
     if due is None:
@@ -103,14 +99,16 @@ def next_lines(item: ServiceItem, case: Case) -> list[str]:
     """What happens after sending, sentence by sentence, with the dates that bind us."""
     state: State = item.state(case.state)
     if state.final:
-        return [state.waits_for]
+        return []
     lines = []
     if case.first_answer_due is not None and case.first_answer_met_at is None:
         provisional = "（暂定）" if case.due_provisional else ""
-        lines.append(f"{chinese_day(last_day(case.first_answer_due) or clock.today())}下班前答复您{provisional}。")
+        lines.append(f"最晚 {chinese_day(last_day(case.first_answer_due) or clock.today())}答复您{provisional}。")
     periods = item.clocks
     promise = f"受理后 {periods.promised.label}内办结"
     lines.append(promise + (f"（法定 {periods.statutory.label}）。" if periods.statutory else "。"))
-    lines += [f"{_to_come(item, step)}：{item.state(step.end).waits_for}" for step in road_ahead(item, case.state)[1:]]
+    road = [item.state(step.end).word for step in road_ahead(item, case.state)]
+    if len(road) > 1:
+        lines.append(f"您会依次看到：{'、'.join(road)}。")
     lines.append("每有进展，我们都会用微信或短信告诉您，不需要您到场。")
     return lines
