@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select, tuple_
+from sqlalchemy.dialects.postgresql import distinct_on
 
 from citizen_services import clock
 from citizen_services.database import db
@@ -70,7 +71,7 @@ def _rows(citizen_id: UUID, keys: Sequence[str]) -> Sequence[RegisterAnswer]:
             RegisterAnswer.citizen_id == citizen_id,
             tuple_(RegisterAnswer.source, RegisterAnswer.topic).in_(wanted),
         )
-        .distinct(RegisterAnswer.source, RegisterAnswer.topic)
+        .ext(distinct_on(RegisterAnswer.source, RegisterAnswer.topic))
         .order_by(
             RegisterAnswer.source,
             RegisterAnswer.topic,
