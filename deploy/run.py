@@ -8,7 +8,9 @@ dies; should the supervisor die, we start everything again. All is stopped in re
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import fcntl
+import json
 import os
 import shlex
 import signal
@@ -40,22 +42,54 @@ def _stop(_signal: int, _frame: FrameType | None) -> None:
     raise Stop
 
 
+_STOPPING = "stopping"
+
+
 @contextlib.contextmanager
-def only_one(places: Places) -> Iterator[None]:
-    """Hold the installation's lock; the system lets go of it however we end."""
+def only_one(places: Places) -> Iterator[IO[str]]:
+    """Hold the installation's lock, which the system lets go of however we end. A run that is stopping is waited for."""
     places.var_dir.mkdir(parents=True, exist_ok=True)
     # As root PostgreSQL's account must get through; nobody but us may look around.
     places.var_dir.chmod(0o711 if os.geteuid() == 0 else 0o700)
     lock: IO[str] = open(places.var_dir / "run.lock", "a+")  # noqa: SIM115 - held as long as we live
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise Refused(
-            f"Another make run already keeps {places.var_dir} running. Stop it with Ctrl-C in its terminal, "
-            f"or start a second installation beside it:\n\n    {places.beside()}"
-        ) from None
     with lock:
-        yield
+        _take(lock, places)
+        _say_in(lock, str(os.getpid()))
+        yield lock
+
+
+def _take(lock: IO[str], places: Places) -> None:
+    deadline = time.monotonic() + 120
+    waiting = False
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            lock.seek(0)
+            holder = lock.read().strip()
+        if holder != _STOPPING or time.monotonic() > deadline:
+            raise Refused(
+                f"Another make run (process {holder}) keeps {places.var_dir} running already. Stop it with Ctrl-C in "
+                f"its terminal, or start a second installation beside it:\n\n    {places.beside()}"
+            )
+        if not waiting:
+            print("Waiting for an earlier run to stop …", flush=True)
+            waiting = True
+        time.sleep(0.1)
+
+
+def _say_in(lock: IO[str], words: str) -> None:
+    lock.seek(0)
+    lock.truncate()
+    lock.write(words)
+    lock.flush()
+
+
+def end_with_parent() -> None:
+    """Have the system ask us to stop when make is gone: nobody could reach us by Ctrl-C any more."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
 
 
 def stop_left_behind(var_dir: Path, saying: str = "") -> None:
@@ -185,7 +219,9 @@ class Installation:
         said = ""
         while time.monotonic() < deadline:
             try:
-                with urllib.request.urlopen(url, timeout=5):
+                with urllib.request.urlopen(url, timeout=5) as answer:
+                    said = answer.read(5000).decode(errors="replace")
+                if not checks_of(said) or set(checks_of(said).values()) == {"ok"}:
                     return
             except urllib.error.HTTPError as error:
                 said = f"{error.code} {error.read(2000).decode(errors='replace')}"
@@ -232,6 +268,15 @@ class Installation:
         (self.places.var_dir / "run.json").unlink(missing_ok=True)
 
 
+def checks_of(answer: str) -> dict[str, str]:
+    """The single checks of an answer of /readyz; none in anybody else's answer."""
+    try:
+        checks = json.loads(answer)["checks"]
+    except (ValueError, KeyError, TypeError):
+        return {}
+    return dict(checks)
+
+
 def procfile(path: Path) -> dict[str, list[str]]:
     """Commands of a Procfile by name, with `python` as the one that runs us."""
     commands = {}
@@ -243,7 +288,7 @@ def procfile(path: Path) -> dict[str, list[str]]:
     return commands
 
 
-def keep_running(places: Places, environ: Mapping[str, str]) -> None:
+def keep_running(places: Places, environ: Mapping[str, str], lock: IO[str]) -> None:
     """Run until Stop is raised; start again, at a growing distance, when the supervisor itself dies."""
     pause_s = 1.0
     announced = False
@@ -261,7 +306,9 @@ def keep_running(places: Places, environ: Mapping[str, str]) -> None:
             # A second Ctrl-C must not leave half of it running.
             for asked in (signal.SIGINT, signal.SIGTERM):
                 signal.signal(asked, signal.SIG_IGN)
+            _say_in(lock, _STOPPING)
             installation.stop()
+            _say_in(lock, str(os.getpid()))
             for asked in (signal.SIGINT, signal.SIGTERM):
                 signal.signal(asked, _stop)
         print("The supervisor died; starting everything again …", file=sys.stderr, flush=True)
@@ -269,15 +316,17 @@ def keep_running(places: Places, environ: Mapping[str, str]) -> None:
         pause_s = min(pause_s * 2, 30)
 
 
-def main() -> int:
+def main(words: list[str]) -> int:
     """Start, tell, keep running, stop. Exit codes: 0 after Ctrl-C or SIGTERM, 1 with the reason on stderr."""
     for asked in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(asked, _stop)
     os.umask(0o077)
+    if "--ends-with-parent" in words:
+        end_with_parent()
     try:
         places = Places.of(os.environ)
-        with only_one(places):
-            keep_running(places, os.environ)
+        with only_one(places) as lock:
+            keep_running(places, os.environ, lock)
     except Stop:
         print("\nStopped.", flush=True)
     except (Refused, ProgramFailed, NoAnswer, embedded.ServerFailed, footing.NoFooting) as error:
@@ -287,4 +336,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -39,11 +39,14 @@ class Launched:
         chosen = {"PORT": str(self.port), "SANDBOX_PORT": str(self.sandbox_port), "WEB_PROCESSES": "1"}
         return ours | chosen | more
 
-    def start(self, **more: str) -> subprocess.Popen[bytes]:
-        """Start the launcher without waiting."""
+    def start(self, *, by_make: bool = False, **more: str) -> subprocess.Popen[bytes]:
+        """Start the launcher without waiting; `by_make` puts a process above it, as make stands there."""
+        command = [sys.executable, "-m", "deploy.run"]
+        if by_make:
+            command = ["sh", "-c", '"$0" -m deploy.run --ends-with-parent; exit $?', sys.executable]
         with open(self.output, "ab") as out:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "deploy.run"],
+                command,
                 cwd=self.root,
                 env=self.environment(**more),
                 stdin=subprocess.DEVNULL,

@@ -104,12 +104,27 @@ def test_a_killed_supervisor_and_a_killed_launcher_leave_nothing_astray(launched
     other.output = launched.root / "other"
     process = other.start()
     assert process.wait(60) == 1
-    assert "already keeps" in other.told()
+    assert "running already" in other.told()
     assert "VAR_DIR=var2 PORT=" in other.told()
     assert launched.ready()
 
     assert launched.interrupt(signal.SIGTERM) == 0
     assert everything_gone(launched)
+
+
+def test_when_make_is_killed_all_stops_and_the_next_start_waits_for_that(launched: Launched) -> None:
+    launched.start(by_make=True, WORKERS="1")
+    launched.until_running()
+    before = launched.run_file()["pids"]
+    assert launched.process is not None
+    launched.process.kill()
+    launched.process.wait()
+    launched.start(by_make=True, WORKERS="1")
+    launched.until_running(times=2)
+    assert launched.run_file()["pids"]["postgres"] != before["postgres"]
+    assert not psutil.pid_exists(before["postgres"])
+    launched.process.kill()
+    launched.until("nothing is left when make is gone", lambda: everything_gone(launched))
 
 
 def test_a_taken_port_stops_the_start_with_the_command_to_use_instead(launched: Launched) -> None:
