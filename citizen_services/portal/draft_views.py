@@ -147,7 +147,7 @@ def _store(filled: Filled, posted: Posted, groups: Sequence[Group], once: Once) 
     draft, item = filled.draft, filled.item
     if posted.version is not None and posted.version != draft.version:
         raise MovedOn
-    chosen: dict[str, tuple[str, RegisterAnswer | None, str]] = {}
+    chosen: dict[str, tuple[str, str, str]] = {}
     for group in groups:
         name = render.address_field(group)
         code = posted.form.get(name, "").strip() if name else ""
@@ -157,15 +157,14 @@ def _store(filled: Filled, posted: Posted, groups: Sequence[Group], once: Once) 
     rests_on = dict(draft.answers)
     for group in groups:
         form = dict(posted.form)
-        name, answer, refusal = chosen.get(group.code, ("", None, ""))
+        name, answer, refusal = chosen.get(group.code, ("", "", ""))
         if refusal:
             del form[name]
         wrong = drafts.save(item, draft, group, form, draft.version)
         if refusal:
             wrong = wrong | {name: [refusal]}
-        if answer is not None:
-            db.session.add(answer)
-            rests_on[registers.ADDRESS.key] = str(answer.id)
+        if answer:
+            rests_on[registers.ADDRESS.key] = answer
         if wrong:
             errors[group.code] = wrong
     rests_on |= _seen(filled, posted, groups)
@@ -174,15 +173,18 @@ def _store(filled: Filled, posted: Posted, groups: Sequence[Group], once: Once) 
     return note(once, {"errors": errors})
 
 
-def _choose(filled: Filled, code: str) -> tuple[RegisterAnswer | None, str]:
-    """The register's answer on a chosen address (None where the draft rests on it already), or why it can't be used."""
+def _choose(filled: Filled, code: str) -> tuple[str, str]:
+    """The id of the register's answer on a chosen address, or why it can't be used.
+
+    Both are empty where the draft rests on that address already.
+    """
     known = registers.chosen_address(filled.draft)
     if known and known["code"] == code:
-        return None, ""
+        return "", ""
     try:
         return registers.choose_address(filled.citizen, code), ""
     except registers.NotChosen as fault:
-        return None, fault.sentence
+        return "", fault.sentence
 
 
 def _seen(filled: Filled, posted: Posted, groups: Sequence[Group]) -> dict[str, str]:
@@ -241,7 +243,9 @@ def _not_ready(filled: Filled, posted: Posted) -> ResponseReturnValue | None:
     missing = drafts.missing(item, draft)
     for group in filled.groups:
         name = render.address_field(group)
-        if name and group.code not in missing and registers.chosen_address(draft) is None:
+        code = draft.data.get(group.code, {}).get(name) if name else None
+        known = registers.chosen_address(draft) if name else None
+        if name and group.code not in missing and (known is None or known["code"] != code):
             missing[group.code] = {name: [f"请搜索并选择{group.schema.fields[name].metadata['label']}"]}
         if group.code in missing:
             filled.errors, filled.from_check = missing[group.code], True

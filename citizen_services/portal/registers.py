@@ -6,22 +6,20 @@ import base64
 import binascii
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 from uuid import UUID
 
 from flask import Response, abort
 
-from citizen_services import clock
 from citizen_services.cases.models import Draft
 from citizen_services.cases.queries import register_answers
 from citizen_services.catalogue.vocabulary import Material, ServiceItem, Supplier
-from citizen_services.database import commit, db, new_id
+from citizen_services.database import commit, db
 from citizen_services.exchange import clients
 from citizen_services.exchange.addresses import SEARCH_LENGTH, Address
 from citizen_services.exchange.models import RegisterAnswer
-from citizen_services.exchange.operations import TOPICS, gather
+from citizen_services.exchange.operations import TOPICS, gather, keep_address
 from citizen_services.exchange.outcomes import OutsideError
 from citizen_services.people.models import Citizen
 from citizen_services.people.queries import offices
@@ -38,8 +36,6 @@ SOURCES: Mapping[str, str] = {
 }
 
 ADDRESS = Supplier("addresses", "address")
-#: An address hardly ever changes; what was chosen is asked for anew only when another one is chosen.
-_ADDRESS_FRESH = timedelta(hours=12)
 _ADDRESS_CODE = re.compile(r"[0-9A-Z-]{6,32}")
 _AWAY = "标准地址库暂时连不上，请过几分钟再试。您已经填写的内容都在。"
 
@@ -185,30 +181,21 @@ class NotChosen(Exception):
         self.sentence = sentence
 
 
-def choose_address(citizen: Citizen, code: str) -> RegisterAnswer:
-    """The register's answer on an address code, not yet stored. Ends the transaction; raises NotChosen."""
+def choose_address(citizen: Citizen, code: str) -> str:
+    """Ask for an address by its code; the id of the answer, which the caller's commit keeps.
+
+    Ends the transaction under way; raises NotChosen.
+    """
     if not _ADDRESS_CODE.fullmatch(code):
         raise NotChosen("没有这个地址，请重新查找后从列表里选择。")
-    commit()
-    try:
-        address = clients.addresses().get(code)
-    except OutsideError as fault:
-        raise NotChosen(_AWAY) from fault
-    if address is None:
+    answer = keep_address(citizen.id, code)
+    if answer["outcome"] == "unavailable":
+        raise NotChosen(_AWAY)
+    if answer["outcome"] != "found":
         raise NotChosen("标准地址库里没有这个地址，请重新查找后从列表里选择。")
-    if address.station not in offices():
+    if answer["content"]["station"] not in offices():
         raise NotChosen("这个地址不在本区派出所的范围内，请核对；确实在本区的，请拨打服务热线。")
-    return RegisterAnswer(
-        id=new_id(),
-        citizen_id=citizen.id,
-        source=ADDRESS.source,
-        topic=ADDRESS.topic,
-        outcome="found",
-        content=asdict(address),
-        our_ref="",
-        at=clock.now(),
-        fresh_until=clock.protocol_now() + _ADDRESS_FRESH,
-    )
+    return str(answer["id"])
 
 
 def chosen_address(draft: Draft) -> Mapping[str, Any] | None:
