@@ -151,6 +151,8 @@ class _Worker(SimpleWorker):
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGINT, self.request_stop)
             signal.signal(signal.SIGTERM, self.request_stop)
+        # Asked to end before these stood: the loop finds it at its first turn.
+        self._stop_requested = self._stop_requested or stopping.is_set()
 
     def request_stop(self, signum: int, frame: FrameType | None) -> None:
         """End after the batch under way; asked twice, the same: a call cut off would leave its fate unknown."""
@@ -164,13 +166,19 @@ class _Worker(SimpleWorker):
 def worker_main(app: Flask) -> None:
     """Serve every queue until SIGTERM or SIGINT. Redis away only makes it wait."""
     redis_url = app.extensions["citizen_services"].settings.redis_url
+    _await_end()
     with app.app_context(), heartbeats.beating(app, "worker"):
         while not stopping.is_set():
             with contextlib.suppress(StopRequested):
                 _work(redis_url)
-            for number in (signal.SIGTERM, signal.SIGINT):
-                signal.signal(number, lambda _number, _frame: stopping.set())
+            _await_end()
             stopping.wait(1.0)
+
+
+def _await_end() -> None:
+    """Between two lives of the RQ worker a signal is only noted."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: stopping.set())
 
 
 def _work(redis_url: str) -> None:
