@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from citizen_services.settings import PARTNERS, read_env_file
-from deploy.embedded import write_private
+from deploy.serving import write_private
 
 _LETTERS = string.ascii_letters + string.digits
 _HEADER = """\

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from deploy.serving import free_port
+
 ROOT = Path(__file__).resolve().parent.parent
 OLDEST_POSTGRES = 18
 DEFAULT_PORT, DEFAULT_SANDBOX_PORT = 8000, 8001
@@ -123,9 +125,7 @@ class Places:
         except (FileNotFoundError, ValueError):
             ports = {}
         if server not in ports or not port_is_free(ports[server]):
-            with socket.socket() as probe:
-                probe.bind(("127.0.0.1", 0))
-                ports[server] = probe.getsockname()[1]
+            ports[server] = free_port()
             file.write_text(json.dumps(ports))
         return int(ports[server])
 

@@ -24,7 +24,7 @@ from pathlib import Path
 from types import FrameType
 from typing import IO
 
-from deploy import devsettings, embedded, footing, processes
+from deploy import devsettings, footing, postgres, processes, serving, valkey
 from deploy.places import Places, Refused, refuse_old_postgres
 from deploy.runfile import announce, children, write_run_file
 from deploy.supervision import NOTE, NoAnswer, Program, ProgramFailed, Status, Supervisor
@@ -47,7 +47,7 @@ _STOPPING = "stopping"
 
 @contextlib.contextmanager
 def only_one(places: Places) -> Iterator[IO[str]]:
-    """Hold the installation's lock, which the system lets go of however we end. A run that is stopping is waited for."""
+    """Hold the installation's lock, which the system lets go of however we end. A run that stops is waited for."""
     places.var_dir.mkdir(parents=True, exist_ok=True)
     # As root PostgreSQL's account must get through; nobody but us may look around.
     places.var_dir.chmod(0o711 if os.geteuid() == 0 else 0o700)
@@ -99,8 +99,8 @@ def stop_left_behind(var_dir: Path, saying: str = "") -> None:
     servers = [
         (how, server)
         for how, server in (
-            (signal.SIGTERM, embedded.running(var_dir / "valkey")),
-            (signal.SIGINT, embedded.running(var_dir / "postgres")),
+            (signal.SIGTERM, serving.running(var_dir / "valkey")),
+            (signal.SIGINT, serving.running(var_dir / "postgres")),
         )
         if server is not None
     ]
@@ -120,19 +120,19 @@ class Installation:
 
     def __init__(self, places: Places, environ: Mapping[str, str]) -> None:
         self.places = places
-        self.postgres: embedded.PostgresPlan | None = None
-        self.valkey: embedded.ValkeyPlan | None = None
+        self.postgres: postgres.PostgresPlan | None = None
+        self.valkey: valkey.ValkeyPlan | None = None
         self.supervisor: Supervisor | None = None
         if not places.database_url:
             port = places.remembered_port("postgres")
-            self.postgres = embedded.prepare_postgres(places.var_dir / "postgres", port=port)
+            self.postgres = postgres.prepare_postgres(places.var_dir / "postgres", port=port)
             moved_to = self.postgres.footing.moved_from and self.postgres.footing.folder
             if moved_to:
                 print(f"PostgreSQL's account can't reach {places.var_dir}; its data stand in {moved_to}.", flush=True)
         else:
             refuse_old_postgres(places.database_url)
         if not places.redis_url:
-            self.valkey = embedded.prepare_valkey(places.var_dir / "valkey", port=places.remembered_port("valkey"))
+            self.valkey = valkey.prepare_valkey(places.var_dir / "valkey", port=places.remembered_port("valkey"))
         self.database_url = self.postgres.url if self.postgres else places.database_url
         self.redis_url = self.valkey.url if self.valkey else places.redis_url
         self.environment = self._environment(environ)
@@ -196,9 +196,9 @@ class Installation:
             supervisor.start("redis")
         if self.postgres:
             supervisor.start("postgres")
-            embedded.wait_for_postgres(self.postgres, failed=supervisor.refuse_given_up)
+            postgres.wait_for_postgres(self.postgres, failed=supervisor.refuse_given_up)
         if self.valkey:
-            embedded.wait_for_valkey(self.valkey, failed=supervisor.refuse_given_up)
+            valkey.wait_for_valkey(self.valkey, failed=supervisor.refuse_given_up)
         supervisor.start("sandbox")
         print("Bringing the database up to date …", flush=True)
         self.command(*commands["release"])
@@ -329,7 +329,7 @@ def main(words: list[str]) -> int:
             keep_running(places, os.environ, lock)
     except Stop:
         print("\nStopped.", flush=True)
-    except (Refused, ProgramFailed, NoAnswer, embedded.ServerFailed, footing.NoFooting) as error:
+    except (Refused, ProgramFailed, NoAnswer, serving.ServerFailed, footing.NoFooting) as error:
         print(f"\n{error}", file=sys.stderr)
         return 1
     return 0

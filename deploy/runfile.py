@@ -10,8 +10,8 @@ from typing import Any
 
 import psutil
 
-from deploy.embedded import write_private
 from deploy.places import Places
+from deploy.serving import write_private
 from deploy.supervision import Status
 
 

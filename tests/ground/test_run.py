@@ -11,13 +11,13 @@ import urllib.request
 
 import psutil
 
-from deploy import embedded, processes
+from deploy import processes, serving
 from tests.ground.conftest import Launched
 
 
 def everything_gone(launched: Launched) -> bool:
     """Whether no process of the installation runs, by its mark and by its servers' notes."""
-    servers = [embedded.running(launched.var_dir / name) for name in ("postgres", "valkey")]
+    servers = [serving.running(launched.var_dir / name) for name in ("postgres", "valkey")]
     return not processes.marked(launched.var_dir) and servers == [None, None]
 
 

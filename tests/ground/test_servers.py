@@ -18,7 +18,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from deploy import embedded, footing
+from deploy import footing, postgres, serving
 from deploy.embedded import ServerFailed, start_postgres, start_valkey
 
 ROOT = Path(__file__).parents[2]
@@ -102,10 +102,10 @@ def test_a_living_server_of_the_same_folder_is_left_alone_and_said(tmp_path: Pat
             start_postgres(tmp_path / "postgres", durable=False)
         with psycopg.connect(server.url) as connection:
             assert connection.execute("SELECT 1").fetchone() == (1,)
-        assert embedded.running(tmp_path / "postgres") is not None
+        assert serving.running(tmp_path / "postgres") is not None
     finally:
         server.stop()
-    assert embedded.running(tmp_path / "postgres") is None
+    assert serving.running(tmp_path / "postgres") is None
 
 
 def test_a_folder_whose_making_was_interrupted_is_made_anew(tmp_path: Path) -> None:
@@ -140,13 +140,13 @@ def unreachable(closed: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
 
 
 def test_without_setpriv_the_data_stand_where_the_servers_account_reaches_them(unreachable: Path) -> None:
-    plan = embedded.prepare_postgres(unreachable, durable=False)
+    plan = postgres.prepare_postgres(unreachable, durable=False)
     assert (plan.footing.moved_from is not None) == AS_ROOT
     assert plan.data.exists()
     for folder in plan.data.parents if AS_ROOT else ():
         assert folder.stat().st_mode & 0o001, f"{folder} is closed"
     # Found again, not made a second time.
-    assert embedded.prepare_postgres(unreachable, durable=False).password == plan.password
+    assert postgres.prepare_postgres(unreachable, durable=False).password == plan.password
     server = start_postgres(unreachable, durable=False)
     server.stop()
 
