@@ -21,7 +21,7 @@ from sqlalchemy.dialects.postgresql import insert
 from citizen_services.clock import protocol_now
 from citizen_services.exchange.http import Caller, Patience, new_ref
 from citizen_services.exchange.models import PartnerToken
-from citizen_services.exchange.outcomes import OutsideError, Refused, Unreachable
+from citizen_services.exchange.outcomes import Kind, OutsideError, Refused, Unreachable
 from citizen_services.exchange.wechat_codes import refusal
 from citizen_services.settings import Partner, WeChat
 
@@ -199,7 +199,8 @@ class SharedToken:
         error = refusal("stable_token", answer)
         if error is not None:
             # On this address "invalid credential" is about the secret, which only a person can set right.
-            raise Refused(_PARTNER, "stable_token", error.code, "operator" if error.kind == "never" else error.kind)
+            kind: Kind = "operator" if error.kind == "never" else error.kind
+            raise Refused(_PARTNER, "stable_token", error.code, kind, error.words, error.after_s)
         token, lasts_s = answer.get("access_token"), answer.get("expires_in")
         if not isinstance(token, str) or not token or not isinstance(lasts_s, int) or lasts_s <= 0:
             raise reply.uncertain("an answer without a token")

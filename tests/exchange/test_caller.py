@@ -109,10 +109,18 @@ def test_an_answer_that_cannot_be_read_is_uncertain(wire: WirePartner, act: Act)
         call(wire.url).json()
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "nobody.invalid"])
-def test_where_nobody_listens_the_partner_surely_has_not_got_it(host: str) -> None:
+def test_where_nobody_listens_the_partner_surely_has_not_got_it() -> None:
     with pytest.raises(Unreachable):
-        call(f"http://{host}:{free_port()}/x")
+        call(f"http://127.0.0.1:{free_port()}/x")
+
+
+def test_a_name_that_nobody_knows_is_unreachable(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(*_: object, **__: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    with pytest.raises(Unreachable):
+        call("http://partner.invalid/x")
 
 
 def self_signed(folder: Path) -> ssl.SSLContext:

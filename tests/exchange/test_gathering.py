@@ -220,13 +220,13 @@ def test_no_transaction_is_open_while_registers_are_asked_and_what_was_read_stay
 def test_a_chosen_address_is_kept_until_another_is_chosen(app: Flask, outside: House) -> None:
     person, number = citizen()
     for n in (1, 2):
-        body = {"text": f"学士路{n}号", "station": "330213001000", "community": "学士社区", "grid": "G1"}
+        body = {"text": f"双溪路{n}号", "station": "330213001000", "community": "学士社区", "grid": "G1"}
         outside.control("PUT", f"addresses/EX-100{n}", body)
     need = [Supplier("addresses", "address")]
     assert operations.gather(person, number, NAME, need) == {}
     assert operations.keep_address(person, "EX-1001")["outcome"] == "found"
     commit()
-    assert operations.gather(person, number, NAME, need)["addresses.address"]["content"]["text"] == "学士路1号"
+    assert operations.gather(person, number, NAME, need)["addresses.address"]["content"]["text"] == "双溪路1号"
     assert operations.keep_address(person, "EX-9999")["outcome"] == "none"
     db.session.rollback()
     operations.keep_address(person, "EX-1002")
@@ -234,7 +234,7 @@ def test_a_chosen_address_is_kept_until_another_is_chosen(app: Flask, outside: H
     chosen = operations.gather(person, number, NAME, need)["addresses.address"]["content"]
     assert chosen == {
         "code": "EX-1002",
-        "text": "学士路2号",
+        "text": "双溪路2号",
         "station": "330213001000",
         "community": "学士社区",
         "grid": "G1",

@@ -169,10 +169,14 @@ def test_a_refused_token_call_needs_a_person_unless_waiting_helps_and_tells_no_s
     app: Flask, wire: WirePartner, errcode: int, kind: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     secret = app.extensions["citizen_services"].settings.wechat.app_secret
-    wire.acts = [reply(200, {"errcode": errcode, "errmsg": f"no {secret}"})]
+    wire.acts = [reply(200, {"errcode": errcode, "errmsg": "invalid ip 192.0.2.7, not in whitelist"})]
     with pytest.raises(Refused) as refused:
         shared(app, wire.url).get()
     assert (refused.value.kind, refused.value.code) == (kind, str(errcode))
+    # An operator needs WeChat's own words: they name the address that it does not know.
+    assert "192.0.2.7" in refused.value.words
+    assert (refused.value.after_s is not None) == (kind == "later")
+    assert "192.0.2.7" not in str(refused.value)
     assert secret.encode() in wire.arrived[0].body
     assert secret not in everything_of(refused.value) + caplog.text + wire.arrived[0].line
 
