@@ -48,8 +48,11 @@ def _next() -> str:
 
 
 def _proved_phone(session: Session | None) -> str:
-    """The phone that this session has proved already, unless the person wants another one."""
-    return session.phone if session is not None and session.phone and "other" not in request.args else ""
+    """The phone that this session has proved already, unless the person is about to use another one."""
+    if session is None or session.phone is None or "other" in request.args:
+        return ""
+    typed = request.form.get("phone")
+    return session.phone if not typed or _is_proved(session, typed) else ""
 
 
 def _claim_page(

@@ -118,6 +118,29 @@ def test_a_slip_of_the_pen_is_put_right_without_a_second_code(
     assert len(phones.codes[person.phone]) == 1
 
 
+def test_whoever_logged_in_by_phone_types_no_second_code_and_may_still_take_another_phone(
+    browser: NewBrowser, phones: Phones, invented: Invent, application: Flask
+) -> None:
+    person, one = invented(), browser()
+    one.open("/h5/login")
+    one.submit("send_code", phone="13912345678")
+    one.submit("login", phone="13912345678", code=phones.last("13912345678"))
+    assert "code" not in one.form("bind").inputs
+    one.open("/h5/bind?other=1")
+    one.submit("send_code", phone=person.phone)
+    assert one.form("bind").inputs["phone"] == person.phone
+    typed = {"name": person.name, "id_number": person.id_number}
+    one.submit("bind", code="000000" if phones.last(person.phone) != "000000" else "000001", **typed)
+    assert one.errors == {"code"}
+    assert one.form("bind").inputs["phone"] == person.phone
+    one.submit("bind", code=phones.last(person.phone), **typed)
+    assert one.actions == ["face", "counter"]
+    show_face(one, follow=False)
+    with application.app_context():
+        assert db.session.scalars(select(Citizen)).one().phone == person.phone
+        assert db.session.scalars(select(WeChatBinding)).all() == []
+
+
 def test_numbers_can_be_tried_five_times_an_hour(browser: NewBrowser, phones: Phones, invented: Invent) -> None:
     person, one = invented(), browser()
     claim(one, person, phones, name="韦小一")
