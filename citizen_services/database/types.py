@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import uuid_utils
-from sqlalchemy import DateTime, LargeBinary
+from sqlalchemy import ColumnElement, DateTime, LargeBinary
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from citizen_services.security import keyring
@@ -29,8 +29,10 @@ class ComparisonOfSecret(Exception):
 
 class _NoComparator(TypeDecorator.Comparator[Any]):
     def operate(self, op: Callable[..., Any], *other: Any, **kwargs: Any) -> Any:
-        # IS [NOT] NULL tells nothing about the value, and is all that can be asked.
-        if getattr(op, "__name__", "") in ("is_", "is_not") and other and other[0] is None:
+        # IS [NOT] NULL tells nothing about the value. Two columns are compared by SQLAlchemy itself when it reuses a
+        # statement; no value of a person is in that either.
+        asks_null = getattr(op, "__name__", "") in ("is_", "is_not") and other and other[0] is None
+        if asks_null or (other and isinstance(other[0], ColumnElement)):
             return super().operate(op, *other, **kwargs)
         raise ComparisonOfSecret("an encrypted column can't be compared; use its lookup column")
 

@@ -1,0 +1,88 @@
+"""Change and idempotency: one fixed order, all or nothing, and a repetition finds the first answer."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+from flask import Flask
+from sqlalchemy import select, update
+from sqlalchemy.exc import IntegrityError
+
+from citizen_services import clock
+from citizen_services.database import Change, Conflict, commit, db, violated_constraint
+from citizen_services.database.base import after_commit, rollback
+from citizen_services.database.idempotency import CONSTRAINT, KeyReused, Once
+from citizen_services.database.models import IdempotencyKey, Installation
+
+
+def test_a_guard_that_hits_nothing_undoes_everything(app: Flask) -> None:
+    change = Change(clock.now())
+    change.add(Installation, name="planted", value=1)
+    change.count(update(Installation).where(Installation.name == "nobody").values(value=2))
+    with pytest.raises(Conflict):
+        change.write()
+    rollback()
+    assert db.session.get(Installation, "planted") is None
+
+
+def test_a_change_is_written_once(app: Flask) -> None:
+    change = Change(clock.now())
+    change.write()
+    with pytest.raises(RuntimeError):
+        change.write()
+
+
+def test_what_was_asked_for_after_the_commit_is_done_once_and_forgotten_on_rollback(app: Flask) -> None:
+    done: list[str] = []
+
+    def wake() -> None:
+        done.append("woken")
+
+    after_commit(wake)
+    after_commit(wake)
+    rollback()
+    commit()
+    assert done == []
+    after_commit(wake)
+    after_commit(wake)
+    commit()
+    assert done == ["woken"]
+
+
+def test_of_many_requests_with_one_key_one_writes_and_all_get_its_answer(app: Flask) -> None:
+    together, answers = threading.Barrier(8), []
+
+    def send() -> None:
+        with app.app_context():
+            once = Once.of("citizen:1", "submit", "token", {"a": 1})
+            together.wait()
+            change = Change(clock.now())
+            once.remember(change, {"number": threading.get_ident()})
+            try:
+                change.write()
+                commit()
+            except IntegrityError as fault:
+                assert violated_constraint(fault) == CONSTRAINT
+                rollback()
+            answers.append(once.answer())
+
+    threads = [threading.Thread(target=send) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(answers) == 8
+    assert len({str(answer) for answer in answers}) == 1
+    assert len(db.session.scalars(select(IdempotencyKey)).all()) == 1
+
+
+def test_the_same_key_with_another_body_and_another_persons_key_yield_nothing(app: Flask) -> None:
+    change = Change(clock.now())
+    Once.of("citizen:1", "submit", "token", {"a": 1}).remember(change, {"number": 7})
+    change.write()
+    commit()
+    with pytest.raises(KeyReused):
+        Once.of("citizen:1", "submit", "token", {"a": 2}).answer()
+    assert Once.of("citizen:2", "submit", "token", {"a": 1}).answer() is None
+    assert Once.of("citizen:1", "submit", "token", {"a": 1}).answer() == {"number": 7}
