@@ -34,8 +34,10 @@ SWEEP_EVERY_S = 1.5
 PARCELS_EVERY_S = 15.0
 #: What is due for longer than this, though workers were woken, may wait behind the job of a worker that died.
 OVERDUE_AFTER = timedelta(seconds=10)
-#: A sub-code that is missing is asked for again after this; a parcel from which nothing is heard, after that.
+#: A sub-code that is missing is asked for every half minute in the hour after its event, then every hour; a parcel from
+#: which nothing is heard, after six.
 ASK_SUBCODE_AFTER = timedelta(seconds=30)
+ASK_LATE_SUBCODE_AFTER = timedelta(hours=1)
 ASK_SILENT_AFTER = timedelta(hours=6)
 _OPEN_PARCELS = ("ordered", "collected", "in_transit", "delivering", "refused")
 
@@ -160,7 +162,7 @@ def due_channels() -> dict[str, datetime]:
 
 def sweep_parcels() -> None:
     """Ask the courier where a sub-code is missing or nothing was heard; tell cases what they could not take before."""
-    for parcel_id in _to_track():
+    for parcel_id in parcels_to_track():
         queue.wake_tracking(parcel_id)
     for parcel_id in _to_tell():
         parcel = parcels.lock(parcel_id)
@@ -170,7 +172,8 @@ def sweep_parcels() -> None:
         commit()
 
 
-def _to_track() -> list[UUID]:
+def parcels_to_track() -> list[UUID]:
+    """The parcels about which the courier is to be asked now, fifty at most."""
     unknown = select(ParcelEvent.parcel_id).where(
         or_(
             (ParcelEvent.op_code == DELIVERED) & ParcelEvent.deliver_code.is_(None),
@@ -184,7 +187,9 @@ def _to_track() -> list[UUID]:
             Parcel.tracking.is_not(None),
             Parcel.state.in_(_OPEN_PARCELS),
             or_(
-                Parcel.id.in_(unknown) & (asked.is_(None) | (asked < func.now() - ASK_SUBCODE_AFTER)),
+                Parcel.id.in_(unknown) & (asked.is_(None) | (asked < func.now() - ASK_LATE_SUBCODE_AFTER)),
+                Parcel.id.in_(unknown.where(ParcelEvent.received_at > func.now() - ASK_LATE_SUBCODE_AFTER))
+                & (asked < func.now() - ASK_SUBCODE_AFTER),
                 # One that was just ordered has nothing to tell yet.
                 asked < func.now() - ASK_SILENT_AFTER,
                 asked.is_(None) & (Parcel.at < clock.now() - ASK_SILENT_AFTER),

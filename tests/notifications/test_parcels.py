@@ -142,6 +142,30 @@ def test_a_signature_that_comes_before_the_clerk_has_posted_is_not_lost(
     assert db.session.scalar(select(func.count()).select_from(CaseEvent).where(CaseEvent.action == "complete")) == 1
 
 
+def test_a_missing_sub_code_is_asked_for_soon_and_then_less_and_less_often(
+    app: Flask, client: FlaskClient, partners: Outside
+) -> None:
+    case_id, tracking = ordered_permit(partners)
+    assert scheduler.parcels_to_track() == [], "one that was just ordered has nothing to tell"
+    assert push(client, tracking, "704", 10) == 200
+    tasks.settle()
+    parcel_id = parcel_now(case_id).id
+    assert scheduler.parcels_to_track() == [parcel_id]
+    for asked, received, due in (("20 s", "1 min", False), ("40 s", "1 min", True), ("40 s", "2 h", False)):
+        db.session.execute(text(f"UPDATE parcel SET asked_at = now() - interval '{asked}'"))
+        db.session.execute(text(f"UPDATE parcel_event SET received_at = now() - interval '{received}'"))
+        commit()
+        assert scheduler.parcels_to_track() == ([parcel_id] if due else []), (asked, received)
+    # A parcel on which all is known is asked about when nothing was heard for hours.
+    db.session.execute(text("UPDATE parcel_event SET deliver_code = '20'"))
+    db.session.execute(text("UPDATE parcel SET asked_at = now() - interval '5 h'"))
+    commit()
+    assert scheduler.parcels_to_track() == []
+    db.session.execute(text("UPDATE parcel SET asked_at = now() - interval '7 h'"))
+    commit()
+    assert scheduler.parcels_to_track() == [parcel_id]
+
+
 @pytest.mark.parametrize("repeat", ["same", "second"])
 def test_an_order_whose_answer_was_lost_is_repeated_under_the_same_reference(
     app: Flask, client: FlaskClient, partners: Outside, repeat: str
