@@ -16,8 +16,8 @@ from sqlalchemy import text
 from deploy.embedded import Postgres, Valkey, start_postgres, start_valkey
 from tests.house import House, new_house, running, wait_for_url
 
-#: What every test of the suite is under: it stays on this machine.
-pytest_plugins = ["tests.guards.loopback"]
+#: What every test of the suite is under: it stays on this machine, and its processes log nothing personal.
+pytest_plugins = ["tests.guards.loopback", "tests.guards.privacy"]
 
 _TEMPLATE = "template_house"
 _SERVERS: dict[str, Any] = {}

@@ -27,6 +27,8 @@ ROOT = Path(__file__).parents[1]
 #: A Monday morning with no holiday near.
 START = datetime(2026, 11, 9, 9, 0, tzinfo=ZoneInfo("Asia/Shanghai"))
 SM4_KEY = "MDEyMzQ1Njc4OWFiY2RlZg=="
+#: Every file that a process of an installation under test wrote its log to, in this run.
+LOGS: set[Path] = set()
 
 
 def environ(var_dir: Path, database_url: str, redis_url: str, web_port: int, sandbox_port: int) -> dict[str, str]:
@@ -77,6 +79,7 @@ class Process:
 
     def start(self) -> None:
         """Start it (again)."""
+        LOGS.add(self.log)
         with self.log.open("ab") as out:
             self.popen = subprocess.Popen(
                 self.arguments, cwd=ROOT, env=dict(self.env), stdout=out, stderr=out, start_new_session=True
