@@ -9,6 +9,7 @@ from flask import Blueprint, abort, flash, redirect, render_template, request, u
 from flask.typing import ResponseReturnValue
 
 from citizen_services.cases import operations
+from citizen_services.cases.errors import MovedOn
 from citizen_services.cases.models import Case
 from citizen_services.cases.queries import cases_of, document, documents_of, events_of, own_case, steps_for
 from citizen_services.catalogue import forms
@@ -181,6 +182,10 @@ def act(case_id: UUID) -> ResponseReturnValue:
         done = operations.perform(parts().catalogue, case_id, posted.action, actor, posted.version, data, once=once)
         return {"case_id": str(done.case_id), "state": done.state}
 
-    answer = do_once(posted.once(actor), perform)
+    try:
+        answer = do_once(posted.once(actor), perform)
+    except MovedOn as fault:
+        # The engine's words name the officer who was faster; citizens are told offices, not names.
+        raise MovedOn from fault
     flash(f"已办好：{item.state(answer['state']).word}。", "ok")
     return redirect(url_for("portal_cases.show", case_id=case_id), 303)

@@ -152,6 +152,7 @@ def check_page(filled: Filled, status: int = 200) -> ResponseReturnValue:
                 shown[-1] = shown[-1] | {"source": card["source"]}
         sections.append({"title": group.title, "rows": shown + rows, "href": href, "done": group.code in draft.done})
     first = deadline(clock.now(), item.clocks.first_answer, calendar())
+    provisional = "（暂定，以公布的放假安排为准）" if first.provisional else ""
     groups = filled.groups
     page = render_template(
         "h5/draft_check.html",
@@ -169,7 +170,7 @@ def check_page(filled: Filled, status: int = 200) -> ResponseReturnValue:
         ],
         errors=filled.errors,
         moved=filled.moved,
-        first_answer=chinese_day(first.last_day) if not item.clocks.at_once else "",
+        first_answer="" if item.clocks.at_once else chinese_day(first.last_day) + provisional,
         form_token=new_token(16),
         discard_token=new_token(16),
         url=filled.url(),

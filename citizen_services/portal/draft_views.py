@@ -275,7 +275,7 @@ def _send(filled: Filled, once: Once) -> Any:
 def _discard(filled: Filled, posted: Posted) -> ResponseReturnValue:
     def discard(once: Once) -> Any:
         if posted.version is not None and posted.version != filled.draft.version:
-            raise MovedOn("这份草稿刚刚在别的页面保存过，没有删除。请打开看看再决定。")
+            raise MovedOn("您在别的页面保存过这份草稿，所以没有删除")
         drafts.discard(filled.draft)
         return note(once, {"discarded": True})
 

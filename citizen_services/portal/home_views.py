@@ -27,7 +27,7 @@ from citizen_services.parts import parts
 from citizen_services.people.models import Citizen
 from citizen_services.people.queries import NoSuchOffice
 from citizen_services.portal import render
-from citizen_services.portal.guards import citizen_required, current_citizen, next_path
+from citizen_services.portal.guards import citizen_required, current_citizen, in_wechat, next_path
 from citizen_services.rules.dates import chinese_date, chinese_moment
 
 bp = Blueprint("portal_home", __name__, url_prefix="/h5")
@@ -46,6 +46,7 @@ def front() -> ResponseReturnValue:
     return render_template(
         "h5/home.html",
         citizen=citizen,
+        in_wechat=in_wechat(),
         drafts=[draft_card(draft) for draft in begun],
         cases=[case_card(case) for case in cases if case.ended_at is None],
         ended=[case_card(case) for case in cases if case.ended_at is not None][:_ENDED_SHOWN],

@@ -8,7 +8,7 @@ from flask import Blueprint, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
 from citizen_services.cases import drafts, eligibility
-from citizen_services.cases.errors import NotEligible
+from citizen_services.cases.errors import AlreadyOpen, NotEligible
 from citizen_services.cases.models import Case
 from citizen_services.cases.queries import cases_of
 from citizen_services.catalogue.vocabulary import ServiceItem
@@ -45,6 +45,8 @@ def start(code: str) -> ResponseReturnValue:
     posted = Posted.read()
 
     def begin(once: Once) -> Any:
+        if _running(citizen, item) is not None:
+            raise AlreadyOpen
         answers = registers.ask(citizen, item.suppliers())
         judged = eligibility.judge(item, eligibility.facts_of(citizen, answers))
         failed = [one for one in judged if not one.verdict.met and one.verdict.certain]

@@ -8,7 +8,7 @@ import pytest
 from flask import Flask
 from playwright.sync_api import Page
 
-from tests.pages_kit import PagesBrowser, check_page, pages_browser, serving
+from tests.pages_kit import PagesBrowser, check_page, enlarge, pages_browser, serving
 from tests.portal.conftest import Resident
 
 #: How a page is looked at: name, width, dark, care.
@@ -50,6 +50,10 @@ def test_a_permit_looks_right_from_the_guide_to_the_document(
     def press(text: str) -> None:
         page.get_by_role("button", name=text, exact=True).click(force=True)
 
+    def drawn(image: str) -> None:
+        page.wait_for_load_state("load")
+        assert page.locator(image).evaluate("picture => picture.naturalWidth") > 0
+
     page.goto("/h5/items/residence-permit-first")
     seen("guide-eligible")
     press("开始办理")
@@ -64,7 +68,7 @@ def test_a_permit_looks_right_from_the_guide_to_the_document(
     page.get_by_label("信息无误").check()
     press("保存并继续")
     page.get_by_role("heading", name="核对证件照片").wait_for()
-    page.wait_for_function("document.querySelector('.mx-portrait').naturalWidth > 0")
+    drawn(".mx-portrait")
     seen("draft-portrait")
     page.get_by_label("使用这张照片").check()
     press("保存并继续")
@@ -79,13 +83,15 @@ def test_a_permit_looks_right_from_the_guide_to_the_document(
     page.get_by_label("我承诺").check()
     press("确认提交")
     page.get_by_text("提交成功").wait_for()
-    page.wait_for_function("document.querySelector('.mx-qr').naturalWidth > 0")
+    drawn(".mx-qr")
     seen("sent")
     page.get_by_role("link", name="查看进度").click()
     page.get_by_text("谁在办").wait_for()
     for summary in page.locator("details > summary").all():
         summary.click()
     seen("case")
+    enlarge(page)
+    assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
     page.goto("/h5/cases")
     seen("cases")
 
