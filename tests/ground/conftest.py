@@ -60,7 +60,7 @@ class Launched:
         """What it has said so far."""
         return self.output.read_text(errors="replace")
 
-    def until(self, what: str, met: Callable[[], bool], patience_s: float = 60) -> None:
+    def until(self, what: str, met: Callable[[], bool], patience_s: float = 120) -> None:
         """Wait for a condition; fail with the launcher's words."""
         deadline = time.monotonic() + patience_s
         while not met():

@@ -103,7 +103,7 @@ def test_a_killed_supervisor_and_a_killed_launcher_leave_nothing_astray(launched
     other = Launched(launched.root)
     other.output = launched.root / "other"
     process = other.start()
-    assert process.wait(60) == 1
+    assert process.wait(120) == 1
     assert "running already" in other.told()
     assert "VAR_DIR=var2 PORT=" in other.told()
     assert launched.ready()
@@ -132,7 +132,7 @@ def test_a_taken_port_stops_the_start_with_the_command_to_use_instead(launched: 
         taken.bind(("127.0.0.1", launched.port))
         taken.listen()
         process = launched.start(WORKERS="3")
-        assert process.wait(60) == 1
+        assert process.wait(120) == 1
     said = launched.told()
     assert f"Port {launched.port} is taken" in said
     command = said.strip().splitlines()[-1].split()
@@ -151,8 +151,8 @@ def test_a_program_that_does_not_stay_up_stops_the_start_with_the_end_of_its_log
     )
     began = time.monotonic()
     process = launched.start()
-    assert process.wait(90) == 1
+    assert process.wait(120) == 1
     assert "does not stay up" in launched.told()
     assert "RuntimeError: no luck" in launched.told()
-    assert time.monotonic() - began < 60
+    assert time.monotonic() - began < 90
     assert everything_gone(launched)
