@@ -130,6 +130,11 @@ def do_once(once: Once, act: Callable[[Once], Any]) -> Any:
     return answer
 
 
+#: What only the database can know of an input: by constraint, the field and its sentence.
+TAKEN: Mapping[str, tuple[str, str]] = {
+    "uq_residence_permit_card_lookup": ("card_number", "这个证件号码已经用在另一张居住证上，请核对卡面号码。"),
+}
+
 Place = tuple[datetime | None, UUID]
 
 

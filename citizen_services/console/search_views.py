@@ -77,7 +77,7 @@ def _search_page(
         "console/search.html",
         q=q,
         reason=reason,
-        reasons=list(SEARCH_REASONS.items()),
+        reasons=[(code, words, "") for code, words in SEARCH_REASONS.items()],
         errors=errors,
         found=found,
         elsewhere=elsewhere,

@@ -1,0 +1,219 @@
+"""What an officer gets to see of a case, of whom, for which reason; and that each look is recorded."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import timedelta
+from uuid import uuid4
+
+from sqlalchemy import select, update
+
+from citizen_services.cases.models import Case, Document
+from citizen_services.database import commit, db
+from citizen_services.people.models import Look
+from tests.console.applications import case_now, looks_at, move, permit, portrait
+from tests.console.conftest import Desk
+
+Desks = Callable[[str], Desk]
+STATION, OTHER, CENTRE = "330213001000", "330213002000", "330213000000"
+HANDLED = ("opened", STATION, "clerk", "handling")
+
+
+def test_a_case_shows_what_registers_answered_beside_what_the_person_says(desk: Desks) -> None:
+    case_id, person = permit("阿卜杜拉·买买提", correct="no")
+    clerk = desk("yl-clerk")
+    clerk.open(f"/console/cases/{case_id}")
+    told = ("与申请人一致", "奉化区宏达机械厂", "申请人说有误", "查询于 11月9日", "2025年11月2日至2026年2月27日")
+    said = ("申请人认为与实际不符，请核对", "已换到奉化区锦溪食品厂", "岳林街道金钟路18号3幢502室", "阿***提")
+    for words in told + said:
+        assert words in clerk.words, words
+    assert clerk.page.text.count("data-differs") == 1
+    for secret in (person.name, person.id_number, person.phone, "13800138000", "赏郎村5组"):
+        assert secret not in clerk.page.text
+    picture = re.search(r'<img class="mx-portrait" src="([^"]+)"', clerk.page.text)
+    assert picture is not None
+    answer = clerk.open(picture[1])
+    assert (answer.status_code, answer.mimetype, answer.data) == (200, "image/jpeg", portrait())
+    assert answer.headers["Cache-Control"] == "private, no-store"
+
+
+def test_what_a_register_did_not_answer_is_left_to_the_officer(desk: Desks) -> None:
+    for outcome, words in (("unavailable", "没有连上"), ("none", "没有查到")):
+        case_id, _ = permit(registers=outcome)
+        clerk = desk("yl-clerk")
+        clerk.open(f"/console/cases/{case_id}")
+        assert words in clerk.words
+        assert "请人工核对" in clerk.words
+
+
+def test_the_portrait_is_for_those_who_may_see_its_case(desk: Desks) -> None:
+    case_id, _ = permit()
+    foreign, _ = permit("韦小花")
+    clerk, other = desk("yl-clerk"), desk("jp-clerk")
+    answer_id = case_now(case_id).answers["population.portrait"]
+    person_id = case_now(case_id).answers["population.person"]
+    assert clerk.open(f"/console/cases/{case_id}/answers/{answer_id}.jpg").status_code == 200
+    assert clerk.open(f"/console/cases/{foreign}/answers/{answer_id}.jpg").status_code == 404
+    assert clerk.open(f"/console/cases/{case_id}/answers/{person_id}.jpg").status_code == 404
+    assert clerk.open(f"/console/cases/{case_id}/answers/{uuid4()}.jpg").status_code == 404
+    assert other.open(f"/console/cases/{case_id}/answers/{answer_id}.jpg").status_code == 404
+    assert desk("fw-planner").open(f"/console/cases/{case_id}/answers/{answer_id}.jpg").status_code == 403
+
+
+def test_each_opening_is_recorded_and_once_a_quarter_of_an_hour_for_whoever_holds_it(desk: Desks) -> None:
+    case_id, person = permit()
+    clerk = desk("yl-clerk")
+    for _ in range(2):
+        clerk.open(f"/console/cases/{case_id}")
+    assert looks_at(person) == [HANDLED] * 2
+    clerk.submit("claim")
+    for _ in range(3):
+        clerk.open(f"/console/cases/{case_id}")
+    assert looks_at(person) == [HANDLED] * 2
+    db.session.execute(update(Look).values(at=Look.at - timedelta(minutes=15)))
+    commit()
+    clerk.open(f"/console/cases/{case_id}")
+    assert looks_at(person) == [HANDLED] * 3
+    clerk.open(f"/console/cases/{case_id}/news?version=0")
+    clerk.open("/console/cases")
+    assert looks_at(person) == [HANDLED] * 3
+    row = db.session.scalars(select(Look).order_by(Look.id.desc())).first()
+    assert row is not None
+    assert row.case_id == case_id
+
+
+def test_a_masked_value_is_shown_once_for_a_reason_that_is_recorded(desk: Desks) -> None:
+    case_id, person = permit("阿卜杜拉·买买提")
+    clerk = desk("yl-clerk")
+    path = f"/console/cases/{case_id}"
+    values = {
+        "applicant.id_number": person.id_number,
+        "applicant.phone": person.phone,
+        "applicant.name": person.name,
+        "delivery.receiver_phone": "13800138000",
+        "delivery.postal_address": "岳林街道金钟路18号3幢502室",
+    }
+    for field, value in values.items():
+        clerk.open(path)
+        # The registered address is the officer's to judge; the same words in the delivery are masked.
+        assert value not in re.sub(r"(?s)本区登记.*?</section>", "", clerk.page.text), field
+        for missing in ("", "x", " \u200b "):
+            clerk.open(path)
+            clerk.submit("reveal", field=field, reason=missing)
+            assert (clerk.page.status_code, clerk.errors) == (422, {"reason"})
+            assert value not in re.sub(r"(?s)本区登记.*?</section>", "", clerk.page.text), field
+        form = clerk.form("reveal").inputs | {"field": field, "reason": "核对申请人身份"}
+        for _ in range(2):
+            answer = clerk.open(f"{path}/reveal", "POST", follow=False, data=form)
+            assert (answer.status_code, answer.headers["Location"]) == (303, f"{path}#applicant")
+            assert value not in str(answer.headers)
+        clerk.open(path)
+        assert f'data-shown="{field}">{value}<' in clerk.page.text
+        clerk.open(path)
+        assert "data-shown" not in clerk.page.text
+    unmasked = [look for look in looks_at(person) if look[0] == "unmasked"]
+    assert [reason for *_, reason in unmasked] == [
+        f"{label}：核对申请人身份" for label in ("公民身份号码", "手机号码", "姓名", "收件人手机号码", "详细地址")
+    ]
+    clerk.open(path)
+    for field in ("ground.ground", "applicant", "applicant.birth_date", "../etc", "x" * 900):
+        clerk.open(path)
+        clerk.submit("reveal", field=field, reason="核对申请人身份")
+        assert clerk.page.status_code in (400, 422), field
+    assert len([look for look in looks_at(person) if look[0] == "unmasked"]) == 5
+
+
+def test_a_value_to_be_shown_is_not_shown_on_another_case(desk: Desks) -> None:
+    case_id, person = permit()
+    other_id, other = permit("韦小花")
+    clerk = desk("yl-clerk")
+    clerk.open(f"/console/cases/{case_id}")
+    clerk.submit("reveal", follow=False, field="applicant.id_number", reason="核对申请人身份")
+    clerk.open(f"/console/cases/{other_id}")
+    assert person.id_number not in clerk.page.text
+    assert other.id_number not in clerk.page.text
+    stranger = desk("jp-clerk")
+    form = clerk.form("reveal").inputs
+    stranger.open("/console/search")
+    form["csrf_token"] = stranger.form("search").inputs["csrf_token"]
+    stranger.open(
+        f"/console/cases/{case_id}/reveal", "POST", data=form | {"field": "applicant.phone", "reason": "好奇"}
+    )
+    assert stranger.page.status_code == 404
+    assert not [look for look in looks_at(person) if look[1] == OTHER]
+
+
+def test_another_offices_case_is_not_there_until_a_reason_is_given_and_then_for_a_quarter_of_an_hour(
+    desk: Desks,
+) -> None:
+    case_id, person = permit("阿卜杜拉·买买提")
+    number = case_now(case_id).number
+    other = desk("jp-clerk")
+    path = f"/console/cases/{case_id}"
+    answers = []
+    for id in (case_id, uuid4()):
+        other.open(f"/console/cases/{id}")
+        assert other.page.status_code == 404
+        answers.append(other.words.replace(str(id), ""))
+    # Whether there is such a case at all isn't told.
+    assert answers[0] == answers[1]
+    other.open(path)
+    assert number not in other.page.text
+    other.submit("reason", reason="看看")
+    assert (other.page.status_code, other.errors) == (422, {"reason"})
+    assert looks_at(person) == []
+    for _ in range(2):
+        other.open(path)
+        other.submit("reason", reason="申请人到本窗口咨询进度") if other.page.status_code == 404 else None
+        assert other.page.status_code == 200
+        assert number in other.page.text
+        assert other.actions == ["reveal"]
+    assert looks_at(person) == [("opened", OTHER, "clerk", "申请人到本窗口咨询进度")]
+    colleague = desk("jp-officer")
+    assert colleague.open(path).status_code == 404
+    db.session.execute(update(Look).values(at=Look.at - timedelta(minutes=16)))
+    commit()
+    assert other.open(path).status_code == 404
+    # Nobody passes for one who works on the case by typing the word that the record keeps for them.
+    other.submit("reason", reason="handling")
+    assert looks_at(person)[-1] == ("opened", OTHER, "clerk", "“handling”")
+    missing = uuid4()
+    other.open(f"/console/cases/{missing}")
+    other.submit("reason", reason="申请人到本窗口咨询进度")
+    assert other.page.status_code == 404
+
+
+def test_an_office_goes_on_seeing_what_it_worked_on(desk: Desks) -> None:
+    case_id, person = permit()
+    centre = desk("fw-clerk")
+    assert centre.open(f"/console/cases/{case_id}").status_code == 404
+    for action in ("accept", "approve", "make", "parcel_ordered", "post"):
+        move(case_id, action)
+    assert case_now(case_id).desk_code is None
+    assert centre.open(f"/console/cases/{case_id}").status_code == 200
+    assert looks_at(person) == [("opened", CENTRE, "clerk", "handling")]
+
+
+def test_cases_of_another_district_do_not_exist(desk: Desks) -> None:
+    case_id, _ = permit()
+    db.session.execute(update(Case).where(Case.id == case_id).values(district="330281"))
+    commit()
+    clerk = desk("yl-clerk")
+    clerk.open(f"/console/cases/{case_id}")
+    assert clerk.page.status_code == 404
+    clerk.submit("reason", reason="申请人到本窗口咨询进度")
+    assert clerk.page.status_code == 404
+
+
+def test_a_document_is_shown_as_it_was_issued_and_the_look_recorded(desk: Desks) -> None:
+    case_id, person = permit("阿卜杜拉·买买提", done=("accept",))
+    foreign, _ = permit("韦小花")
+    found = db.session.scalars(select(Document).where(Document.case_id == case_id)).one()
+    clerk = desk("yl-clerk")
+    clerk.open(f"/console/cases/{case_id}/documents/{found.id}")
+    assert found.content["paragraphs"][0] in clerk.words
+    assert found.sha256.hex() in clerk.words
+    assert looks_at(person) == [("unmasked", STATION, "clerk", "查看文书《受理凭证》")]
+    assert clerk.open(f"/console/cases/{foreign}/documents/{found.id}").status_code == 404
+    assert desk("jp-clerk").open(f"/console/cases/{case_id}/documents/{found.id}").status_code == 404
