@@ -89,6 +89,9 @@ class Settings:
     public_base_url: str
     #: The district that is served (GB/T 2260).
     district: str
+    #: Whom refusals name: the organ of reconsideration (行政复议) and the court.
+    reconsideration_organ: str
+    court: str
     trusted_proxies: int
     clock_offset_s: int
     wechat: WeChat
@@ -132,6 +135,8 @@ class Settings:
             metrics_token=given.get("METRICS_TOKEN", ""),
             public_base_url=given.get("PUBLIC_BASE_URL", "").rstrip("/"),
             district=given.get("DISTRICT") or "330213",
+            reconsideration_organ=given.get("RECONSIDERATION_ORGAN") or "宁波市奉化区人民政府",
+            court=given.get("COURT") or "宁波市奉化区人民法院",
             trusted_proxies=_whole_number(given, "TRUSTED_PROXIES", causes),
             clock_offset_s=_whole_number(given, "CLOCK_OFFSET_S", causes),
             wechat=WeChat(

@@ -19,14 +19,15 @@ PROGRESS = WeChatTemplate(
 )
 
 
+_SMS_VARIABLES = ("item", "number", "due", "tracking", "office", "until", "count")
+
+
 def turn(code: str, title: str, *, text: str, hint: str, sms: str, must_be_known: bool = False) -> Notice:
     """A notice of a turn of the case: ``text`` for the person's page, ``hint`` (≤ 20 characters) for WeChat.
 
     ``sms`` by template.
     """
-    variables = {
-        name: "{" + name + "}" for name in ("item", "number", "due", "tracking", "office") if "{" + name + "}" in sms
-    }
+    variables = {name: "{" + name + "}" for name in _SMS_VARIABLES if "{" + name + "}" in sms}
     return Notice(
         code,
         title,

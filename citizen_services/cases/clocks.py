@@ -95,9 +95,14 @@ def turned(situation: Situation, before: State | None, after: State, dates: dict
     item, at = situation.item, situation.at
     new: dict[str, Any] = {}
     running_before = before.clock if before else None
-    if before is None:
+    if after.clock == "first_answer" and running_before != "first_answer":
+        # Sent, or sent again after a correction: the office owes a first answer from now on.
         first = deadline(at, item.clocks.first_answer, calendar())
-        new |= {"first_answer_due": first.at, "due_provisional": first.provisional}
+        new |= {
+            "first_answer_due": first.at,
+            "first_answer_met_at": None,
+            "due_provisional": first.provisional,
+        }
     if running_before == "first_answer" and after.clock != "first_answer":
         new["first_answer_met_at"] = at
     if before is None and after.clock != "first_answer":

@@ -110,7 +110,9 @@ def _ask(situation: Situation, change: Change) -> None:
     if before and {i["code"] for i in items} - before and not new_because:
         raise InvalidInput({"new_because": ["有的内容上次没有提到，请写明为什么现在才提"]})
     due = deadline(situation.at, DEFAULT_PERIOD, calendar())
-    situation.values |= {"until": f"{due.last_day.month}月{due.last_day.day}日", "count": str(len(items))}
+    listed = "；".join(f"{n}. {label_of(item, i['code'])}：{i['why']}" for n, i in enumerate(items, start=1))
+    until = f"{due.last_day.month}月{due.last_day.day}日"
+    situation.values |= {"until": until, "count": str(len(items)), "listed": listed}
     situation.results["correcting_until"] = chinese_day(due.last_day)
     assert situation.actor.id is not None  # noqa: S101 - staff always have an id
     change.add(
@@ -130,7 +132,7 @@ def _ask(situation: Situation, change: Change) -> None:
 
 
 #: Ask for corrections; fills ``until`` (the last day) and ``count``.
-ask = Effect("ask_for_correction", _ask, gives=("until", "count"))
+ask = Effect("ask_for_correction", _ask, gives=("until", "count", "listed"))
 
 
 def _answer(situation: Situation, change: Change) -> None:

@@ -11,6 +11,7 @@ from citizen_services.cases.errors import InvalidInput
 from citizen_services.cases.situation import Situation
 from citizen_services.catalogue.vocabulary import Effect, Guard
 from citizen_services.database import Change
+from citizen_services.parts import parts
 from citizen_services.people.queries import offices
 
 #: How every refusing document ends: reconsideration within 60 days, the court within six months.
@@ -63,13 +64,18 @@ class HandOverSchema(Schema):
     )
 
 
+def _name_remedies(situation: Situation, change: Change) -> None:
+    settings = parts().settings
+    situation.values |= {"reconsideration": settings.reconsideration_organ, "court": settings.court}
+
+
+#: Put the organs that a person may complain to within reach of the document that follows.
+name_remedies = Effect("name_remedies", _name_remedies, gives=("reconsideration", "court"))
+
+
 def _give_reasons(situation: Situation, change: Change) -> None:
-    situation.values |= {
-        "reasons": situation.given["reasons"],
-        "ground": situation.given["ground"],
-        "reconsideration": "宁波市奉化区人民政府",
-        "court": "宁波市奉化区人民法院",
-    }
+    _name_remedies(situation, change)
+    situation.values |= {"reasons": situation.given["reasons"], "ground": situation.given["ground"]}
 
 
 #: Put reasons, ground and remedies within reach of the document that follows.

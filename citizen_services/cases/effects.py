@@ -16,7 +16,7 @@ from citizen_services.rules.templates import fill
 
 
 def issue(document: Doc) -> Effect:
-    """Issue a document of the declaration: numbered after the case, its text kept with its hash."""
+    """Issue a document of the declaration: numbered by case and event, its text kept with its hash."""
 
     def do(situation: Situation, change: Change) -> None:
         place = office(situation.office or "")
@@ -31,7 +31,7 @@ def issue(document: Doc) -> Effect:
         change.add(
             Document,
             id=new_id(),
-            number=f"{situation.number}-{document.kind.upper()[:3]}",
+            number=f"{situation.number}-{situation.seq:02d}",
             case_id=situation.case_id,
             kind=document.kind,
             title=document.title,

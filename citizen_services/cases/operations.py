@@ -71,7 +71,7 @@ class _Act:
     def take(self, step: Step, given: Mapping[str, Any]) -> None:
         """Take one step: guards, effects, event, signal."""
         situation = self.situation
-        situation.given = given
+        situation.given, situation.seq = given, self.version + 1
         for guard in step.guard:
             if not guard.test(situation):
                 raise GuardFailed(guard.name, guard.sentence)

@@ -37,6 +37,8 @@ class Situation:
     data: Mapping[str, Mapping[str, Any]]
     answers: Mapping[str, Mapping[str, Any]]
     office: str | None = None
+    #: Number of the event that the step under decision will be.
+    seq: int = 1
     given: Mapping[str, Any] = field(default_factory=dict)
     results: dict[str, Any] = field(default_factory=dict)
     columns: dict[str, Any] = field(default_factory=dict)
