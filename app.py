@@ -157,6 +157,7 @@ def worker() -> None:
 def scheduler() -> None:
     """Run the scheduler: sweeps what is due; safe to run twice."""
     from citizen_services.cases.audit import seal_due
+    from citizen_services.cases.automatic import lapse_overdue
     from citizen_services.database import commit
     from citizen_services.people.sessions import remove_old
     from citizen_services.wechat.memory import forget_old
@@ -171,7 +172,11 @@ def scheduler() -> None:
         forget_old()
         commit()
 
+    def lapse() -> None:
+        lapse_overdue()
+
     every(5, seal, "seal")
+    every(60, lapse, "lapse")
     every(600, tidy, "tidy")
     scheduler_main(create_app(process="scheduler"))
 

@@ -114,5 +114,5 @@ def _update(draft: Draft, version: int, **values: Any) -> None:
     )
     result = db.session.execute(statement)
     if result.rowcount != 1:  # type: ignore[attr-defined]
-        raise MovedOn("这份草稿刚刚在别的页面保存过，请刷新后继续填写。")
+        raise MovedOn(sentence="这份草稿刚刚在别的页面保存过，请刷新后继续填写。")
     db.session.refresh(draft)

@@ -35,12 +35,14 @@ class NotAllowed(CaseError):
 
 
 class MovedOn(CaseError):
-    """Somebody was faster: the case has another version now. ``by`` says who did what, for the second to read."""
+    """Somebody was faster: what the act was decided on has changed.
 
-    def __init__(self, by: str = "") -> None:
-        super().__init__(
-            f"办件刚刚有了变化：{by}。请查看最新内容后再决定。" if by else "办件刚刚有了变化，请查看最新内容后再决定。"
-        )
+    ``by`` says who did what, for the second to read; a whole sentence of one's own may be given instead.
+    """
+
+    def __init__(self, by: str = "", *, sentence: str = "") -> None:
+        told = f"办件刚刚有了变化：{by}。" if by else "办件刚刚有了变化。"
+        super().__init__(sentence or f"{told}请查看最新内容后再决定。")
 
 
 class GuardFailed(CaseError):

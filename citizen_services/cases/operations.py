@@ -32,7 +32,7 @@ from citizen_services.cases.models import Case, CaseEvent, Draft, case_number_se
 from citizen_services.cases.queries import actions_done_by, register_answers, who_moved
 from citizen_services.cases.signals import case_moved
 from citizen_services.cases.situation import Situation
-from citizen_services.catalogue import Catalogue
+from citizen_services.catalogue import Catalogue, forms
 from citizen_services.catalogue.vocabulary import ServiceItem, State, Step
 from citizen_services.database import Change, db, new_id, violated_constraint
 from citizen_services.database.idempotency import Once
@@ -209,6 +209,7 @@ def submit(catalogue: Catalogue, draft: Draft, actor: Actor, *, once: Once | Non
     item = catalogue.item(draft.item)
     citizen = db.session.get_one(Citizen, draft.citizen_id)
     at = clock.now()
+    data = forms.active_data(item, draft.data)
     situation = Situation(
         item=item,
         case_id=new_id(),
@@ -219,7 +220,7 @@ def submit(catalogue: Catalogue, draft: Draft, actor: Actor, *, once: Once | Non
         citizen=citizen,
         actor=actor,
         at=at,
-        data=draft.data,
+        data=data,
         answers=register_answers(draft.answers),
     )
     situation.office = item.route(situation)
@@ -248,7 +249,7 @@ def submit(catalogue: Catalogue, draft: Draft, actor: Actor, *, once: Once | Non
         door=draft.door,
         version=act.version,
         office_code=situation.office,
-        data=draft.data,
+        data=data,
         answers=draft.answers,
         results=situation.results,
         submitted_at=at,
