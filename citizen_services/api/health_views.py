@@ -31,9 +31,9 @@ def healthz() -> Response:
 
 @bp.get("/readyz")
 def readyz() -> tuple[Response, int]:
-    """Whether everything that serving needs is there; 503 without the database, a worker, or the schema.
+    """Whether all that serving needs is there; 503 without the database, a worker, or the schema.
 
-    Redis away is ``degraded`` and stays green: nothing is lost without it. Heartbeats are rows, written by machine time.
+    Redis away is ``degraded`` and stays green: nothing is lost without it. Heartbeats are rows by machine time.
     """
     checks = {"database": "away", "redis": _redis(), "workers": "away", "scheduler": "away", "migrations": "unknown"}
     try:
@@ -41,9 +41,7 @@ def readyz() -> tuple[Response, int]:
         kinds = dict(
             db.session.execute(
                 select(Heartbeat.kind, func.count()).where(Heartbeat.at >= since).group_by(Heartbeat.kind)
-            )
-            .tuples()
-            .all()
+            ).all()
         )
         checks["database"] = "ok"
         checks["workers"] = "ok" if kinds.get("worker") else "away"

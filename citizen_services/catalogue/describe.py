@@ -13,7 +13,7 @@ from citizen_services.catalogue.vocabulary import By, ServiceItem, Step
 
 
 def field_of(name: str, field: fields.Field[Any]) -> dict[str, Any]:
-    """One form field: ``{name, type, required, allowed, label}``; ``allowed`` None where any value of the type may be given."""
+    """One form field: ``{name, type, required, allowed, label}``; ``allowed`` is None where any value may be given."""
     allowed = next((list(v.choices) for v in field.validators if isinstance(v, validate.OneOf)), None)
     kind = field.metadata.get("kind", "text")
     return {
