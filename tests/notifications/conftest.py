@@ -9,8 +9,10 @@ from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
+import psycopg
 import pytest
 from flask import Flask
+from flask.testing import FlaskClient
 from sqlalchemy import select, text
 
 from citizen_services import clock
@@ -26,7 +28,7 @@ from citizen_services.wechat.models import Follower
 from notifications import texts
 from notifications.models import Delivery, Notice, Parcel
 from tests import factories as make
-from tests.house import House
+from tests.house import House, new_house, running, wait_for_url
 
 _openids = itertools.count(1)
 #: Days of birth: invented numbers of one day would soon repeat.
@@ -58,25 +60,89 @@ class Outside:
         return self.house.control("PUT", path, body).json()
 
 
+# ---------------------------------------------------------------------------------------- an installation of its own
+# Tests of the whole installation leave a worker and a scheduler running, which would send what these tests want to see
+# waiting. So this folder has a database, a Valkey database and stand-ins that nobody else knows; the keys are the same.
+
+
 @pytest.fixture(scope="session")
-def _registered(_sandbox: House, _application: Flask) -> House:
-    with _application.app_context():
+def _telling(
+    house: House, servers: dict[str, str], worker_number: int, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[House]:
+    name = f"telling_{worker_number}"
+    server, _, _ = servers["postgres"].rpartition("/")
+    with psycopg.connect(servers["postgres"], autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE template_house")
+    folder = tmp_path_factory.mktemp("telling")
+    own = new_house(folder, f"{server}/{name}", f"{servers['valkey'].rpartition('/')[0]}/{32 + worker_number}")
+    places = ("VAR_DIR", "DATABASE_URL", "REDIS_URL", "PUBLIC_BASE_URL", "PORT", "SANDBOX_PORT")
+    addresses = {key: own.environ[key] for key in own.environ if key in places or key.endswith("_BASE_URL")}
+    own = House(house.environ | addresses, folder)
+    process = own.run("sandbox", "sandbox", "--port", own.environ["SANDBOX_PORT"])
+    with running(process):
+        wait_for_url(f"{own.sandbox_url}/_control/ledger", process)
+        yield own
+
+
+@pytest.fixture(scope="session")
+def _telling_application(_telling: House, _application: Flask) -> Iterator[Flask]:
+    from app import create_app
+    from citizen_services import demo
+
+    of_others = clock._clock
+    application = create_app(_telling.settings, process="test")
+    # The process has one clock: the other tests' one, which they move.
+    clock.use(of_others)
+    application.config["TESTING"] = True
+    with application.app_context():
+        demo.seed()
         for template in texts.templates_of(parts().catalogue):
             body = {"text": template.content, "title": template.title, "content": template.content}
-            _sandbox.control("PUT", f"templates/{template.partner}/{template.key}", body | {"kind": template.kind})
-    return _sandbox
+            _telling.control("PUT", f"templates/{template.partner}/{template.key}", body | {"kind": template.kind})
+    yield application
+    with application.app_context():
+        db.engine.dispose()
 
 
 @pytest.fixture
-def partners(app: Flask, outside: House, _registered: House) -> Iterator[Outside]:
+def app(_telling_application: Flask) -> Iterator[Flask]:
+    """The application on this folder's database, emptied afterwards but for offices and staff."""
+    with _telling_application.app_context():
+        yield _telling_application
+        db.session.rollback()
+        db.session.execute(text("SET LOCAL session_replication_role = replica"))
+        for table in set(db.metadata.tables) - {"installation", "office", "staff", "role_grant"}:
+            db.session.execute(text(f'DELETE FROM "{table}"'))
+        commit()
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    """A partner who pushes to our doors."""
+    return app.test_client()
+
+
+@pytest.fixture
+def live(app: Flask, _telling: House) -> Iterator[House]:
+    """This folder's installation with its web server, worker and scheduler, for one test."""
+    web, worker, scheduler = _telling.web(), _telling.run("worker", "worker"), _telling.run("scheduler", "scheduler")
+    with running(web, worker, scheduler):
+        wait_for_url(f"{_telling.web_url}/healthz", web)
+        yield _telling
+
+
+@pytest.fixture
+def partners(app: Flask, _telling: House) -> Iterator[Outside]:
     """The partners, with our templates registered, and clients of this test's own (a breaker remembers failures)."""
     from citizen_services.exchange.clients import partner_clients
     from citizen_services.parts import EXTENSION
 
     before = app.extensions[EXTENSION]
     app.extensions[EXTENSION] = replace(before, clients=partner_clients(before.settings, db.engine))
-    yield Outside(outside)
+    yield Outside(_telling)
     app.extensions[EXTENSION] = before
+    for partner in _telling.control("GET", "faults").json():
+        _telling.control("PUT", f"faults/{partner}", {"mode": "none"})
 
 
 def somebody() -> Citizen:

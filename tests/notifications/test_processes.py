@@ -84,11 +84,11 @@ def sweeping(app: Flask, true: Callable[[], object], what: str, seconds: float =
 
 
 def test_a_worker_killed_between_acceptance_and_note_tells_nobody_twice(
-    app: Flask, partners: Outside, own_redis: _Redis, house: House
+    app: Flask, partners: Outside, own_redis: _Redis
 ) -> None:
     notice = tell(somebody())
     partners.fault("sms_aliyun", "slow", delay_s=8, times=1)
-    first = worker(house, own_redis)
+    first = worker(partners.house, own_redis)
     with running(first):
         queue.wake("send-sms")
         until(lambda: partners.arrived("sms_aliyun", "SendSms", "accepted"), "the message at Aliyun")
@@ -96,7 +96,7 @@ def test_a_worker_killed_between_acceptance_and_note_tells_nobody_twice(
         first.kill()
     assert tries(notice)["sms"].state == "sending"
     lease_ends()
-    with running(worker(house, own_redis)):
+    with running(worker(partners.house, own_redis)):
         # The dead worker's job stands in the way of its own name until it is seen to be dead.
         sweeping(app, lambda: tries(notice)["sms"].state == "uncertain", "the lost lease to be noticed", 45)
         due_now("sms")
@@ -107,12 +107,12 @@ def test_a_worker_killed_between_acceptance_and_note_tells_nobody_twice(
 
 
 def test_two_worker_processes_send_each_message_once_and_end_when_asked(
-    app: Flask, partners: Outside, own_redis: _Redis, house: House
+    app: Flask, partners: Outside, own_redis: _Redis
 ) -> None:
     person = somebody()
     for _ in range(45):
         tell(person)
-    workers = [worker(house, own_redis, number) for number in (1, 2)]
+    workers = [worker(partners.house, own_redis, number) for number in (1, 2)]
     with running(*workers):
         sweeping(app, lambda: _states() == {"sent": 45}, "all to be sent")
         until(lambda: _kinds().get("worker") == 2, "both workers' heartbeats")
@@ -135,9 +135,9 @@ def _kinds() -> dict[str, int]:
 
 
 def test_with_redis_away_nothing_is_lost_and_everything_goes_all_the_same(
-    app: Flask, partners: Outside, own_redis: _Redis, house: House, caplog: pytest.LogCaptureFixture
+    app: Flask, partners: Outside, own_redis: _Redis, caplog: pytest.LogCaptureFixture
 ) -> None:
-    process = worker(house, own_redis)
+    process = worker(partners.house, own_redis)
     with running(process):
         first = tell(somebody())
         until(lambda: tries(first)["sms"].state == "sent", "the wake-up after the commit")
@@ -156,10 +156,10 @@ def test_with_redis_away_nothing_is_lost_and_everything_goes_all_the_same(
     assert len(partners.arrived("sms_aliyun", "SendSms")) == 3
 
 
-def test_a_wiped_redis_loses_wake_ups_only(app: Flask, partners: Outside, own_redis: _Redis, house: House) -> None:
+def test_a_wiped_redis_loses_wake_ups_only(app: Flask, partners: Outside, own_redis: _Redis) -> None:
     notice = tell(somebody())
     parts().redis.flushall()
-    with running(worker(house, own_redis)):
+    with running(worker(partners.house, own_redis)):
         sweeping(app, lambda: tries(notice)["sms"].state == "sent", "the sweep to find it")
     assert len(partners.arrived("sms_aliyun", "SendSms")) == 1
 
