@@ -62,9 +62,9 @@ def _database() -> Iterator[Finding]:
 def _processes() -> Iterator[Finding]:
     since = protocol_now() - HEARTBEAT_LIFETIME
     living = dict(
-        db.session.execute(select(Heartbeat.kind, func.count()).where(Heartbeat.at >= since).group_by(Heartbeat.kind))
-        .tuples()
-        .all()
+        db.session.execute(
+            select(Heartbeat.kind, func.count()).where(Heartbeat.at >= since).group_by(Heartbeat.kind)
+        ).all()
     )
     for kind in ("web", "worker", "scheduler"):
         yield Finding(f"{kind} processes", bool(living.get(kind)), f"{living.get(kind, 0)} alive", f"start the {kind}")
