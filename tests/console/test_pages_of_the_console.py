@@ -48,6 +48,8 @@ def officers(chromium: PagesBrowser, site: str, staff_logins: dict[str, dict[str
     chromium.close()
 
 
+#: A page asks every five seconds.
+POLL_MS = 15_000
 LOOKS: dict[str, dict[str, Any]] = {
     "light": {},
     "dark": {"dark": True},
@@ -110,7 +112,7 @@ def test_a_new_case_appears_by_itself_and_the_focus_stays_where_it_was(officers:
     page.keyboard.press("j")
     expect(page.locator(f"#r-{first}")).to_be_focused()
     second, _ = permit("韦小花")
-    expect(page.locator("tr[data-row]")).to_have_count(2)
+    expect(page.locator("tr[data-row]")).to_have_count(2, timeout=POLL_MS)
     expect(page.locator("#figures .fg-v").first).to_have_text("2")
     expect(page.locator(f"#r-{first}")).to_be_focused()
     page.keyboard.press("j")
@@ -125,7 +127,7 @@ def test_a_new_case_appears_by_itself_and_the_focus_stays_where_it_was(officers:
     expect(page.locator("form[data-action=accept] button")).to_be_focused()
     assert case_now(first).state == "submitted"
     move(first, "accept")
-    expect(page.locator("#news")).to_contain_text("陈静（岳林派出所）")
+    expect(page.locator("#news")).to_contain_text("陈静（岳林派出所）", timeout=POLL_MS)
     page.keyboard.press("Enter")
     expect(page.locator("[data-error=version]")).to_contain_text("办理了“受理”")
 
