@@ -78,12 +78,14 @@ def create_app(settings: Settings | None = None, *, process: str = "web") -> Fla
 
 
 def web() -> Flask:
-    """What the web server runs: the application, refused where the database is not one that it can serve."""
+    """What the web server runs, in each of its processes; refused where the database is not one that it can serve."""
     from citizen_services.cases.fitness import refuse_unfit
+    from notifications import heartbeats
 
     app = create_app()
     with app.app_context():
         refuse_unfit(app.extensions["citizen_services"].settings, app.extensions["citizen_services"].catalogue)
+    heartbeats.start(app, "web")
     return app
 
 

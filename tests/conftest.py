@@ -171,7 +171,8 @@ def outside(_sandbox: House) -> Iterator[House]:
         _sandbox.control("PUT", f"faults/{partner}", {"mode": "none"})
 
 
-@pytest.fixture(scope="session")
+# For a module only: its worker would send what tests in this process want to see waiting.
+@pytest.fixture(scope="module")
 def _live(_sandbox: House, _application: Flask) -> Iterator[House]:
     house = _sandbox
     web, worker, scheduler = house.web(), house.run("worker", "worker"), house.run("scheduler", "scheduler")
