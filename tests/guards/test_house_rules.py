@@ -38,7 +38,8 @@ ONLY_IN: Mapping[str, str] = {
     "pickle": "",
     "marshal": "",
     "sqlite3": "",
-    "subprocess": r"deploy/.*|citizen_services/sandbox/.*",
+    # Pictures of strangers are decoded in a process of their own.
+    "subprocess": r"deploy/.*|citizen_services/sandbox/.*|citizen_services/materials/decode\.py",
     "psycopg": r"deploy/.*",
 }
 _ROOM = re.compile(r"(citizen_services|notifications|workflows)/")
@@ -96,6 +97,7 @@ _COMMITS = {"commit", "rollback", "begin"}
 #: Functions that end the caller's transaction all the same, each with the reason.
 MAY_END: Mapping[str, str] = {
     "citizen_services/exchange/operations.py: _end_reading": "Ends only a reading one: a register is asked.",
+    "citizen_services/cases/automatic.py: lapse_overdue": "Run by the scheduler: each case is an act of its own.",
     "citizen_services/cases/fitness.py: refuse_unfit": "Runs before the first request, for the composition root alone.",
 }
 

@@ -26,7 +26,9 @@ FORBIDDEN = {
 }
 _HOST = re.compile(r"(?:https?|git\+ssh)://(?:[\w.~-]+(?::[^\s@/]*)?@)?([A-Za-z0-9.-]*[A-Za-z0-9])")
 #: This machine, names without a dot (of no host), and the names that are kept for examples.
-_NOWHERE = re.compile(r"(?:127\.[\d.]*|localhost|[^.]+|a\.b|(?:.+\.)?example(?:\.(?:org|com|net))?)")
+_NOWHERE = re.compile(
+    r"(?:127\.[\d.]*|localhost|[^.]+|a\.b|(?:.+\.)?example(?:\.(?:org|com|net))?|.+\.(?:test|invalid))"
+)
 
 
 def files() -> list[str]:
