@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from citizen_services import clock
-from citizen_services.cases import corrections
+from citizen_services.cases import corrections, drafts
 from citizen_services.cases.errors import CaseError
 from citizen_services.cases.operations import perform
 from citizen_services.database import commit
@@ -36,3 +36,20 @@ def lapse_overdue() -> int:
             rollback()
             log.info("correction of case %s did not lapse: %s", correction.case_id, type(fault).__name__)
     return lapsed
+
+
+def remind_of_drafts() -> int:
+    """Remind whoever began an application days ago and has not sent it: once a draft. Returns how many.
+
+    Each draft is a transaction of its own. One that is saved at this moment is reminded of another day.
+    """
+    reminded = 0
+    for draft in drafts.due_reminders(clock.now()):
+        try:
+            drafts.remind(parts().catalogue, draft)
+            commit()
+            reminded += 1
+        except CaseError as fault:
+            rollback()
+            log.info("nobody was reminded of draft %s: %s", draft.id, type(fault).__name__)
+    return reminded

@@ -77,6 +77,20 @@ def of_case(case_id: UUID) -> Sequence[Correction]:
     ).all()
 
 
+def keep_typed(correction: Correction, texts: Mapping[str, str]) -> bool:
+    """Keep what the person types in answer and has not sent; False where the request is not open any more.
+
+    The caller commits.
+    """
+    statement = (
+        update(Correction)
+        .where(Correction.id == correction.id, Correction.state == "open")
+        .values(typed=dict(texts) or None)
+        .execution_options(synchronize_session=False)
+    )
+    return bool(db.session.execute(statement).rowcount)  # type: ignore[attr-defined]
+
+
 def named_fields(items: Sequence[Mapping[str, str]]) -> dict[str, list[str]]:
     """The named fields by group: ``{group: [field, …]}``; materials are left out."""
     found: dict[str, list[str]] = {}
@@ -167,7 +181,7 @@ def _end(change: Change, case_id: UUID, state: str) -> None:
     change.guard(
         update(Correction)
         .where(Correction.case_id == case_id, Correction.state == "open")
-        .values(state=state, ended_at=change.at)
+        .values(state=state, ended_at=change.at, typed=None)
     )
 
 

@@ -145,12 +145,21 @@ class Draft(Base):
     saved_at: Mapped[datetime] = mapped_column(timestamp)
     #: Raised at each save: two tabs don't overwrite one another unseen.
     version: Mapped[int] = mapped_column()
+    #: What was typed and not yet saved, as it was typed: ``{group: {field: text}}``. Shown again to its person, never
+    #: sent.
+    typed: Mapped[Any | None] = mapped_column(SecretJSON("draft.typed"))
+    #: The questions as they were when they were answered: ``{group: {field: [label, fingerprint]}}``. Where the
+    #: declaration asks otherwise by now, the group is looked at again.
+    shapes: Mapped[Any | None] = mapped_column(SecretJSON("draft.shapes"))
+    #: When its person was reminded that it waits: once.
+    reminded_at: Mapped[datetime | None] = mapped_column(timestamp)
     #: The case that it became, or the day on which it was thrown away.
     case_id: Mapped[UUID | None] = mapped_column()
     ended_at: Mapped[datetime | None] = mapped_column(timestamp)
 
     __table_args__ = (
         Index("uq_draft_open", "citizen_id", "item", unique=True, postgresql_where=text("ended_at IS NULL")),
+        Index("ix_draft_waiting", "saved_at", postgresql_where=text("ended_at IS NULL AND reminded_at IS NULL")),
     )
 
 
@@ -197,6 +206,8 @@ class Correction(Base):
     items: Mapped[Any] = mapped_column(SecretJSON("correction.items"))
     #: Why something is asked for that an earlier request did not name; counted for the supervisor.
     new_because: Mapped[str | None] = mapped_column(Secret("correction.new_because"))
+    #: What the person typed in answer and has not sent: ``{field: text}``. Shown again to them, never sent.
+    typed: Mapped[Any | None] = mapped_column(SecretJSON("correction.typed"))
     #: 24:00 of the last day; whether it rests on a calendar that isn't published yet.
     due: Mapped[datetime] = mapped_column(timestamp)
     due_provisional: Mapped[bool] = mapped_column()

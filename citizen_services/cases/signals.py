@@ -15,3 +15,7 @@ case_moved = _signals.signal("case-moved")
 #: A parcel is to be ordered for a case. Sender: the case's id; keywords: ``receiver`` (``{name, phone, province,
 #: city, county, address}``), ``direction`` (``out`` | ``back``), ``change``.
 parcel_wanted = _signals.signal("parcel-wanted")
+
+#: A draft has not been sent for some days: its person is reminded once. Sender: the draft's id; keywords: ``draft``,
+#: ``item`` (the declaration), ``citizen`` (whose it is), ``change``.
+draft_waits = _signals.signal("draft-waits")

@@ -249,10 +249,20 @@ def upgrade() -> None:
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("saved_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("typed", sa.LargeBinary(), nullable=True),
+        sa.Column("shapes", sa.LargeBinary(), nullable=True),
+        sa.Column("reminded_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("case_id", sa.Uuid(), nullable=True),
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(["citizen_id"], ["citizen.id"], name=op.f("fk_draft_citizen_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_draft")),
+    )
+    op.create_index(
+        "ix_draft_waiting",
+        "draft",
+        ["saved_at"],
+        unique=False,
+        postgresql_where=sa.text("ended_at IS NULL AND reminded_at IS NULL"),
     )
     op.create_index(
         "uq_draft_open", "draft", ["citizen_id", "item"], unique=True, postgresql_where=sa.text("ended_at IS NULL")
@@ -634,6 +644,7 @@ def upgrade() -> None:
         sa.Column("asked_by", sa.Uuid(), nullable=False),
         sa.Column("items", sa.LargeBinary(), nullable=False),
         sa.Column("new_because", sa.LargeBinary(), nullable=True),
+        sa.Column("typed", sa.LargeBinary(), nullable=True),
         sa.Column("due", sa.DateTime(timezone=True), nullable=False),
         sa.Column("due_provisional", sa.Boolean(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
@@ -750,6 +761,11 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_notice_case_id"), table_name="notice")
     op.drop_table("notice")
     op.drop_index("uq_draft_open", table_name="draft", postgresql_where=sa.text("ended_at IS NULL"))
+    op.drop_index(
+        "ix_draft_waiting",
+        table_name="draft",
+        postgresql_where=sa.text("ended_at IS NULL AND reminded_at IS NULL"),
+    )
     op.drop_table("draft")
     op.drop_index(op.f("ix_consent_citizen_id"), table_name="consent")
     op.drop_table("consent")
