@@ -10,7 +10,7 @@ OURS := .venv/bin/python
 TEST_PROCESSES ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev run test check format pins
+.PHONY: help setup setup-dev run test check bench format pins
 
 help: ## Show what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -32,6 +32,9 @@ check: setup-dev ## Style, types and imports between the rooms
 
 test: check ## Everything that a change must pass, on free ports
 	CHROMIUM="$$($(OURS) -m deploy.testing_tools)" $(OURS) -m pytest -n $(TEST_PROCESSES) --dist loadgroup
+
+bench: setup ## Measure against the least programs that do the same; prints a table, writes $VAR_DIR/bench.json
+	@$(OURS) -m benchmarks $(BENCH)
 
 format: ## Put the code into its form
 	$(OURS) -m ruff check --fix .
