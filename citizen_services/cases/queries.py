@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,7 +15,8 @@ from citizen_services import clock
 from citizen_services.cases import permission
 from citizen_services.cases.errors import NoSuchCase
 from citizen_services.cases.models import Case, CaseEvent, Document
-from citizen_services.catalogue.vocabulary import ServiceItem, Step
+from citizen_services.cases.situation import Situation
+from citizen_services.catalogue.vocabulary import Guard, ServiceItem, Step
 from citizen_services.database import db
 from citizen_services.exchange.models import RegisterAnswer
 from citizen_services.people.actors import Actor
@@ -66,6 +67,8 @@ def who_moved(case: Case) -> str:
 ACTION_WORDS = {
     "submit": "提交", "claim": "领取", "release": "放回", "accept": "受理", "approve": "批准", "make": "制证",
     "post": "交寄", "complete": "办结", "withdraw": "撤回", "parcel_ordered": "邮件下单", "confirm": "核实登记",
+    "request_correction": "要求补正", "answer_correction": "提交补正", "decline": "不予受理", "refuse": "不予签发",
+    "send_back": "退回复核", "resubmit": "再送审批", "hand_over": "移交", "lapse": "到期未补正",
 }  # fmt: skip
 
 
@@ -137,6 +140,55 @@ def steps_for(item: ServiceItem, case: Case, actor: Actor) -> list[Step]:
         )
         is None
     ]
+
+
+class _NotGiven(Mapping[str, Any]):
+    """What comes with an action, before it comes: whoever looks is told that it isn't known yet."""
+
+    def __getitem__(self, key: str) -> Any:
+        raise _LooksAtInput
+
+    def __iter__(self) -> Iterator[str]:
+        raise _LooksAtInput
+
+    def __len__(self) -> int:
+        raise _LooksAtInput
+
+
+class _LooksAtInput(Exception):
+    """A guard can't be tested before the action's input is there."""
+
+
+def failing_guard(item: ServiceItem, case: Case, actor: Actor, step: Step) -> Guard | None:
+    """The guard that a step would fail on as the case stands, whatever is given with it; None where it may go through.
+
+    For pages, so that no button is offered that can only be refused; the engine tests again.
+    """
+    if not step.guard:
+        return None
+    situation = Situation(
+        item=item,
+        case_id=case.id,
+        number=case.number,
+        district=case.district,
+        door=case.door,
+        state=case.state,
+        citizen=db.session.get_one(Citizen, case.citizen_id),
+        actor=actor,
+        at=clock.now(),
+        data=case.data,
+        answers=register_answers(case.answers),
+        office=case.office_code,
+        given=_NotGiven(),
+        results=dict(case.results),
+    )
+    for guard in step.guard:
+        try:
+            if not guard.test(situation):
+                return guard
+        except _LooksAtInput:
+            continue
+    return None
 
 
 @dataclass(frozen=True)

@@ -25,8 +25,7 @@ from citizen_services.cases.errors import (
     NotPossible,
 )
 from citizen_services.cases.models import Case
-from citizen_services.catalogue import forms
-from citizen_services.console import render
+from citizen_services.console import answers, render, steps
 from citizen_services.console.access import (
     OwnMatter,
     ReasonWanted,
@@ -44,9 +43,11 @@ from citizen_services.console.schemas import (
     ActSchema,
     ReasonSchema,
     RevealSchema,
+    by_field,
     do_once,
     once_of,
     read_form,
+    read_input,
 )
 from citizen_services.database import Change, commit, db, violated_constraint
 from citizen_services.database.idempotency import KeyReused, Once
@@ -134,13 +135,16 @@ def _page(
 ) -> str:
     item = render.item_of(case)
     applicant = db.session.get_one(Citizen, case.citizen_id)
-    steps = render.offered(queries.steps_for(item, case, actor), case, actor)
-    answers = queries.register_answers(case.answers)
-    address = next((a["content"] for key, a in answers.items() if key.startswith("addresses.")), None)
-    by_field = errors if isinstance(errors, Mapping) else {}
-    cards = render.answer_cards(item, case, answers, lambda id_: _image_url(case, id_))
-    own = render.own_registers_card(applicant)
-    forms_ = render.action_forms(steps, case, typed or {}, by_field, failed)
+    possible = steps.offered(item, case, actor)
+    correct = steps.correction_step(possible)
+    registers = queries.register_answers(case.answers)
+    address = next((a["content"] for key, a in registers.items() if key.startswith("addresses.")), None)
+    at_field = errors if isinstance(errors, Mapping) else {}
+    typed = typed or {}
+    shown = _take_shown(case, applicant)
+    cards = answers.answer_cards(item, case, registers, lambda id_: _image_url(case, id_))
+    own = answers.own_registers_card(applicant)
+    forms_ = steps.action_forms([step for step in possible if step is not correct], case, typed, at_field, failed)
     return render_template(
         "console/case.html",
         case=case,
@@ -155,16 +159,24 @@ def _page(
         cards=[*cards, own] if own else cards,
         documents=queries.documents_of(case.id),
         results=render.results_of(item, case),
-        applicant=render.applicant_lines(applicant),
+        applicant=answers.applicant_lines(applicant),
         groups=[
-            {"title": group.title, "lines": render.group_lines(group, case.data.get(group.code, {}), address)}
+            {"title": group.title, "lines": answers.group_lines(group, case.data.get(group.code, {}), address)}
             for group in item.active_groups(case.data)
         ],
-        shown=_take_shown(case, applicant),
+        shown=shown,
+        correct=correct,
+        correct_url=url_for("console_cases.act", case_id=case.id, action=correct.action) if correct else "",
+        checks=steps.check_rows(item, case, cards, address, shown, typed, at_field) if correct else [],
+        corrections=steps.corrections_of(item, case),
+        typed=typed if correct and failed == correct.action else {},
+        nothing_marked=at_field.get("items"),
+        new_because_errors=at_field.get("new_because"),
+        sent_back=case.results.get("sent_back"),
         history=render.history_of(item, queries.events_of(case.id)),
         acts=forms_,
         # A scanner types into the one input that waits for it.
-        scan=not errors and sum(1 for act in forms_ if act["fields"]) == 1,
+        scan=not errors and sum(1 for act in forms_ if act["fields"] and not act["aside"] and not act["danger"]) == 1,
         reveal={"reason": "", "errors": ()} | dict(reveal or {}),
         reasons=REVEAL_REASONS,
         errors=errors,
@@ -230,8 +242,8 @@ def confirm(case_id: UUID, action: str) -> ResponseReturnValue:
     """The page that asks again before a step that can't be undone; every other address leads back to the case."""
     actor = current_actor()
     case = visible_case(actor, case_id)
-    steps = [step for step in queries.steps_for(render.item_of(case), case, actor) if step.action == action]
-    if not steps or not steps[0].danger:
+    wanted = [step for step in queries.steps_for(render.item_of(case), case, actor) if step.action == action]
+    if not wanted or not wanted[0].danger:
         return redirect(url_for("console_cases.show", case_id=case.id), 303)
     return _confirm_page(case, actor, action)
 
@@ -240,15 +252,15 @@ def _confirm_page(
     case: Case, actor: Actor, action: str, errors: Errors | None = None, typed: Mapping[str, str] | None = None
 ) -> str:
     item = render.item_of(case)
-    steps = [step for step in queries.steps_for(item, case, actor) if step.action == action]
-    by_field = errors if isinstance(errors, Mapping) else {}
+    wanted = [step for step in queries.steps_for(item, case, actor) if step.action == action]
+    at_field = errors if isinstance(errors, Mapping) else {}
     return render_template(
         "console/confirm.html",
         case=case,
         case_data={"id": case.id, "number": case.number, "state": case.state, "version": case.version},
         item=item,
-        act=render.action_forms(steps, case, typed or {}, by_field, action)[0],
-        end=item.state(steps[0].end),
+        act=steps.action_forms(wanted, case, typed or {}, at_field, action)[0],
+        end=item.state(wanted[0].end),
         errors=errors,
         form_token=lambda: new_token(12),
     )
@@ -267,7 +279,7 @@ def act(case_id: UUID, action: str) -> ResponseReturnValue:
         return render_error(400, text=_STALE)
     once = once_of(actor, given["form_token"])
     step = item.step(case.state, action)
-    data = forms.form_data(request.form, step.input) if step is not None and step.input is not None else {}
+    data = read_input(step.input if step is not None else None)
 
     def perform(once: Once) -> dict[str, Any]:
         done = operations.perform(parts().catalogue, case_id, action, actor, given["version"], data, once=once)
@@ -288,7 +300,7 @@ def act(case_id: UUID, action: str) -> ResponseReturnValue:
 
 
 def _not_done(
-    fault: CaseError, case_id: UUID, actor: Actor, action: str, data: Mapping[str, str]
+    fault: CaseError, case_id: UUID, actor: Actor, action: str, data: Mapping[str, Any]
 ) -> ResponseReturnValue:
     """Say why a step was not taken, where the officer can go on from."""
     if isinstance(fault, NoSuchCase):
@@ -301,11 +313,13 @@ def _not_done(
         back = url_for("console_cases.show", case_id=case_id)
         return render_template("console/not_allowed.html", sentence=fault.sentence, back=back), 403
     if isinstance(fault, GuardFailed | InvalidInput):
-        errors: Errors = fault.errors if isinstance(fault, InvalidInput) else fault.sentence
         step = render.item_of(case).step(case.state, action)
+        errors: Errors = fault.sentence
+        if isinstance(fault, InvalidInput):
+            errors = by_field(fault.errors, step.input if step else None, data)
         if step is not None and step.danger:
-            return _confirm_page(case, actor, action, errors, data), 422
-        return _page(case, actor, errors=errors, failed=action, typed=data), 422
+            return _confirm_page(case, actor, action, errors, request.form), 422
+        return _page(case, actor, errors=errors, failed=action, typed=request.form), 422
     raise fault
 
 
@@ -348,7 +362,7 @@ def reveal(case_id: UUID) -> ResponseReturnValue:
         asked = {"reason": request.form.get("reason", "")[:100], "errors": errors["reason"]}
         return _page(case, actor, errors=errors, reveal=asked), 422
     line = next(
-        (one for one in render.all_lines(render.item_of(case), case, applicant) if one.key == given["field"]), None
+        (one for one in answers.all_lines(render.item_of(case), case, applicant) if one.key == given["field"]), None
     )
     if line is None:
         return render_error(400, text=_STALE)
@@ -371,5 +385,5 @@ def _take_shown(case: Case, applicant: Citizen) -> dict[str, str] | None:
     if request.method != "GET" or (session.get(_SHOWN) or [None])[0] != str(case.id):
         return None
     key = session.pop(_SHOWN)[1]
-    line = next((one for one in render.all_lines(render.item_of(case), case, applicant) if one.key == key), None)
+    line = next((one for one in answers.all_lines(render.item_of(case), case, applicant) if one.key == key), None)
     return {"key": line.key, "value": line.full} if line else None

@@ -1,49 +1,28 @@
-"""From cases and declarations to what the console's pages show: rows, clocks, answers, history, buttons."""
+"""From cases and declarations to what the console's pages show: rows of lists, clocks, history."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
 from flask import url_for
-from marshmallow import fields as fields_
 
 from citizen_services import clock
 from citizen_services.cases.clocks import calendar
 from citizen_services.cases.models import Case, CaseEvent
 from citizen_services.cases.queries import ACTION_WORDS, applicant_names
-from citizen_services.catalogue.fields import AddressField, ConfirmField, NameField, PhoneField
-from citizen_services.catalogue.vocabulary import Group, Material, ServiceItem, Step
+from citizen_services.catalogue.vocabulary import ServiceItem
 from citizen_services.console.access import held_by_colleague, holds
 from citizen_services.parts import parts
 from citizen_services.people.actors import Actor
-from citizen_services.people.models import Citizen
 from citizen_services.people.queries import office, staff_name, staff_names
-from citizen_services.registers.queries import permits_of, registrations_of
-from citizen_services.rules.dates import chinese_date, local_date
-from citizen_services.rules.divisions import NINGBO_CITY_AREA
-from citizen_services.rules.identity import age_on
-from citizen_services.rules.masking import mask_address, mask_id, mask_name, mask_phone
+from citizen_services.rules.dates import local_date
+from citizen_services.rules.masking import mask_name
 from citizen_services.rules.periods import Period, days_left
 from citizen_services.words import role_word
 
-#: How officers know the registers.
-SOURCES: Mapping[str, str] = {
-    "population": "人口信息库",
-    "migrants": "浙江省流动人口登记",
-    "social_insurance": "社会保险登记",
-    "addresses": "标准地址库",
-}
 DOORS: Mapping[str, str] = {"wechat": "微信公众号", "web": "网页", "counter": "窗口"}
-_GENDERS: Mapping[str, str] = {"male": "男", "female": "女"}
-_STATUSES: Mapping[str, str] = {"normal": "正常", "cancelled": "户口已注销", "deceased": "已死亡"}
-_PERMIT_STATES: Mapping[str, str] = {"valid": "有效", "replaced": "已换领", "cancelled": "已注销"}
-_ISO_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
-#: Keys that pages use already: rows, search, viewer.
-_TAKEN_KEYS = frozenset("JK")
 
 
 # --- Clocks -------------------------------------------------------------------------------------------------------
@@ -130,234 +109,6 @@ def rows_of(cases: Sequence[Case], actor: Actor) -> list[dict[str, Any]]:
     ]
 
 
-# --- Who applied, and what was filled in --------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Line:
-    """One line about a person. ``key`` names a value that is masked and may be shown for a reason; empty: none such.
-
-    ``differs``: the person declared that something is not as registered.
-    """
-
-    key: str
-    label: str
-    value: str
-    full: str = ""
-    differs: bool = False
-
-
-def applicant_lines(applicant: Citizen) -> list[Line]:
-    """Who applied, everything that identifies them masked."""
-    age = age_on(applicant.birth_date, clock.today())
-    return [
-        Line("applicant.name", "姓名", mask_name(applicant.name), applicant.name),
-        Line("applicant.id_number", "公民身份号码", mask_id(applicant.id_number), applicant.id_number),
-        Line("applicant.phone", "手机号码", mask_phone(applicant.phone), applicant.phone),
-        Line("", "性别、年龄", f"{_GENDERS.get(applicant.gender, '')}，{age} 岁"),
-        Line(
-            "applicant.hukou_address",
-            "户籍地址",
-            mask_address(applicant.hukou_address) or "没有登记",
-            applicant.hukou_address,
-        ),
-    ]
-
-
-def group_lines(group: Group, values: Mapping[str, Any], address: Mapping[str, Any] | None) -> list[Line]:
-    """What was filled in on one page of the form, field by field.
-
-    An address is told by the register's words, since the code says nothing to people.
-    """
-    return [
-        _line(f"{group.code}.{name}", field, values.get(name), address)
-        for name, field in group.schema.fields.items()
-        if values.get(name) not in (None, "") or field.required
-    ]
-
-
-def _line(key: str, field: fields_.Field[Any], value: Any, address: Mapping[str, Any] | None) -> Line:
-    label = str(field.metadata.get("label", key))
-    text = _words(field, value, address)
-    mask: Callable[[str], str] | None = None
-    if isinstance(field, PhoneField):
-        mask = mask_phone
-    elif isinstance(field, NameField):
-        mask = mask_name
-    elif field.metadata.get("autocomplete") == "street-address":
-        mask = mask_address
-    if mask is not None and text:
-        return Line(key, label, mask(text), text)
-    return Line("", label, text, differs=isinstance(field, ConfirmField) and value == "no")
-
-
-def _words(field: fields_.Field[Any], value: Any, address: Mapping[str, Any] | None) -> str:
-    if value in (None, ""):
-        return ""
-    if isinstance(field, AddressField):
-        return str(address["text"]) if address and address.get("code") == value else f"标准地址编码 {value}"
-    for choice in field.metadata.get("choices", ()):
-        if choice[0] == value:
-            return str(choice[1])
-    return str(value)
-
-
-def all_lines(item: ServiceItem, case: Case, applicant: Citizen) -> list[Line]:
-    """Every line whose value can be shown for a reason."""
-    lines = applicant_lines(applicant)
-    for group in item.active_groups(case.data):
-        lines += group_lines(group, case.data.get(group.code, {}), None)
-    return [line for line in lines if line.key]
-
-
-# --- What the registers answered ----------------------------------------------------------------------------------
-
-ImageUrl = Callable[[str], str]
-
-
-def answer_cards(
-    item: ServiceItem, case: Case, answers: Mapping[str, Mapping[str, Any]], image_url: ImageUrl
-) -> list[dict[str, Any]]:
-    """One ``answer_card`` for each material that a register supplies: what it said, when, or that it must be judged."""
-    doubted = {group.confirms for group in item.active_groups(case.data) if _denied(group, case.data)}
-    return [
-        _card(material, case, answers, image_url, material.code in doubted)
-        for material in item.active_materials(case.data)
-        if material.suppliers
-    ]
-
-
-def _denied(group: Group, data: Mapping[str, Mapping[str, Any]]) -> bool:
-    """Whether the person declared that what this page shows is wrong."""
-    given = data.get(group.code, {})
-    fields = group.schema.fields.items()
-    return any(isinstance(field, ConfirmField) and given.get(name) == "no" for name, field in fields)
-
-
-def _card(
-    material: Material,
-    case: Case,
-    answers: Mapping[str, Mapping[str, Any]],
-    image_url: ImageUrl,
-    doubted: bool,
-) -> dict[str, Any]:
-    asked = [supplier for supplier in material.suppliers if supplier.key in answers]
-    supplier = next((s for s in asked if answers[s.key]["outcome"] == "found"), (asked or list(material.suppliers))[0])
-    answer = answers.get(supplier.key)
-    name = SOURCES.get(supplier.source, "有关部门登记")
-    card: dict[str, Any] = {"title": material.name, "source": f"{name} · 依据{material.source}", "ok": False}
-    if answer is None:
-        return card | {"verdict": "没有查询", "text": f"提交时没有向{name}查询，请人工核对。"}
-    card["as_of"] = answer["at"]
-    if answer["outcome"] == "unavailable":
-        return card | {"verdict": "没有连上", "text": f"提交时{name}没有连上，请人工核对。"}
-    if answer["outcome"] != "found":
-        return card | {"verdict": "没有查到", "text": f"{name}里没有查到，请人工核对。"}
-    content = answer["content"] or {}
-    card["rows"] = _shown_as(material, case.answers[supplier.key], content, image_url) or _told(supplier.key, content)
-    if doubted:
-        return card | {"verdict": "申请人说有误", "text": "申请人认为登记与实际不符，请核对下面“申请人填写”里的说明。"}
-    return card | {"ok": True, "verdict": "已查到"}
-
-
-def _shown_as(
-    material: Material, answer_id: str, content: Mapping[str, Any], image_url: ImageUrl
-) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = []
-    for label, path in material.shown_as:
-        value: Any = content
-        for part in path.split("."):
-            value = value.get(part) if isinstance(value, Mapping) else None
-        if path.rpartition(".")[2] == "portrait":
-            rows.append({"label": label, "image": image_url(answer_id)} if value else {"label": label, "value": "没有"})
-        else:
-            rows.append({"label": label, "value": _plain(value)})
-    return rows
-
-
-def _plain(value: Any) -> str:
-    if value in (None, ""):
-        return "至今"
-    if isinstance(value, str) and _ISO_DAY.fullmatch(value):
-        return chinese_date(date.fromisoformat(value))
-    return str(value)
-
-
-def _told(key: str, content: Mapping[str, Any]) -> list[dict[str, Any]]:
-    teller = _TELLERS.get(key)
-    return teller(content) if teller else []
-
-
-def _tell_person(content: Mapping[str, Any]) -> list[dict[str, Any]]:
-    same = {True: "与申请人一致", False: "与申请人不一致"}.get(content.get("same_name", None), "已登记")
-    return [
-        {"label": "姓名", "value": same},
-        {"label": "户籍地址", "value": mask_address(str(content.get("hukou_address") or "")) or "没有登记"},
-        {"label": "人员状态", "value": _STATUSES.get(str(content.get("status")), "没有说明")},
-    ]
-
-
-def _tell_history(content: Mapping[str, Any]) -> list[dict[str, Any]]:
-    rows = [
-        {"label": f"居住登记 {place}", "value": f"{_plain(row.get('since'))}至{_until(row.get('until'))}"}
-        for row in content.get("registrations", ())
-        if (place := mask_address(str(row.get("address", ""))) or "地址未登记")
-    ]
-    rows += [
-        {
-            "label": "居住证",
-            "value": f"{_plain(row.get('issued'))}签发，{_PERMIT_STATES.get(str(row.get('state')), '状态不明')}"
-            + ("（宁波市区）" if row.get("district") in NINGBO_CITY_AREA else ""),
-        }
-        for row in content.get("permits", ())
-    ]
-    return rows or [{"label": "省内登记", "value": "没有以前的居住登记和居住证"}]
-
-
-def _until(value: Any) -> str:
-    return "今" if value is None else _plain(value)
-
-
-def _tell_employment(content: Mapping[str, Any]) -> list[dict[str, Any]]:
-    return [
-        {"label": "用人单位", "value": content.get("employer", "")},
-        {"label": "参保起始", "value": _plain(content.get("since"))},
-        {"label": "参保截止", "value": _plain(content.get("until"))},
-    ]
-
-
-def _tell_address(content: Mapping[str, Any]) -> list[dict[str, Any]]:
-    return [
-        {"label": "标准地址", "value": content.get("text", "")},
-        {"label": "社区", "value": content.get("community", "")},
-        {"label": "网格", "value": content.get("grid", "")},
-    ]
-
-
-_TELLERS: Mapping[str, Callable[[Mapping[str, Any]], list[dict[str, Any]]]] = {
-    "population.person": _tell_person,
-    "migrants.history": _tell_history,
-    "social_insurance.employment": _tell_employment,
-    "addresses.address": _tell_address,
-}
-
-
-def own_registers_card(applicant: Citizen) -> dict[str, Any] | None:
-    """What our own registers hold of the person, as an ``answer_card``; None where they hold nothing."""
-    rows = [
-        {"label": f"居住登记 {row.number}", "value": f"{row.address}，{chinese_date(row.since)}至{_end(row.until)}"}
-        for row in registrations_of(applicant.id)
-    ]
-    rows += [{"label": "居住证", "value": f"{chinese_date(row.issued_on)}签发"} for row in permits_of(applicant.id)]
-    if not rows:
-        return None
-    return {"title": "本区登记", "source": "本区居住登记和居住证登记", "ok": True, "verdict": "已登记", "rows": rows}
-
-
-def _end(until: date | None) -> str:
-    return "今" if until is None else chinese_date(until)
-
-
 # --- What was done, and what can be -------------------------------------------------------------------------------
 
 
@@ -405,63 +156,3 @@ def holder_words(case: Case, actor: Actor) -> str:
     minutes = max(1, round(seconds / 60))
     who = "您" if case.claimed_by == actor.id else staff_name(case.claimed_by)
     return f"{who}正在办理，{minutes} 分钟内没有操作会自动放回"
-
-
-def offered(steps: Sequence[Step], case: Case, actor: Actor) -> list[Step]:
-    """Of the steps that are allowed those that make sense: nobody claims what they hold, or lets go of what they don't.
-
-    The engine takes both; a button for them would only be in the way.
-    """
-    useless = "claim" if holds(actor, case) else "release"
-    return [step for step in steps if step.action != useless]
-
-
-def action_forms(
-    steps: Sequence[Step], case: Case, typed: Mapping[str, str], errors: Mapping[str, Sequence[Any]], failed: str = ""
-) -> list[dict[str, Any]]:
-    """The steps that may be taken, as forms: the step that moves the case on first, dangerous ones as links.
-
-    ``typed`` and ``errors`` belong to the action ``failed``, which is shown again.
-    """
-    onward = next((step for step in steps if not step.danger and step.start != step.end), None)
-    keys: set[str] = set(_TAKEN_KEYS)
-    shown = []
-    for step in sorted(steps, key=lambda step: (step is not onward, step.danger)):
-        mine = step.action == failed
-        shown.append(
-            {
-                "action": step.action,
-                "label": step.label,
-                "url": url_for("console_cases.act", case_id=case.id, action=step.action),
-                "kind": "danger" if step.danger else "primary" if step is onward else "default",
-                "danger": step.danger,
-                "key": _key(step.action, keys),
-                "fields": _inputs(step, typed if mine else {}, errors if mine else {}),
-            }
-        )
-    return shown
-
-
-def _key(action: str, taken: set[str]) -> str:
-    key = next((letter for letter in action.upper() if letter.isalpha() and letter not in taken), "")
-    taken.add(key)
-    return key
-
-
-def _inputs(step: Step, typed: Mapping[str, str], errors: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
-    if step.input is None:
-        return []
-    return [
-        {
-            "name": name,
-            "label": field.metadata.get("label", name),
-            "hint": field.metadata.get("hint", ""),
-            "kind": field.metadata.get("kind", "text"),
-            "maxlength": field.metadata.get("maxlength"),
-            "choices": field.metadata.get("choices", ()),
-            "required": field.required,
-            "value": typed.get(name, ""),
-            "errors": list(errors.get(name, ())),
-        }
-        for name, field in step.input.fields.items()
-    ]

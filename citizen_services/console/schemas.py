@@ -14,6 +14,7 @@ from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
 from sqlalchemy.exc import IntegrityError
 
 from citizen_services.cases.errors import CaseError
+from citizen_services.catalogue import forms
 from citizen_services.database import commit, violated_constraint
 from citizen_services.database.base import rollback
 from citizen_services.database.idempotency import CONSTRAINT, Once
@@ -99,6 +100,43 @@ class SearchSchema(Schema):
 def read_form(schema: Schema) -> dict[str, Any]:
     """The request's form as a schema reads it; raises marshmallow's ValidationError."""
     return cast(dict[str, Any], schema.load(request.form.to_dict(), unknown=EXCLUDE))
+
+
+def corrections_field(schema: Schema | None) -> str:
+    """The name of the field of a step's input that names corrections; empty where there is none such."""
+    fields_ = schema.fields.items() if schema is not None else ()
+    return next((name for name, field in fields_ if field.metadata.get("kind") == "corrections"), "")
+
+
+def read_input(schema: Schema | None) -> dict[str, Any]:
+    """What comes with a step, as its schema names it.
+
+    Corrections are what was marked in the check list: ``check-<code>=correct``, ``reason-<code>`` in words.
+    """
+    if schema is None:
+        return {}
+    data: dict[str, Any] = dict(forms.form_data(request.form, schema))
+    name = corrections_field(schema)
+    if name:
+        marked = [key.removeprefix("check-") for key, value in request.form.items() if _is_marked(key, value)]
+        data[name] = [{"code": code, "why": request.form.get(f"reason-{code}", "").strip()} for code in marked]
+    return data
+
+
+def _is_marked(key: str, value: str) -> bool:
+    return key.startswith("check-") and value == "correct"
+
+
+def by_field(errors: Mapping[str, Any], schema: Schema | None, data: Mapping[str, Any]) -> dict[str, Any]:
+    """The errors of a step's input by the inputs of the page: what is wrong with one correction stands at its row."""
+    name = corrections_field(schema)
+    nested = errors.get(name) if name else None
+    if not isinstance(nested, Mapping):
+        return dict(errors)
+    rest: dict[str, Any] = {field: sentences for field, sentences in errors.items() if field != name}
+    for index, wrong in nested.items():
+        rest[data[name][index]["code"]] = [sentence for sentences in wrong.values() for sentence in sentences]
+    return rest
 
 
 def once_of(actor: Actor, form_token: str) -> Once:

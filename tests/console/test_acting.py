@@ -55,7 +55,7 @@ def test_a_permit_goes_from_desk_to_desk_until_the_courier_has_it(desk: Desks) -
     assert state_of(clerk) == ("accepted", 3)
     assert "“受理”已办好" in clerk.words
     assert "受理凭证" in clerk.words
-    assert clerk.actions == ["reveal"]
+    assert not {"approve", "accept", "release"} & set(clerk.actions)
     officer.open(f"/console/cases/{case_id}")
     officer.submit("approve")
     assert state_of(officer)[0] == "approved"
