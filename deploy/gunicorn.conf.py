@@ -11,7 +11,7 @@ from gunicorn.arbiter import Arbiter
 bind = [f"{os.environ.get('WEB_HOST', '127.0.0.1')}:{os.environ.get('PORT', '8000')}"]
 workers = int(os.environ.get("WEB_PROCESSES") or 2)
 threads = int(os.environ.get("WEB_THREADS") or 8)
-worker_class = "gthread"
+worker_class = "deploy.web_worker.BoundedWorker"
 timeout = 30
 graceful_timeout = 20
 keepalive = 5
