@@ -16,7 +16,7 @@ from marshmallow import Schema, fields, validate
 from sqlalchemy import select, update
 
 from citizen_services.cases.clocks import calendar
-from citizen_services.cases.errors import InvalidInput
+from citizen_services.cases.errors import InvalidInput, MovedOn
 from citizen_services.cases.models import Correction
 from citizen_services.cases.situation import Situation
 from citizen_services.catalogue import forms
@@ -181,7 +181,8 @@ def _end(change: Change, case_id: UUID, state: str) -> None:
     change.guard(
         update(Correction)
         .where(Correction.case_id == case_id, Correction.state == "open")
-        .values(state=state, ended_at=change.at, typed=None)
+        .values(state=state, ended_at=change.at, typed=None),
+        otherwise=MovedOn,
     )
 
 
@@ -192,13 +193,17 @@ lapse = Effect("lapse_correction", lambda situation, change: _end(change, situat
 drop = Effect("drop_correction", lambda situation, change: _end(change, situation.case_id, "dropped"))
 
 
-def note_reached(case_id: UUID, at: datetime) -> None:
-    """A receipt or a call showed that the person knows of the request. The caller commits."""
-    db.session.execute(
-        update(Correction)
-        .where(Correction.case_id == case_id, Correction.state == "open", Correction.reached_at.is_(None))
-        .values(reached_at=at)
+def note_reached(case_id: UUID, at: datetime, *, asked_at: datetime | None = None) -> None:
+    """A receipt or a call showed that the person knows of the request. The caller commits.
+
+    ``asked_at``: of which request, where a late receipt may be of an earlier one.
+    """
+    statement = update(Correction).where(
+        Correction.case_id == case_id, Correction.state == "open", Correction.reached_at.is_(None)
     )
+    if asked_at is not None:
+        statement = statement.where(Correction.asked_at == asked_at)
+    db.session.execute(statement.values(reached_at=at))
 
 
 def overdue(now: datetime, limit: int = 100) -> Sequence[Correction]:

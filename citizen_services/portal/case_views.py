@@ -2,25 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from citizen_services.cases import operations
-from citizen_services.cases.errors import MovedOn
+from citizen_services.cases import corrections, operations
+from citizen_services.cases.errors import InvalidInput, MovedOn, NotPossible
 from citizen_services.cases.models import Case
 from citizen_services.cases.queries import cases_of, document, documents_of, events_of, own_case, steps_for
 from citizen_services.catalogue import forms
 from citizen_services.catalogue.vocabulary import ServiceItem, Step
-from citizen_services.database.idempotency import Once
+from citizen_services.database import db
+from citizen_services.database.base import rollback
+from citizen_services.database.idempotency import KeyReused, Once
 from citizen_services.parts import parts
 from citizen_services.people import looks
 from citizen_services.people.queries import office, offices
 from citizen_services.portal import registers, render, timeline
-from citizen_services.portal.guards import citizen_actor, citizen_required, the_citizen
-from citizen_services.portal.home_views import case_card, draft_card, open_drafts, tell_refusals
+from citizen_services.portal.correction_pages import (
+    ANSWER,
+    errors_of,
+    given_of,
+    panel,
+    typed_of,
+    until_words,
+)
+from citizen_services.portal.endings import ending
+from citizen_services.portal.guards import (
+    citizen_actor,
+    citizen_required,
+    current_citizen,
+    the_citizen,
+    to_be_known,
+)
+from citizen_services.portal.home_views import case_card, draft_card, open_cards, open_drafts, tell_refusals
+from citizen_services.portal.keeping import MARK, keep_answer, mark_of
 from citizen_services.portal.schemas import Posted, do_once
 from citizen_services.rules.dates import chinese_moment
 from citizen_services.security import new_token
@@ -28,6 +47,9 @@ from citizen_services.words import role_word
 
 bp = Blueprint("portal_cases", __name__, url_prefix="/h5/cases")
 tell_refusals(bp)
+
+_OVER = "您这次填的补正没有收下：这个办件已经不在等您补正。下面是它现在的情况。"
+_ASKED_ANEW = "您这次填的还没有提交：办件刚刚有了变化。下面是现在要补正的内容，请核对后再按一次“提交补正”。"
 
 
 @bp.get("")
@@ -39,7 +61,7 @@ def mine() -> ResponseReturnValue:
     return render_template(
         "h5/cases.html",
         drafts=[draft_card(draft) for draft in open_drafts(citizen)],
-        open=[case_card(case) for case in cases if case.ended_at is None],
+        open=open_cards(cases),
         ended=[case_card(case) for case in cases if case.ended_at is not None],
         back="/h5/",
         live=True,
@@ -50,15 +72,28 @@ def mine() -> ResponseReturnValue:
 @citizen_required
 def show(case_id: UUID) -> ResponseReturnValue:
     """One case; ``?sent=1`` right after sending it."""
+    return _page(own_case(the_citizen().id, case_id), sent=request.args.get("sent") == "1")
+
+
+def _page(
+    case: Case,
+    status: int = 200,
+    *,
+    sent: bool = False,
+    typed: Mapping[str, str] | None = None,
+    errors: Mapping[str, Sequence[str]] | None = None,
+    moved: str = "",
+) -> ResponseReturnValue:
+    """The page of a case; ``typed`` and ``errors`` are of an answer to a correction that was not taken."""
     citizen = the_citizen()
-    case = own_case(citizen.id, case_id)
     item = parts().catalogue.item(case.item, case.item_version)
-    events = events_of(case.id)
-    steps = steps_for(item, case, citizen_actor())
+    events, documents = events_of(case.id), documents_of(case.id)
     address = registers.kept({k: v for k, v in case.answers.items() if k == registers.ADDRESS.key})
     standard = address[registers.ADDRESS.key]["content"] if address else None
-    shown = item.active_groups(case.data)
-    return render_template(
+    asked = corrections.open_correction(case.id)
+    turn = {"when": f"最晚 {until_words(asked)}", "action": {"href": "#correct", "label": "去补正"}} if asked else None
+    running = next((c for c in cases_of(citizen.id) if c.item == case.item and c.ended_at is None), None)
+    page = render_template(
         "h5/case.html",
         item=item,
         case=case,
@@ -69,12 +104,21 @@ def show(case_id: UUID) -> ResponseReturnValue:
             "version": case.version,
             "visits": case.visits,
         },
-        sent=request.args.get("sent") == "1",
+        sent=sent,
+        moved=moved,
+        errors=errors or {},
         office=office(case.office_code),
         state=item.state(case.state),
         clocks=timeline.clocks_of(item, case),
-        steps=timeline.timeline_of(item, case, events),
+        steps=timeline.timeline_of(item, case, events, turn),
         next=timeline.next_lines(item, case),
+        correct=panel(item, case, asked, events, lambda id_: _image_url(case, id_), typed=typed, errors=errors)
+        if asked
+        else None,
+        correct_token=new_token(16),
+        mark=(MARK, mark_of(case.id)),
+        autosave=url_for("portal_autosave.answer", case_id=case.id),
+        ending=ending(item, case, events, documents, running=running),
         tracking=case.results.get("tracking"),
         cards=_register_rows(item, case),
         answers=[
@@ -82,14 +126,16 @@ def show(case_id: UUID) -> ResponseReturnValue:
                 "title": group.title,
                 "rows": render.answer_rows(group, case.data.get(group.code, {}), masked=True, address=standard),
             }
-            for group in shown
+            for group in item.active_groups(case.data)
         ],
-        documents=documents_of(case.id),
-        acts=[_act(step) for step in steps],
+        documents=documents,
+        # A correction is answered by the form that names what is wrong.
+        acts=[_act(step) for step in steps_for(item, case, citizen_actor()) if step.action != ANSWER],
         looks=_looks(citizen.id, case.id),
         back="/h5/cases",
         live=True,
     )
+    return page, status
 
 
 def _act(step: Step) -> dict[str, Any]:
@@ -159,33 +205,75 @@ def paper(case_id: UUID, document_id: UUID) -> ResponseReturnValue:
     return render_template(
         "h5/document.html",
         document=found,
+        check=_in_fours(found.sha256.hex()[:16]),
+        full=_in_fours(found.sha256.hex()),
         case=case,
         issued_by=office(found.issued_by),
         back=url_for("portal_cases.show", case_id=case.id),
     )
 
 
+def _in_fours(digits: str) -> list[str]:
+    """Digits as they are read out on the phone."""
+    return [digits[at : at + 4] for at in range(0, len(digits), 4)]
+
+
 @bp.post("/<uuid:case_id>")
-@citizen_required
 def act(case_id: UUID) -> ResponseReturnValue:
     """Take one of the steps that are the person's own, on the version that they saw."""
-    actor = citizen_actor()
+    if current_citizen() is None:
+        keep_answer(case_id)
+        return to_be_known(url_for("portal_cases.show", case_id=case_id))
     posted = Posted.read()
     if posted.version is None:
         abort(400)
     case = own_case(the_citizen().id, case_id)
+    if posted.action == ANSWER:
+        return _answer(case, posted)
     item = parts().catalogue.item(case.item, case.item_version)
     step = item.step(case.state, posted.action)
-    data = forms.form_data(posted.form, step.input) if step is not None and step.input is not None else {}
+    given = forms.form_data(posted.form, step.input) if step is not None and step.input is not None else {}
+    answer = _perform(case, posted, given)
+    flash(f"已办好：{item.state(answer['state']).word}。", "ok")
+    return redirect(url_for("portal_cases.show", case_id=case_id), 303)
+
+
+def _perform(case: Case, posted: Posted, given: Mapping[str, Any]) -> Any:
+    """Have the engine take the step once; its answer."""
+    actor = citizen_actor()
 
     def perform(once: Once) -> Any:
-        done = operations.perform(parts().catalogue, case_id, posted.action, actor, posted.version, data, once=once)
+        done = operations.perform(parts().catalogue, case.id, posted.action, actor, posted.version, given, once=once)
         return {"case_id": str(done.case_id), "state": done.state}
 
     try:
-        answer = do_once(posted.once(actor), perform)
+        return do_once(posted.once(actor), perform)
     except MovedOn as fault:
         # The engine's words name the officer who was faster; citizens are told offices, not names.
         raise MovedOn from fault
-    flash(f"已办好：{item.state(answer['state']).word}。", "ok")
+
+
+def _answer(case: Case, posted: Posted) -> ResponseReturnValue:
+    """Answer a correction; what can't be taken comes back on the page with what was typed."""
+    item = parts().catalogue.item(case.item, case.item_version)
+    case_id, asked = case.id, corrections.open_correction(case.id)
+    given = given_of(item, asked, posted.form) if asked is not None else {}
+    try:
+        answer = _perform(case, posted, given)
+    except InvalidInput as fault:
+        rollback()
+        fresh, asked = own_case(the_citizen().id, case_id), corrections.open_correction(case_id)
+        typed = typed_of(item, asked, posted.form) if asked is not None else None
+        return _page(fresh, 422, typed=typed, errors=errors_of(fault.errors))
+    except (MovedOn, NotPossible, KeyReused):
+        rollback()
+        db.session.expire_all()
+        fresh, asked = own_case(the_citizen().id, case_id), corrections.open_correction(case_id)
+        if asked is None:
+            return _page(fresh, 409, moved=_OVER)
+        return _page(fresh, 409, typed=typed_of(item, asked, posted.form), moved=_ASKED_ANEW)
+    flash(
+        f"补正已经收到，不用您再做什么。现在是“{item.state(answer['state']).word}”，下面写着谁在办、最晚哪天答复。",
+        "ok",
+    )
     return redirect(url_for("portal_cases.show", case_id=case_id), 303)

@@ -10,13 +10,15 @@ from flask import render_template, url_for
 from flask.typing import ResponseReturnValue
 
 from citizen_services import clock
+from citizen_services.cases import drafts
 from citizen_services.cases.clocks import calendar
 from citizen_services.cases.models import Draft
 from citizen_services.catalogue.vocabulary import Group, ServiceItem
 from citizen_services.people.models import Citizen
 from citizen_services.portal import registers, render
 from citizen_services.portal.defaults import defaults_of
-from citizen_services.rules.dates import chinese_day
+from citizen_services.portal.keeping import MARK, mark_of
+from citizen_services.rules.dates import chinese_day, chinese_moment
 from citizen_services.rules.masking import mask_id, mask_name, mask_phone
 from citizen_services.rules.periods import deadline
 from citizen_services.security import new_token
@@ -56,9 +58,10 @@ def group_page(filled: Filled, group: Group, status: int = 200) -> ResponseRetur
     """The page of one group: what a register says of it, its fields, what is wrong with them."""
     draft, groups = filled.draft, filled.groups
     stored = draft.data.get(group.code, {})
-    values = filled.typed if filled.typed is not None else stored
-    if not stored and filled.typed is None:
-        values = defaults_of(group, filled.citizen)
+    kept = drafts.typed_in(draft, group) if filled.typed is None else None
+    values = filled.typed if filled.typed is not None else {**(stored or defaults_of(group, filled.citizen))}
+    if kept is not None:
+        values = {**values, **kept}
     expected = len(filled.item.active_groups({**draft.data, group.code: values})) + 1
     material = registers.material_of(filled.item, group.confirms)
     card = (
@@ -80,6 +83,11 @@ def group_page(filled: Filled, group: Group, status: int = 200) -> ResponseRetur
         fields=fields,
         errors=filled.errors,
         moved=filled.moved,
+        unsaved=kept is not None and bool(stored),
+        changed=_changed_words(drafts.changed(draft, group)),
+        saved=chinese_moment(draft.saved_at),
+        autosave=url_for("portal_autosave.draft", draft_id=draft.id),
+        mark=(MARK, mark_of(draft.id)),
         stored=render.answer_rows(group, stored, masked=False, address=registers.chosen_address(draft))
         if filled.moved
         else [],
@@ -94,6 +102,14 @@ def group_page(filled: Filled, group: Group, status: int = 200) -> ResponseRetur
         live=True,
     )
     return page, status
+
+
+def _changed_words(changed: drafts.Changed | None) -> list[str]:
+    """What a group asks otherwise than when it was answered, a sentence each."""
+    if changed is None:
+        return []
+    named = {"新增": changed.new, "要求有变化": changed.other, "不再需要": changed.gone}
+    return [f"{what}：{'、'.join(labels)}。" for what, labels in named.items() if labels]
 
 
 def guide_url(filled: Filled) -> str:
@@ -150,7 +166,16 @@ def check_page(filled: Filled, status: int = 200) -> ResponseReturnValue:
             shown = list(card.get("rows", ()))
             if shown:
                 shown[-1] = shown[-1] | {"source": card["source"]}
-        sections.append({"title": group.title, "rows": shown + rows, "href": href, "done": group.code in draft.done})
+        sections.append(
+            {
+                "title": group.title,
+                "rows": shown + rows,
+                "href": href,
+                "done": drafts.is_done(draft, group),
+                "changed": drafts.changed(draft, group) is not None,
+                "unsaved": drafts.typed_in(draft, group) is not None,
+            }
+        )
     first = deadline(clock.now(), item.clocks.first_answer, calendar())
     provisional = "（暂定，以公布的放假安排为准）" if first.provisional else ""
     groups = filled.groups

@@ -21,8 +21,15 @@ from citizen_services.parts import parts
 from citizen_services.people.models import Consent
 from citizen_services.portal import registers, render
 from citizen_services.portal.draft_pages import CHECK, Filled, check_page, group_page, guide_url
-from citizen_services.portal.guards import citizen_actor, citizen_required, the_citizen
+from citizen_services.portal.guards import (
+    citizen_actor,
+    citizen_required,
+    current_citizen,
+    the_citizen,
+    to_be_known,
+)
 from citizen_services.portal.home_views import tell_refusals
+from citizen_services.portal.keeping import keep_draft
 from citizen_services.portal.schemas import Posted, do_once, note
 
 bp = Blueprint("portal_drafts", __name__, url_prefix="/h5/drafts")
@@ -61,7 +68,8 @@ def show(draft_id: UUID) -> ResponseReturnValue:
     filled.words = request.args.get("q", "").strip()
     step = request.args.get("step", "")
     if not step:
-        group = drafts.next_group(filled.item, filled.draft)
+        # What was typed and not saved comes first: its person wants to find it again.
+        group = drafts.unsaved_group(filled.item, filled.draft) or drafts.next_group(filled.item, filled.draft)
         step = group.code if group else CHECK
     if step == CHECK:
         return check_page(filled)
@@ -88,9 +96,11 @@ def picture(draft_id: UUID, answer_id: UUID) -> ResponseReturnValue:
 
 
 @bp.post("/<uuid:draft_id>")
-@citizen_required
 def change(draft_id: UUID) -> ResponseReturnValue:
     """``save`` a group, ``submit`` the whole, or ``discard`` it; the form says which."""
+    if current_citizen() is None:
+        keep_draft(draft_id)
+        return to_be_known(url_for("portal_drafts.show", draft_id=draft_id))
     filled = _mine(draft_id)
     posted = Posted.read()
     filled.from_check = posted.from_check
@@ -103,6 +113,8 @@ def change(draft_id: UUID) -> ResponseReturnValue:
 
 def _save(filled: Filled, posted: Posted) -> ResponseReturnValue:
     groups = _groups_of(filled, posted)
+    if posted.form.get("drop"):
+        return _forget_typed(filled, posted, groups)
     once = posted.once(citizen_actor())
     try:
         answer = do_once(once, lambda once: _store(filled, posted, groups, once))
@@ -138,6 +150,18 @@ def _groups_of(filled: Filled, posted: Posted) -> list[Group]:
         return [filled.item.group(posted.group)]
     found = [group for group in filled.item.groups if any(name in posted.form for name in group.schema.fields)]
     return found or abort(400)
+
+
+def _forget_typed(filled: Filled, posted: Posted, groups: Sequence[Group]) -> ResponseReturnValue:
+    """Go back to what is saved of a group: what was only typed is dropped."""
+
+    def forget(once: Once) -> Any:
+        drafts.drop_typed(filled.draft, groups[0])
+        return note(once, {"dropped": True})
+
+    do_once(posted.once(citizen_actor()), forget)
+    more = {"from": CHECK} if posted.from_check else {}
+    return redirect(filled.url(groups[0].code, **more), 303)
 
 
 def _store(filled: Filled, posted: Posted, groups: Sequence[Group], once: Once) -> Any:
@@ -250,6 +274,11 @@ def _not_ready(filled: Filled, posted: Posted) -> ResponseReturnValue | None:
         if group.code in missing:
             filled.errors, filled.from_check = missing[group.code], True
             return group_page(filled, group, 422)
+    # Nothing is sent past what its person typed and has not saved, or what the declaration asks otherwise by now.
+    waiting = drafts.unsaved_group(item, draft) or next((g for g in filled.groups if drafts.changed(draft, g)), None)
+    if waiting is not None:
+        filled.from_check = True
+        return group_page(filled, waiting, 409)
     if posted.version is not None and posted.version != draft.version:
         filled.moved = _CHANGED
         return check_page(filled, 409)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from citizen_services.cases import drafts
+from citizen_services.cases import corrections, drafts
 from citizen_services.cases.errors import (
     AlreadyOpen,
     CaseError,
@@ -17,7 +18,7 @@ from citizen_services.cases.errors import (
     NotAllowed,
     NotEligible,
 )
-from citizen_services.cases.models import Case, Draft
+from citizen_services.cases.models import Case, Correction, Draft
 from citizen_services.cases.queries import cases_of
 from citizen_services.catalogue import UnknownItem
 from citizen_services.database.base import rollback
@@ -27,6 +28,7 @@ from citizen_services.parts import parts
 from citizen_services.people.models import Citizen
 from citizen_services.people.queries import NoSuchOffice
 from citizen_services.portal import render
+from citizen_services.portal.correction_pages import until_words
 from citizen_services.portal.guards import citizen_required, current_citizen, in_wechat, next_path
 from citizen_services.rules.dates import chinese_date, chinese_moment
 
@@ -43,12 +45,14 @@ def front() -> ResponseReturnValue:
     catalogue = parts().catalogue
     begun = open_drafts(citizen) if citizen else []
     cases = list(cases_of(citizen.id)) if citizen else []
+    running = open_cards(cases)
     return render_template(
         "h5/home.html",
         citizen=citizen,
         in_wechat=in_wechat(),
         drafts=[draft_card(draft) for draft in begun],
-        cases=[case_card(case) for case in cases if case.ended_at is None],
+        cases=running,
+        turn=[card for card in running if card["until"]],
         ended=[case_card(case) for case in cases if case.ended_at is not None][:_ENDED_SHOWN],
         items=[
             {
@@ -88,13 +92,23 @@ def draft_card(draft: Draft) -> dict[str, Any]:
     }
 
 
-def case_card(case: Case) -> dict[str, Any]:
-    """A case in a list."""
+def open_cards(cases: Sequence[Case]) -> list[dict[str, Any]]:
+    """What is under way; what waits for the person comes first, the nearest date on top."""
+    asked = {case.id: corrections.open_correction(case.id) for case in cases if case.state == "correcting"}
+    dues = {id_: correction.due.timestamp() for id_, correction in asked.items() if correction is not None}
+    running = sorted((c for c in cases if c.ended_at is None), key=lambda case: dues.get(case.id, math.inf))
+    return [case_card(case, asked.get(case.id)) for case in running]
+
+
+def case_card(case: Case, correction: Correction | None = None) -> dict[str, Any]:
+    """A case in a list; with the date by which its person has to answer a request."""
     item = parts().catalogue.item(case.item, case.item_version)
+    until = until_words(correction) if correction is not None else ""
     return {
         "title": item.name,
         "text": f"编号 {case.number}",
-        "meta": item.state(case.state).waits_for,
+        "meta": f"最晚 {until}补正" if until else item.state(case.state).waits_for,
+        "until": until,
         "href": url_for("portal_cases.show", case_id=case.id),
         "icon": render.icon_of(item),
         "badge": {"state": case.state},

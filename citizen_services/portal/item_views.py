@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
-from flask import Blueprint, redirect, render_template, url_for
+from flask import Blueprint, abort, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
 from citizen_services.cases import drafts, eligibility
 from citizen_services.cases.errors import AlreadyOpen, NotEligible
 from citizen_services.cases.models import Case
-from citizen_services.cases.queries import cases_of
+from citizen_services.cases.queries import cases_of, own_case
 from citizen_services.catalogue.vocabulary import ServiceItem
 from citizen_services.database.idempotency import Once
 from citizen_services.parts import parts
@@ -52,7 +53,11 @@ def start(code: str) -> ResponseReturnValue:
         failed = [one for one in judged if not one.verdict.met and one.verdict.certain]
         if failed:
             raise NotEligible([(one.check, one.verdict) for one in failed])
-        draft = drafts.begin(item, citizen.id, _door(), registers.ids_of(answers))
+        ids = registers.ids_of(answers)
+        earlier = _earlier(citizen, item, posted)
+        if earlier is not None and registers.ADDRESS.key in earlier.answers:
+            ids[registers.ADDRESS.key] = earlier.answers[registers.ADDRESS.key]
+        draft = drafts.begin(item, citizen.id, _door(), ids, earlier)
         newer = {
             key: found for key, found in registers.ids_of(answers).items() if _is_better(draft.answers, answers, key)
         }
@@ -67,6 +72,20 @@ def start(code: str) -> ResponseReturnValue:
         page = _page(item, citizen, eligibility.judge(item, eligibility.facts_of(citizen, answers)))
         return page, 422
     return redirect(url_for("portal_drafts.show", draft_id=answer["draft"]), 303)
+
+
+def _earlier(citizen: Citizen, item: ServiceItem, posted: Posted) -> Case | None:
+    """The person's ended case of this item whose answers are to be filled in again; 404 for anybody else's."""
+    given = posted.form.get("earlier", "")
+    if not given:
+        return None
+    try:
+        case = own_case(citizen.id, UUID(given))
+    except ValueError:
+        abort(400)
+    if case.item != item.code or case.ended_at is None:
+        abort(400)
+    return case
 
 
 def _is_better(have: Any, answers: registers.Answers, key: str) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -20,16 +20,35 @@ def last_day(due: datetime | None) -> date | None:
 
 
 def road_ahead(item: ServiceItem, state: str) -> list[Step]:
-    """The steps that lead from a state to the end when nothing goes wrong: what the person can expect."""
+    """The steps that lead from a state to the end when nothing goes wrong: what the person can expect.
+
+    Where it is the person's turn their own step comes first; no road leads over a state in which it would be their
+    turn again.
+    """
     seen, road = {state}, list[Step]()
     while True:
-        onward = [s for s in item.steps_from(state) if s.end not in seen and not s.danger and s.by.kind != "citizen"]
-        step = next((s for s in onward if s.public), None)
+        onward = [s for s in item.steps_from(state) if s.end not in seen and not s.danger and s.public]
+        own = [s for s in onward if s.by.kind == "citizen"]
+        step = next((s for s in own or onward if not _own_turn(item, s.end)), None)
         if step is None:
             return road
         road.append(step)
         state = step.end
         seen.add(state)
+
+
+def _own_turn(item: ServiceItem, state: str) -> bool:
+    """Whether a case in that state waits for the person."""
+    return any(step.by.kind == "citizen" and not step.danger for step in item.steps_from(state))
+
+
+def good_end(item: ServiceItem) -> str:
+    """The state in which a case ends when nothing goes wrong."""
+    submit = item.step(None, "submit")
+    if submit is None:
+        return ""
+    road = road_ahead(item, submit.end)
+    return road[-1].end if road else submit.end
 
 
 def clocks_of(item: ServiceItem, case: Case) -> list[dict[str, Any]]:
@@ -59,14 +78,20 @@ def _left(due: datetime) -> str:
     return "今天到期" if days <= 0 else f"还有 {days} 天"
 
 
-def timeline_of(item: ServiceItem, case: Case, events: Sequence[CaseEvent]) -> list[dict[str, Any]]:
-    """The rows of ``timeline``: every act that concerns the person, the present state, and the road ahead."""
+def timeline_of(
+    item: ServiceItem, case: Case, events: Sequence[CaseEvent], turn: Mapping[str, Any] | None = None
+) -> list[dict[str, Any]]:
+    """The rows of ``timeline``: every act that concerns the person, the present state, and the road ahead.
+
+    ``turn`` is what the present state's row says besides where it is the person's turn: ``{when, action}``.
+    """
     rows = [_done(step, event) for event in events if (step := _step_of(item, event)) and step.public]
     state = item.state(case.state)
     if state.final:
         return rows
-    rows.append({"title": state.word, "when": _by_when(case), "text": state.waits_for, "status": "current"})
-    rows += [{"title": step.label, "status": "todo"} for step in road_ahead(item, case.state)]
+    now: dict[str, Any] = {"title": state.word, "when": _by_when(case), "text": state.waits_for, "status": "current"}
+    rows.append({**now, **(turn or {})})
+    rows += [{"title": s.label, "status": "todo"} for s in road_ahead(item, case.state) if s.by.kind != "citizen"]
     return rows
 
 

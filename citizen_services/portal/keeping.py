@@ -1,0 +1,81 @@
+"""What was typed on a page whose login ran out before it was sent: kept for its own person, and shown to nobody else.
+
+Whoever sends a form without being logged in is led to the login first. A page of ours carries a mark of the draft or
+case that it belongs to, and the form's token proves the browser; a form with both is kept on that draft or case as
+something typed and not saved. It becomes an answer only when its own person, logged in again, sees and sends it. In a
+browser that has lost its cookies altogether there is no such proof: there what was kept while typing is what is left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from uuid import UUID
+
+from flask import current_app, flash, request
+from itsdangerous import BadSignature, URLSafeTimedSerializer
+
+from citizen_services.cases import corrections, drafts
+from citizen_services.cases.errors import CaseError
+from citizen_services.cases.models import Case, Draft
+from citizen_services.database import commit, db
+from citizen_services.database.base import rollback
+from citizen_services.parts import parts
+from citizen_services.people.sessions import LIFETIMES
+from citizen_services.portal import render
+from citizen_services.portal.correction_pages import typed_of
+
+#: The hidden input that carries the mark.
+MARK = "page"
+
+
+def _signer() -> URLSafeTimedSerializer:
+    return URLSafeTimedSerializer(str(current_app.secret_key), salt="page of a draft or case")
+
+
+def mark_of(id_: UUID) -> str:
+    """The mark of a page of this draft or case."""
+    return str(_signer().dumps(str(id_)))
+
+
+def _was_shown(id_: UUID) -> bool:
+    """Whether the form that was sent stood on a page of this draft or case, within a login's lifetime."""
+    try:
+        shown = _signer().loads(request.form.get(MARK, ""), max_age=int(LIFETIMES["citizen"].whole.total_seconds()))
+    except BadSignature:
+        return False
+    return bool(shown == str(id_))
+
+
+def keep_draft(draft_id: UUID) -> None:
+    """Keep the group that was sent for a draft by somebody whose login ran out. Commits."""
+    draft = db.session.get(Draft, draft_id)
+    if draft is None or draft.ended_at is not None or not _was_shown(draft_id):
+        return
+    item = parts().catalogue.item(draft.item)
+    group = next((group for group in item.groups if group.code == request.form.get("group")), None)
+    if group is not None:
+        texts = render.typed(request.form, group.schema)
+        _keep(lambda: drafts.keep_typed(draft, group, texts))
+
+
+def keep_answer(case_id: UUID) -> None:
+    """Keep what was sent in answer to a correction by somebody whose login ran out. Commits."""
+    case, correction = db.session.get(Case, case_id), corrections.open_correction(case_id)
+    if case is None or correction is None or not _was_shown(case_id):
+        return
+    item = parts().catalogue.item(case.item, case.item_version)
+    texts = typed_of(item, correction, request.form)
+    if texts:
+        _keep(lambda: corrections.keep_typed(correction, texts))
+
+
+def _keep(keep: Callable[[], bool]) -> None:
+    try:
+        kept = keep()
+        commit()
+    except CaseError:
+        # Saved, sent or thrown away at this very moment: what was decided there holds.
+        rollback()
+        return
+    if kept:
+        flash("登录已经过期。您刚才填的内容替您留着，还没有提交，登录后接着办。", "warn")
