@@ -25,6 +25,7 @@ from cryptography.hazmat.primitives.padding import PKCS7
 from citizen_services.clock import SHANGHAI, protocol_now
 from citizen_services.exchange.http import WORK, Caller, Patience, Reply, new_ref
 from citizen_services.exchange.outcomes import Outcome, Refused, settle
+from citizen_services.exchange.pushed import load_pushed
 from citizen_services.rules.errors import RuleError
 from citizen_services.rules.tracking import check_tracking
 from citizen_services.settings import Partner
@@ -182,17 +183,17 @@ class Ems:
         """
         try:
             text = body.decode()
-            fields = json.loads(text) if text.lstrip().startswith("{") else dict(parse_qsl(text))
-        except (ValueError, RecursionError):
+            fields = load_pushed(text) if text.lstrip().startswith("{") else dict(parse_qsl(text))
+        except ValueError:
             raise BadPush("neither JSON nor a form") from None
         sealed, serial = fields.get("logitcsInterface"), fields.get("serialNo")
         if not isinstance(sealed, str) or not isinstance(serial, str) or fields.get("method") != "040002":
             raise BadPush("it is not a 040002")
         try:
-            return Push(serial, _event(json.loads(unseal(sealed, self._partner["sign_key"]))))
+            return Push(serial, _event(load_pushed(unseal(sealed, self._partner["sign_key"]))))
         except BadPush:
             raise
-        except (ValueError, RecursionError):
+        except ValueError:
             raise BadPush("its event is not as described") from None
 
     def push_answer(self, serial: str, *, taken: bool) -> dict[str, str]:

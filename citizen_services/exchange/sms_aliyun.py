@@ -21,6 +21,7 @@ from urllib.parse import quote, urlsplit
 from citizen_services.clock import SHANGHAI, protocol_now
 from citizen_services.exchange.http import Caller, Reply, new_ref
 from citizen_services.exchange.outcomes import Outcome, OutsideError, Refused, settle
+from citizen_services.exchange.pushed import load_pushed
 from citizen_services.exchange.sms_codes import kind_of, may_have_been_sent, wait_s
 from citizen_services.settings import Partner
 
@@ -173,8 +174,8 @@ class SmsAliyun:
 def parse_reports(body: bytes) -> list[SmsReport]:
     """The entries of a pushed SmsReport (a JSON array). Raises BadReport; nothing proves who sent it."""
     try:
-        entries = json.loads(body)
-    except (ValueError, RecursionError):
+        entries = load_pushed(body)
+    except ValueError:
         entries = None
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise BadReport("not a JSON array of objects")

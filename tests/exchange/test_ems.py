@@ -213,6 +213,8 @@ def test_a_push_is_read_in_each_of_its_shapes(body: bytes) -> None:
         json.dumps(pushed(PUSHED | {"opTime": "yesterday"})).encode(),
         json.dumps(pushed(PUSHED | {"opCode": "'; DROP"})).encode(),
         json.dumps(pushed([1])).encode(),
+        json.dumps(pushed(PUSHED | {"opDesc": "\ud800"})).encode(),
+        json.dumps(pushed(PUSHED, serialNo="\0")).encode(),
         json.dumps(pushed(PUSHED, serialNo=None)).encode(),
     ],
 )

@@ -204,6 +204,11 @@ REPORT = {
 }
 
 
+def test_a_backslash_is_a_character_like_any_other() -> None:
+    told = parse_reports(json.dumps([REPORT | {"err_code": "a\\u0000"}]).encode())
+    assert told[0].err_code == "a\\u0000"
+
+
 def test_reports_are_read() -> None:
     at = datetime(2026, 11, 9, 9, 0, 5, tzinfo=SHANGHAI)
     failed = REPORT | {"success": False, "err_code": "MK:0001", "report_time": "soon", "out_id": None}
@@ -224,6 +229,10 @@ def test_reports_are_read() -> None:
         json.dumps([REPORT | {"success": "yes"}]).encode(),
         json.dumps([REPORT | {"phone_number": 138}]).encode(),
         json.dumps([REPORT | {"biz_id": None, "out_id": None}]).encode(),
+        # No database holds NUL, nor half a character; neither in what we read nor in what we only keep.
+        json.dumps([REPORT | {"biz_id": "\0"}]).encode(),
+        json.dumps([REPORT | {"phone_number": "138\ud800"}]).encode(),
+        json.dumps([REPORT | {"err_msg": "\udfff"}]).encode(),
     ],
 )
 def test_what_is_no_report_is_refused_without_repeating_it(body: bytes) -> None:

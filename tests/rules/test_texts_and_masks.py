@@ -162,6 +162,7 @@ def test_no_identity_or_phone_number_survives_in_a_log_line(
         ("redirect=%2Fcb%3Fcode%3Dabc", "redirect=%2Fcb%3Fcode%3D***"),
         ("WECHAT_APP_SECRET=abc", "WECHAT_APP_SECRET=***"),
         ("Authorization: Bearer eyJh.bGci.x", "Authorization: Bearer ***"),
+        ("Exception on /receipts/sms_aliyun/vP5J-xze_0bd [POST]", "Exception on /receipts/sms_aliyun/*** [POST]"),
         ("postgresql://app:p4ss@127.0.0.1/db", "postgresql://app:***@127.0.0.1/db"),
     ],
 )
