@@ -7,7 +7,7 @@ from functools import wraps
 from typing import ParamSpec, cast
 from uuid import UUID
 
-from flask import render_template
+from flask import Blueprint, render_template
 from flask.typing import ResponseReturnValue
 
 from citizen_services import clock
@@ -17,6 +17,8 @@ from citizen_services.cases.permission import held_by_another
 from citizen_services.cases.queries import case_for_staff, concerns_office
 from citizen_services.console.guards import current_actor, staff_required
 from citizen_services.database import Change, commit
+from citizen_services.database.idempotency import KeyReused
+from citizen_services.pages import render_error
 from citizen_services.parts import parts
 from citizen_services.people import looks
 from citizen_services.people.actors import Actor
@@ -111,3 +113,27 @@ def record_reason(actor: Actor, case: Case, reason: str, change: Change) -> None
     """Add to a change that the actor opens a case of another office, and why; raises OwnMatter."""
     _refuse_own(actor, case)
     looks.note(change, actor, case.citizen_id, "opened", reason, role=role_of(actor), case_id=case.id)
+
+
+def _no_such_case(fault: NoSuchCase) -> ResponseReturnValue:
+    return render_error(404)
+
+
+def _own_matter(fault: OwnMatter) -> ResponseReturnValue:
+    return render_error(
+        403,
+        title="这是您本人的办件",
+        text="本人的办件不能在工作台上查看和办理，须由其他同事办理。",
+        advice="请在微信公众号“我的办件”里查看进度。",
+    )
+
+
+def _key_reused(fault: KeyReused) -> ResponseReturnValue:
+    return render_error(422, text=fault.sentence)
+
+
+def tell_refusals(blueprint: Blueprint) -> None:
+    """Have a blueprint answer what can't be seen or done with a page that says why."""
+    blueprint.register_error_handler(NoSuchCase, _no_such_case)
+    blueprint.register_error_handler(OwnMatter, _own_matter)
+    blueprint.register_error_handler(KeyReused, _key_reused)

@@ -27,13 +27,13 @@ from citizen_services.cases.errors import (
 from citizen_services.cases.models import Case
 from citizen_services.console import answers, render, steps
 from citizen_services.console.access import (
-    OwnMatter,
     ReasonWanted,
     case_staff,
     held_by_colleague,
     record_opening,
     record_reason,
     role_of,
+    tell_refusals,
     visible_case,
 )
 from citizen_services.console.guards import current_actor
@@ -50,7 +50,7 @@ from citizen_services.console.schemas import (
     read_input,
 )
 from citizen_services.database import Change, commit, db, violated_constraint
-from citizen_services.database.idempotency import KeyReused, Once
+from citizen_services.database.idempotency import Once
 from citizen_services.exchange.queries import answer as kept_answer
 from citizen_services.pages import render_error
 from citizen_services.parts import parts
@@ -61,6 +61,7 @@ from citizen_services.people.queries import office
 from citizen_services.security import new_token
 
 bp = Blueprint("console_cases", __name__, url_prefix="/console/cases")
+tell_refusals(bp)
 
 _ACT, _REASON, _REVEAL = ActSchema(), ReasonSchema(), RevealSchema()
 #: In the session: which masked value the next page shows, once. Ids only.
@@ -79,26 +80,6 @@ def _ask_for_reason(fault: ReasonWanted) -> ResponseReturnValue:
     if request.method not in ("GET", "HEAD") or request.endpoint != "console_cases.show" or case_id is None:
         return render_error(404)
     return _reason_page(case_id), 404
-
-
-@bp.errorhandler(NoSuchCase)
-def _no_such_case(fault: NoSuchCase) -> ResponseReturnValue:
-    return render_error(404)
-
-
-@bp.errorhandler(OwnMatter)
-def _own_matter(fault: OwnMatter) -> ResponseReturnValue:
-    return render_error(
-        403,
-        title="这是您本人的办件",
-        text="本人的办件不能在工作台上查看和办理，须由其他同事办理。",
-        advice="请在微信公众号“我的办件”里查看进度。",
-    )
-
-
-@bp.errorhandler(KeyReused)
-def _key_reused(fault: KeyReused) -> ResponseReturnValue:
-    return render_error(422, text=fault.sentence)
 
 
 def _reason_page(case_id: UUID, errors: Errors | None = None) -> str:

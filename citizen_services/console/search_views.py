@@ -15,8 +15,7 @@ from marshmallow import ValidationError
 from citizen_services import clock
 from citizen_services.cases import queries
 from citizen_services.console import render
-from citizen_services.console.access import OwnMatter, case_staff, record_reason, role_of
-from citizen_services.console.case_views import _key_reused, _own_matter
+from citizen_services.console.access import case_staff, record_reason, role_of, tell_refusals
 from citizen_services.console.guards import current_actor
 from citizen_services.console.schemas import (
     SEARCH_REASONS,
@@ -27,7 +26,7 @@ from citizen_services.console.schemas import (
     read_form,
 )
 from citizen_services.database import Change
-from citizen_services.database.idempotency import KeyReused, Once
+from citizen_services.database.idempotency import Once
 from citizen_services.people import looks
 from citizen_services.people.actors import Actor
 from citizen_services.people.models import Citizen
@@ -40,8 +39,7 @@ from citizen_services.rules.text import compact
 from citizen_services.security import keyring, new_token
 
 bp = Blueprint("console_search", __name__, url_prefix="/console/search")
-bp.register_error_handler(KeyReused, _key_reused)
-bp.register_error_handler(OwnMatter, _own_matter)
+tell_refusals(bp)
 
 _SEARCH, _ELSEWHERE = SearchSchema(), ElsewhereSchema()
 _NUMBER = re.compile(r"[A-Z]{2}\d{8}-\d{6}")
