@@ -28,6 +28,7 @@ class Claimed:
     attempts: int
     checks: int
     must_be_known: bool
+    about: UUID | None
     #: Whether it is the one row that tries whether a held channel works again.
     probe: bool
 
@@ -35,7 +36,15 @@ class Claimed:
         """The row as its channel sees it; raises where the payload can't be read."""
         payload = SecretJSON("delivery.payload").process_result_value(self.sealed, None)
         return Order(
-            self.id, self.notice_id, self.parcel_id, payload, self.made_at, self.sent_at, self.attempts, self.checks
+            self.id,
+            self.notice_id,
+            self.parcel_id,
+            payload,
+            self.made_at,
+            self.sent_at,
+            self.attempts,
+            self.checks,
+            self.about,
         )
 
 

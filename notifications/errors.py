@@ -7,3 +7,15 @@ class AlreadyNumbered(Exception):
     """The parcel has another tracking number."""
 
     sentence = "这件邮件已经有运单号，请核对面单和办件编号。"
+
+
+class NotRequeueable(Exception):
+    """The try did not end in vain, was requeued already, or telling has no use any more."""
+
+    sentence = "这条记录不需要或不能再次发送，请刷新后查看最新状态。"
+
+
+class NotCurrent(NotRequeueable):
+    """What was to be written back has been overtaken by a later fact."""
+
+    sentence = "这条登记已有新的变化，不能再按旧内容回写。"

@@ -12,12 +12,16 @@ from sqlalchemy import func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from citizen_services import clock
+from citizen_services.cases import corrections
 from citizen_services.database import db, new_id
 from citizen_services.people.models import Citizen
+from notifications import daytime
 from notifications.models import Delivery, Notice
 
 log = logging.getLogger(__name__)
 
+#: The notice that asks for corrections, by the name that every declaration gives it.
+CORRECTION = "correction"
 #: Which channel takes over from which.
 NEXT = {"wechat": "sms"}
 #: Business time after which a message goes by SMS that WeChat has not taken, or whose fate there is unknown though it
@@ -41,6 +45,7 @@ _STATE_OF_NOTICE = text(
     ) AS told
     WHERE notice.id = told.notice_id AND notice.state <> told.state
       AND notice.state NOT IN ('delivered', 'failed', 'expired', 'cancelled')
+    RETURNING notice.kind, notice.case_id, notice.at, notice.state
     """
 )
 
@@ -51,7 +56,10 @@ def refresh(notices: Iterable[UUID | None]) -> None:
     if ids:
         # Two tries of one notice may end at once: whoever comes second must see what the first wrote.
         db.session.execute(select(Notice.id).where(Notice.id.in_(ids)).order_by(Notice.id).with_for_update())
-        db.session.execute(_STATE_OF_NOTICE, {"ids": ids})
+        for told in db.session.execute(_STATE_OF_NOTICE, {"ids": ids}).all():
+            if told.kind == CORRECTION and told.state == "delivered" and told.case_id is not None:
+                # Without a receipt nothing lapses; a late one is of the request that it tells of.
+                corrections.note_reached(told.case_id, clock.now(), asked_at=told.at)
 
 
 def sms_payload(notice: Notice, phone: str) -> dict[str, Any]:
@@ -75,6 +83,7 @@ def pass_on(notice_id: UUID, channel: str) -> str | None:
     except Exception as fault:
         log.error("notice %s can't be passed on to %s: %s", notice_id, following, type(fault).__name__)
         return None
+    before = select(Delivery.by_day).where(Delivery.notice_id == notice_id, Delivery.channel == channel)
     row = insert(Delivery).values(
         id=new_id(),
         notice_id=notice_id,
@@ -82,6 +91,7 @@ def pass_on(notice_id: UUID, channel: str) -> str | None:
         payload=payload,
         state="pending",
         must_be_known=True,
+        by_day=before.scalar_subquery(),
         made_at=func.now(),
         due_at=func.now(),
         expires_at=notice.expires_at,
@@ -100,6 +110,7 @@ def pass_on_overdue(limit: int = 100) -> set[str]:
         select(Delivery.id, Delivery.notice_id, Delivery.channel, Delivery.state)
         .where(
             Delivery.pass_on_at <= clock.now(),
+            daytime.may_go(),
             Delivery.state.in_(("pending", "uncertain")),
             (Delivery.leased_until.is_(None)) | (Delivery.leased_until <= func.now()),
         )

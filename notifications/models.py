@@ -22,6 +22,12 @@ def _one_of(column: str, values: tuple[str, ...]) -> str:
     return f"{column} IN ({', '.join(repr(value) for value in values)})"
 
 
+#: A try that has not ended; one that ended in vain and was not requeued.
+_OPEN = "state IN ('pending', 'sending', 'uncertain', 'sent')"
+_ABOUT = text("about IS NOT NULL")
+_DEAD = "state IN ('failed', 'expired') AND requeued_as IS NULL"
+
+
 class Notice(Base):
     """What a person should know. Exists if and only if the fact does: written in the fact's own transaction."""
 
@@ -32,6 +38,8 @@ class Notice(Base):
     #: Whom; None for a code to a phone that nobody is bound to.
     citizen_id: Mapped[UUID | None] = mapped_column(ForeignKey("citizen.id"))
     case_id: Mapped[UUID | None] = mapped_column(index=True)
+    #: What else it is about: a draft, an event of a parcel. Told once of each.
+    about: Mapped[UUID | None] = mapped_column()
     #: Values of the placeholders, phone included where no citizen is known.
     values: Mapped[Any] = mapped_column(SecretJSON("notice.values"))
     #: The readable text, as the person's page shows it.
@@ -40,9 +48,12 @@ class Notice(Base):
     #: Business time of the fact; after ``expires_at`` (machine time) telling it has no use.
     at: Mapped[datetime] = mapped_column(timestamp)
     expires_at: Mapped[datetime | None] = mapped_column(timestamp)
+    #: The notice that says the same once more, since this one reached nobody.
+    requeued_as: Mapped[UUID | None] = mapped_column()
 
     __table_args__ = (
         Index(None, "citizen_id", "at"),
+        Index("uq_notice_kind_about", "kind", "about", unique=True, postgresql_where=_ABOUT),
         CheckConstraint(_one_of("state", NOTICE_STATES), name="state"),
     )
 
@@ -56,6 +67,9 @@ class Delivery(Base):
     #: The notice told, or the parcel ordered.
     notice_id: Mapped[UUID | None] = mapped_column(ForeignKey("notice.id"), index=True)
     parcel_id: Mapped[UUID | None] = mapped_column(ForeignKey("parcel.id"), index=True)
+    #: The register row that is written back, and whose it is: a person's writes go in the order of the facts.
+    about: Mapped[UUID | None] = mapped_column()
+    person: Mapped[UUID | None] = mapped_column()
     #: ``wechat``, ``sms``, ``ems``, ``registration`` (written back to the province) …
     channel: Mapped[str] = mapped_column(Text)
     #: What the channel needs: template, values, receiver.
@@ -63,6 +77,8 @@ class Delivery(Base):
     state: Mapped[str] = mapped_column(Text)
     #: Passed to the next channel where this one's fate is uncertain.
     must_be_known: Mapped[bool] = mapped_column(default=False)
+    #: Nothing urgent: sent by day only (business time).
+    by_day: Mapped[bool] = mapped_column(default=False)
     #: Machine time of the wish: what ages and give-up times are counted from.
     made_at: Mapped[datetime] = mapped_column(timestamp)
     #: Machine time of what is to be done next (send, ask the partner); None = only a receipt can move it.
@@ -81,6 +97,10 @@ class Delivery(Base):
     partner_ref: Mapped[str | None] = mapped_column(Text, index=True)
     #: Why it failed or waits: the partner's code and our word for it.
     reason: Mapped[str | None] = mapped_column(Text)
+    #: The partner's own words when it refused for good; they may name a person.
+    words: Mapped[str | None] = mapped_column(Secret("delivery.words"))
+    #: The row that tries once more, since this one ended in vain.
+    requeued_as: Mapped[UUID | None] = mapped_column()
     #: Machine times: when the last try began, when it came to an end for good.
     sent_at: Mapped[datetime | None] = mapped_column(timestamp)
     done_at: Mapped[datetime | None] = mapped_column(timestamp)
@@ -90,6 +110,22 @@ class Delivery(Base):
         Index("ix_delivery_pass_on_at", "pass_on_at", postgresql_where=text("pass_on_at IS NOT NULL")),
         # One try a channel: whatever runs twice, a person is told once there.
         Index("uq_delivery_notice_id_channel", "notice_id", "channel", unique=True),
+        # One writing a fact under way.
+        Index(
+            "uq_delivery_about_open",
+            "channel",
+            "about",
+            unique=True,
+            postgresql_where=text(f"about IS NOT NULL AND {_OPEN}"),
+        ),
+        Index(
+            "ix_delivery_person_open",
+            "person",
+            "channel",
+            "id",
+            postgresql_where=text(f"person IS NOT NULL AND {_OPEN}"),
+        ),
+        Index("ix_delivery_dead", "channel", "id", postgresql_where=text(_DEAD)),
         CheckConstraint(_one_of("state", NOTICE_STATES), name="state"),
         CheckConstraint("attempts >= 0 AND checks >= 0", name="counts"),
     )
@@ -126,10 +162,18 @@ class Parcel(Base):
     #: When the case was told the tracking number, and that it was signed for (business time).
     noted_at: Mapped[datetime | None] = mapped_column(timestamp)
     closed_at: Mapped[datetime | None] = mapped_column(timestamp)
+    #: The course that it takes (``moving, refused, back, returned, lost, other, signed``), and the last one that the
+    #: case was told of.
+    course: Mapped[str] = mapped_column(Text, default="moving")
+    told: Mapped[str] = mapped_column(Text, default="moving")
+    #: When an event was last heard of (business time).
+    heard_at: Mapped[datetime | None] = mapped_column(timestamp)
 
     __table_args__ = (
         CheckConstraint("direction IN ('out', 'back')", name="direction"),
         CheckConstraint(_one_of("state", PARCEL_STATES), name="state"),
+        Index("ix_parcel_untold", "id", postgresql_where=text("course <> told")),
+        Index("ix_parcel_trouble", "course", "id", postgresql_where=text("course NOT IN ('moving', 'signed')")),
     )
 
 

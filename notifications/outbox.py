@@ -7,16 +7,19 @@ only by whoever holds the lease, and only forward.
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import LargeBinary, func, select, type_coerce, update
+from sqlalchemy import ColumnElement, LargeBinary, func, select, true, type_coerce, update
+from sqlalchemy.orm import aliased
 
 from citizen_services import clock
 from citizen_services.database import commit, db, new_id
-from citizen_services.exchange.outcomes import Unknown
-from notifications import ladder, results
+from citizen_services.exchange.outcomes import Outcome, Unknown
+from notifications import daytime, drafts, ladder, results
 from notifications.channels import channel
 from notifications.channels.base import Answer, CannotTell, Channel, Order
 from notifications.claimed import Claimed, place
@@ -48,6 +51,8 @@ def claim(name: str, limit: int = BATCH) -> list[Claimed]:
         return []
     _end_lost_leases(channel(name))
     _expire(name)
+    if name in ladder.NEXT or name in ladder.NEXT.values():
+        drafts.forget_sent(name)
     lease = new_id()
     due = (
         select(Delivery.id)
@@ -56,6 +61,8 @@ def claim(name: str, limit: int = BATCH) -> list[Claimed]:
             Delivery.state.in_(("pending", "uncertain", "sent")),
             Delivery.due_at <= func.now(),
             _lease_is_free,
+            daytime.may_go(),
+            _in_turn(channel(name)),
         )
         .order_by(Delivery.due_at)
         .limit(limit)
@@ -73,9 +80,24 @@ def claim(name: str, limit: int = BATCH) -> list[Claimed]:
     return [_claimed(row, lease, probing) for row in rows]
 
 
+def _in_turn(ch: Channel) -> ColumnElement[bool]:
+    """Where rows of one person go one after another: those before which no older one waits."""
+    if not ch.in_order:
+        return true()
+    older = aliased(Delivery)
+    waiting = select(older.id).where(
+        older.person == Delivery.person,
+        older.channel == Delivery.channel,
+        older.state.in_(("pending", "sending", "uncertain")),
+        older.id < Delivery.id,
+    )
+    return ~waiting.exists()
+
+
 _CLAIMED_COLUMNS = (
     Delivery.id, Delivery.channel, Delivery.state, Delivery.notice_id, Delivery.parcel_id, _payload, Delivery.made_at,
     Delivery.sent_at, Delivery.expires_at, Delivery.attempts, Delivery.checks, Delivery.must_be_known,
+    Delivery.about,
 )  # fmt: skip
 
 
@@ -144,41 +166,87 @@ def release(rows: list[Claimed]) -> None:
 # --- one row -----------------------------------------------------------------------------------------------------
 
 
-def work(row: Claimed) -> bool:
-    """Send one row, or ask about it, and write down what came of it. False where the channel must rest from now on."""
-    ch = channel(row.channel)
+@dataclass(frozen=True)
+class _Begun:
+    """A row whose call is about to be made, and what the call needs."""
+
+    row: Claimed
+    channel: Channel
+    order: Order
+    ready: Any
+
+
+def work_through(take: Callable[[], Claimed | None]) -> bool:
+    """Send rows, or ask about them, one after another until there is none; False where the channel must rest.
+
+    What came of one row and that the next is about to be sent are one commit: before each call its own beginning is
+    committed, and no call is made while anything is left to commit.
+    """
+    begun = _begin_next(take)
+    commit()
+    while begun is not None:
+        outcome = _call(begun)
+        goes_on, begun = _note_and_go_on(begun, outcome, take)
+        if not goes_on:
+            return False
+    return True
+
+
+def _call(begun: _Begun) -> Outcome:
     try:
-        order = row.open()
-        ready = ch.prepare(order)
-    except Exception as fault:
-        results.crashed(row, fault)
-        commit()
-        return True
-    repeat = row.state == "uncertain" and bool(ch.repeat_after_s)
-    if row.state != "pending" and not repeat:
-        answer = _guarded_ask(ch, order, ready)
-        results.answered(row, ch, order, answer)
-        commit()
-        return True
-    begun = begin(row)
-    if begun is None:
-        return True
-    order = Order(**{**vars(order), "sent_at": begun.sent_at, "attempts": begun.attempts, "checks": begun.checks})
-    try:
-        outcome = ch.send(order, ready)
+        return begun.channel.send(begun.order, begun.ready)
     except Exception as fault:
         # The call may have been made before it crashed.
-        log.error("delivery %s crashed its channel %s: %s", row.id, row.channel, place(fault))
-        outcome = Unknown(f"crashed: {place(fault)}")
-    goes_on = results.finished(row, ch, order, outcome)
+        log.error("delivery %s crashed its channel %s: %s", begun.row.id, begun.row.channel, place(fault))
+        return Unknown(f"crashed: {place(fault)}")
+
+
+def _note_and_go_on(begun: _Begun, outcome: Outcome, take: Callable[[], Claimed | None]) -> tuple[bool, _Begun | None]:
+    """Write down what came of a row, begin the next, commit both."""
+    try:
+        goes_on = results.finished(begun.row, begun.channel, begun.order, outcome)
+        following = _begin_next(take) if goes_on else None
+        commit()
+        return goes_on, following
+    except Exception as fault:
+        # Whatever the next row did, this one's result is not lost with it; that one's lease ends by itself.
+        db.session.rollback()
+        log.error("after delivery %s: %s", begun.row.id, place(fault))
+    goes_on = results.finished(begun.row, begun.channel, begun.order, outcome)
     commit()
-    return goes_on
+    following = _begin_next(take) if goes_on else None
+    commit()
+    return goes_on, following
+
+
+def _begin_next(take: Callable[[], Claimed | None]) -> _Begun | None:
+    """Note that the next row is about to be sent; the caller commits. Rows to be asked about are asked on the way."""
+    while (row := take()) is not None:
+        ch = channel(row.channel)
+        try:
+            order = row.open()
+            ready = ch.prepare(order)
+        except Exception as fault:
+            results.crashed(row, fault)
+            continue
+        if row.state != "pending" and not (row.state == "uncertain" and ch.repeat_after_s):
+            # Nobody is asked while a result waits to be committed.
+            commit()
+            answer = _guarded_ask(ch, order, ready)
+            results.answered(row, ch, order, answer)
+            commit()
+            continue
+        begun = begin(row)
+        if begun is not None:
+            tried = {"sent_at": begun.sent_at, "attempts": begun.attempts, "checks": begun.checks}
+            return _Begun(row, ch, Order(**{**vars(order), **tried}), ready)
+    return None
 
 
 def begin(row: Claimed) -> Any | None:
-    """Commit that the call is about to be made; None where the row is no longer ours."""
+    """Note that the call is about to be made; None where the row is no longer ours. The caller commits."""
     repeated = row.state == "uncertain"
-    begun = db.session.execute(
+    return db.session.execute(
         update(Delivery)
         .where(
             Delivery.id == row.id,
@@ -195,8 +263,6 @@ def begin(row: Claimed) -> Any | None:
         )
         .returning(Delivery.sent_at, Delivery.attempts, Delivery.checks)
     ).first()
-    commit()
-    return begun
 
 
 def _guarded_ask(ch: Channel, order: Order, ready: Any) -> Answer:

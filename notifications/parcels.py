@@ -3,31 +3,21 @@
 from __future__ import annotations
 
 import logging
-import random
-import time
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 from uuid import UUID
 
 from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from citizen_services import clock
-from citizen_services.cases.errors import CaseError, GuardFailed, MovedOn
-from citizen_services.cases.operations import perform
 from citizen_services.database import db, new_id
 from citizen_services.database.base import after_commit
 from citizen_services.exchange.ems import TrackEvent
 from citizen_services.exchange.ems_codes import REVOKES, needs_tracking, parcel_state
-from citizen_services.parts import parts
-from citizen_services.people.actors import Actor
-from notifications import queue
+from notifications import courses, queue
 from notifications.models import Delivery, Parcel, ParcelEvent
 
 log = logging.getLogger(__name__)
-
-#: How often an act is decided anew when somebody else was faster on the same case.
-_DECISIONS = 6
 
 
 def lock(parcel_id: UUID) -> Parcel:
@@ -75,7 +65,7 @@ def cancel_second(parcel: Parcel, tracking: str) -> None:
 
 
 def record(parcel: Parcel, events: Iterable[TrackEvent]) -> bool:
-    """Add events to a locked parcel, compute its state from all of them, and complete the case where it was signed for.
+    """Add events to a locked parcel, compute its state from all of them, and tell the case and its person of the turn.
 
     True where the courier must be asked for the sub-code of a delivery.
     """
@@ -95,7 +85,7 @@ def record(parcel: Parcel, events: Iterable[TrackEvent]) -> bool:
     ]
     if rows:
         added = insert(ParcelEvent).values(rows)
-        db.session.execute(
+        kept = db.session.scalars(
             added.on_conflict_do_update(
                 index_elements=["parcel_id", "op_code", "op_time"],
                 # A push leaves the sub-codes out; what is known is never forgotten.
@@ -103,13 +93,16 @@ def record(parcel: Parcel, events: Iterable[TrackEvent]) -> bool:
                     "deliver_code": func.coalesce(added.excluded.deliver_code, ParcelEvent.deliver_code),
                     "attempt_code": func.coalesce(added.excluded.attempt_code, ParcelEvent.attempt_code),
                 },
-            )
-        )
+            ).returning(ParcelEvent.id)
+        ).all()
+        if not {row["id"] for row in rows}.isdisjoint(kept):
+            parcel.heard_at = clock.now()
     known = events_of(parcel.id)
     parcel.state = parcel_state(known)
+    parcel.course = courses.course(parcel.state, known)
     db.session.flush()
-    if parcel.state == "signed":
-        complete_case(parcel)
+    courses.follow(parcel)
+    courses.tell_of_attempt(parcel, known)
     return needs_tracking(known)
 
 
@@ -133,36 +126,9 @@ def tell_case_of_order(parcel: Parcel) -> None:
     """The case learns the tracking number (``parcel_ordered``); where it can't now, the sweep tries again."""
     if parcel.direction != "out" or parcel.noted_at is not None:
         return
-    if _perform(parcel.case_id, "parcel_ordered", "ems_order", {"tracking": parcel.tracking}):
+    if courses.act(parcel.case_id, "parcel_ordered", "ems_order", {"tracking": parcel.tracking}):
         parcel.noted_at = clock.now()
         db.session.flush()
-
-
-def complete_case(parcel: Parcel) -> None:
-    """The person signed: the case ends (``complete``). Where it isn't posted yet, the sweep tries again."""
-    if parcel.direction != "out" or parcel.closed_at is not None:
-        return
-    if _perform(parcel.case_id, "complete", "ems_receipt", {}):
-        parcel.closed_at = clock.now()
-        db.session.flush()
-
-
-def _perform(case_id: UUID, action: str, because: str, data: Mapping[str, Any]) -> bool:
-    """Take the system's step within a savepoint: a refusal undoes nothing else. Anew where somebody was faster."""
-    for decision in range(_DECISIONS):
-        try:
-            with db.session.begin_nested():
-                perform(parts().catalogue, case_id, action, Actor.system(because), None, dict(data))
-            return True
-        except MovedOn:
-            time.sleep(random.uniform(0.005, 0.02) * 2**decision)
-        except GuardFailed:
-            # What the step would tell the case, the case knows.
-            return True
-        except CaseError as refusal:
-            log.info("case %s does not take %s now: %s", case_id, action, type(refusal).__name__)
-            return False
-    return False
 
 
 def touch_asked(parcel_id: UUID) -> None:

@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import Interval, cast, func, or_, select
 
 from citizen_services.database import db
+from notifications import daytime
 from notifications.models import ChannelHold, Delivery, Notice, Parcel
 
 PAGE = 50
@@ -65,7 +66,7 @@ def oldest_due(channel: str | None = None) -> timedelta | None:
     Held channels count: their notices are late as well.
     """
     query = select(cast(func.now() - func.min(Delivery.made_at), Interval)).where(
-        Delivery.state.in_(("pending", "sending")), Delivery.due_at <= func.now()
+        Delivery.state.in_(("pending", "sending")), Delivery.due_at <= func.now(), daytime.may_go()
     )
     if channel is not None:
         query = query.where(Delivery.channel == channel)

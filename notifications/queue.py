@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 
 RECEIPTS = "receipts"
 TRACKING = "tracking"
-SENDING = ("send-wechat", "send-sms", "send-ems")
+SENDING = ("send-wechat", "send-sms", "send-ems", "send-registration")
 #: Every queue, all of them served by each worker in turn.
 QUEUES = (*SENDING, RECEIPTS, TRACKING)
 

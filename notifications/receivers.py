@@ -7,28 +7,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
-
 from citizen_services import clock
-from citizen_services.cases.signals import case_moved, parcel_wanted
+from citizen_services.cases.signals import case_moved, draft_waits, parcel_wanted
 from citizen_services.cases.situation import Situation
-from citizen_services.catalogue.vocabulary import Notice as DeclaredNotice
-from citizen_services.catalogue.vocabulary import SmsTemplate, Step
-from citizen_services.database import Change, db, new_id
+from citizen_services.catalogue.vocabulary import Step
+from citizen_services.database import Change, new_id
 from citizen_services.parts import parts
-from citizen_services.people.models import WeChatBinding
 from citizen_services.people.queries import office, service_centre
 from citizen_services.people.signals import binding_moved, code_wanted
+from citizen_services.registers.signals import permit_carded, residence_registered
 from citizen_services.rules.dates import chinese_moment
 from citizen_services.rules.divisions import NINGBO
-from citizen_services.rules.templates import fill, fit_sms_value, fit_value
-from citizen_services.wechat.models import Follower
+from citizen_services.rules.templates import fill
 from citizen_services.wechat.signals import template_finished
-from notifications import ladder, queue, texts
-from notifications.models import Delivery, Notice, Parcel, Receipt
+from notifications import drafts, queue, rows, texts, writeback
+from notifications.models import Notice, Parcel, Receipt
 
 #: What lies in every parcel of ours, as the courier prints it.
 CONTENTS = "居民证件"
@@ -56,9 +51,8 @@ def tell_of_step(action: str, *, situation: Situation, step: Step, change: Chang
         "office": office(situation.office).name if situation.office else "",
         **situation.values,
     }
-    path = f"/h5/cases/{situation.case_id}"
-    citizen = situation.citizen
-    _tell(change, declared, values, citizen.id, _reachable_openid(citizen.id), citizen.phone, situation.case_id, path)
+    about = rows.About(situation.case_id, path=f"/h5/cases/{situation.case_id}")
+    rows.tell(change, declared, values, situation.citizen, about)
 
 
 def order_parcel(case_id: UUID, *, receiver: Mapping[str, str], direction: str, change: Change) -> None:
@@ -84,7 +78,7 @@ def order_parcel(case_id: UUID, *, receiver: Mapping[str, str], direction: str, 
         state="ordered",
         at=change.at,
     )
-    _add_delivery(
+    rows.add_delivery(
         change,
         "ems",
         parcel_id=parcel_id,
@@ -103,7 +97,7 @@ def order_parcel(case_id: UUID, *, receiver: Mapping[str, str], direction: str, 
 def send_code(purpose: str, *, phone: str, code: str, expires_at: datetime, change: Change) -> None:
     """A six-digit code to a phone, by SMS only; of no use once it has expired."""
     template = texts.CODES[purpose]
-    sms = _sms(template, {"code": "{code}"}, {"code": code})
+    sms = rows.sms_content(template, {"code": "{code}"}, {"code": code})
     notice_id = new_id()
     change.add(
         Notice,
@@ -111,29 +105,30 @@ def send_code(purpose: str, *, phone: str, code: str, expires_at: datetime, chan
         kind=template.key,
         citizen_id=None,
         case_id=None,
+        about=None,
         values={"sms": sms, "phone": phone},
         text=fill(template.text, {"code": "******"}),
         state="pending",
         at=change.at,
         expires_at=expires_at,
     )
-    _add_delivery(change, "sms", notice_id=notice_id, payload={"phone": phone, **sms}, expires_at=expires_at)
+    rows.add_delivery(change, "sms", notice_id=notice_id, payload={"phone": phone, **sms}, expires_at=expires_at)
 
 
 def warn_of_move(citizen_id: UUID, *, openid: str | None, phone: str, change: Change) -> None:
     """An account was taken elsewhere: whoever held it hears of it on the earlier phone, and in the earlier WeChat."""
     values = {"at": chinese_moment(change.at), "phone": service_centre(parts().settings.district).phone}
     declared = texts.BINDING_MOVED
-    notice_id = _add_notice(change, declared, values, citizen_id, None, phone)
-    _add_delivery(
+    notice_id = rows.add_notice(change, declared, values, citizen_id, rows.About(), phone)
+    rows.add_delivery(
         change,
         "sms",
         notice_id=notice_id,
-        payload={"phone": phone, **_sms(declared.sms_template, declared.sms, values)},
+        payload={"phone": phone, **rows.sms_content(declared.sms_template, declared.sms, values)},
         must_be_known=True,
     )
-    if openid is not None and _follows(openid):
-        _add_wechat(change, declared, values, notice_id, openid, None)
+    if openid is not None and rows.follows(openid):
+        rows.add_wechat(change, declared, values, notice_id, openid, None)
 
 
 # --- WeChat ------------------------------------------------------------------------------------------------------
@@ -162,130 +157,13 @@ def settle_template(msgid: int, openid: str, status: str, change: Change) -> Non
     change.after(queue.waking(queue.RECEIPTS))
 
 
-# --- rows --------------------------------------------------------------------------------------------------------
-
-
-def _tell(
-    change: Change,
-    declared: DeclaredNotice,
-    values: Mapping[str, str],
-    citizen_id: UUID,
-    openid: str | None,
-    phone: str,
-    case_id: UUID | None,
-    path: str | None,
-) -> None:
-    """A notice on the first step of the ladder that the person can be reached on."""
-    notice_id = _add_notice(change, declared, values, citizen_id, case_id, None)
-    if openid is not None:
-        _add_wechat(change, declared, values, notice_id, openid, path)
-    else:
-        payload = {"phone": phone, **_sms(declared.sms_template, declared.sms, values)}
-        _add_delivery(change, "sms", notice_id=notice_id, payload=payload, must_be_known=declared.must_be_known)
-
-
-def _add_notice(
-    change: Change,
-    declared: DeclaredNotice,
-    values: Mapping[str, str],
-    citizen_id: UUID,
-    case_id: UUID | None,
-    phone: str | None,
-) -> UUID:
-    notice_id = new_id()
-    kept: dict[str, Any] = {"sms": _sms(declared.sms_template, declared.sms, values)}
-    if phone is not None:
-        kept["phone"] = phone
-    change.add(
-        Notice,
-        id=notice_id,
-        kind=declared.code,
-        citizen_id=citizen_id,
-        case_id=case_id,
-        values=kept,
-        text=fill(declared.text, values),
-        state="pending",
-        at=change.at,
-        expires_at=None,
-    )
-    return notice_id
-
-
-def _add_wechat(
-    change: Change,
-    declared: DeclaredNotice,
-    values: Mapping[str, str],
-    notice_id: UUID,
-    openid: str,
-    path: str | None,
-) -> None:
-    fields = {key: fit_value(key, fill(text, values)) for key, text in declared.wechat.items()}
-    _add_delivery(
-        change,
-        "wechat",
-        notice_id=notice_id,
-        payload={"openid": openid, "template": declared.wechat_template.key, "fields": fields, "path": path},
-        must_be_known=declared.must_be_known,
-        pass_on_at=change.at + ladder.PASS_ON_AFTER,
-    )
-
-
-def _sms(template: SmsTemplate, variables: Mapping[str, str], values: Mapping[str, str]) -> dict[str, Any]:
-    return {
-        "template": template.key,
-        "values": {name: fit_sms_value(fill(text, values)) for name, text in variables.items()},
-    }
-
-
-def _add_delivery(
-    change: Change,
-    channel: str,
-    *,
-    payload: Mapping[str, Any],
-    notice_id: UUID | None = None,
-    parcel_id: UUID | None = None,
-    must_be_known: bool = False,
-    expires_at: datetime | None = None,
-    pass_on_at: datetime | None = None,
-) -> None:
-    now = clock.protocol_now()
-    change.add(
-        Delivery,
-        id=new_id(),
-        notice_id=notice_id,
-        parcel_id=parcel_id,
-        channel=channel,
-        payload=dict(payload),
-        state="pending",
-        must_be_known=must_be_known,
-        made_at=now,
-        due_at=now,
-        expires_at=expires_at,
-        pass_on_at=pass_on_at,
-        attempts=0,
-        checks=0,
-    )
-    change.after(queue.waking(queue.sending_queue(channel)))
-
-
-def _reachable_openid(citizen_id: UUID) -> str | None:
-    """The citizen's WeChat, if it is bound now and follows us: nobody else gets template messages."""
-    return db.session.scalar(
-        select(WeChatBinding.openid)
-        .join(Follower, Follower.openid == WeChatBinding.openid)
-        .where(WeChatBinding.citizen_id == citizen_id, WeChatBinding.ended_at.is_(None), Follower.left_at.is_(None))
-    )
-
-
-def _follows(openid: str) -> bool:
-    row = db.session.get(Follower, openid)
-    return row is not None and row.left_at is None
-
-
 #: Every signal and its receiver: the exact list, which a test asserts.
 RECEIVERS = (
     (case_moved, tell_of_step),
+    (draft_waits, drafts.remind),
     (parcel_wanted, order_parcel),
+    (residence_registered, writeback.write_registration),
+    (permit_carded, writeback.write_permit),
     (code_wanted, send_code),
     (binding_moved, warn_of_move),
     (template_finished, keep_template_report),

@@ -19,26 +19,20 @@ from citizen_services.database import db
 from citizen_services.database.base import after_commit
 from citizen_services.exchange.outcomes import Accepted, NotAccepted, Outcome, Unknown
 from notifications import ladder, queue
-from notifications.channels.base import Answer, CannotTell, Channel, Found, NotFound, Order
+from notifications.channels.base import Answer, CannotTell, Channel, Found, NotFound, Order, Patience
 from notifications.claimed import Claimed, place
 from notifications.models import ChannelHold, Delivery
 
 log = logging.getLogger(__name__)
 
-#: Waits after ``now`` double from two seconds up to this; after so long in vain a row has failed.
-LONGEST_WAIT_S = 900.0
-GIVE_UP_AFTER = timedelta(hours=24)
-GIVE_UP_LATER_AFTER = timedelta(days=3)
 #: After ``later`` without a time, and where only one template waits for an operator.
 LATER_S = 600.0
 #: How long a channel that waits for an operator rests before one row may try again.
 HOLD = timedelta(seconds=60)
-#: Tries after which a row is set aside: one whose own content crashes its handler, one that the partner never has.
+#: Tries after which a row is set aside whose own content crashes its handler.
 MOST_CRASHES = 3
-MOST_TRIES_NOT_FOUND = 4
-#: How often a partner that can't be asked just now is asked again, in seconds, and until when.
+#: How often a partner that can't be asked just now is asked again, in seconds.
 ASK_AGAIN_S = 600.0
-ASK_UNTIL = timedelta(hours=24)
 
 
 def finished(row: Claimed, ch: Channel, order: Order, outcome: Outcome) -> bool:
@@ -58,14 +52,22 @@ def finished(row: Claimed, ch: Channel, order: Order, outcome: Outcome) -> bool:
         case NotAccepted() if repeated:
             _repeat_refused(row, order, outcome)
         case NotAccepted():
-            _not_accepted(row, order, outcome)
+            _not_accepted(row, ch, order, outcome)
     return not held
 
 
 def _accepted(row: Claimed, ch: Channel, order: Order, partner_ref: str) -> None:
     silent = None if ch.silent_after_s is None else _in(ch.silent_after_s)
+    done = {} if ch.accepted_state == "sent" else {"done_at": func.now()}
     ours = _write(
-        row, state="sent", partner_ref=partner_ref or None, reason=None, due_at=silent, pass_on_at=None, checks=0
+        row,
+        state=ch.accepted_state,
+        partner_ref=partner_ref or None,
+        reason=None,
+        due_at=silent,
+        pass_on_at=None,
+        checks=0,
+        **done,
     )
     if ours:
         ladder.refresh([row.notice_id])
@@ -99,15 +101,15 @@ def _repeat_refused(row: Claimed, order: Order, outcome: NotAccepted) -> None:
         _write(row, state="uncertain", due_at=_in(wait), reason=_why(outcome), checks=order.checks - 1)
 
 
-def _not_accepted(row: Claimed, order: Order, outcome: NotAccepted) -> None:
-    age = clock.protocol_now() - row.made_at
+def _not_accepted(row: Claimed, ch: Channel, order: Order, outcome: NotAccepted) -> None:
+    age, patience = clock.protocol_now() - row.made_at, ch.patience
     match outcome.kind:
         case "never":
-            _fail(row, _why(outcome))
-        case "now" if age < GIVE_UP_AFTER:
-            wait = min(2.0**order.attempts, LONGEST_WAIT_S) * random.uniform(0.5, 1.5)
+            _fail(row, _why(outcome), words=outcome.words or None)
+        case "now" if patience.give_up_after is None or age < patience.give_up_after:
+            wait = _wait(order.attempts, patience)
             _write(row, state="pending", due_at=_in(wait), reason=_why(outcome))
-        case "later" if age < GIVE_UP_LATER_AFTER:
+        case "later" if patience.give_up_later_after is None or age < patience.give_up_later_after:
             # A quota or a window is nobody's failure: it is not counted as a try.
             wait = outcome.after_s or LATER_S
             _write(row, state="pending", due_at=_in(wait), reason=_why(outcome), attempts=order.attempts - 1)
@@ -121,38 +123,49 @@ def _not_accepted(row: Claimed, order: Order, outcome: NotAccepted) -> None:
 def answered(row: Claimed, ch: Channel, order: Order, answer: Answer) -> None:
     """Write down what the partner said about a try whose fate was unknown, or that was never reported on."""
     match answer:
-        case Found(state, code):
-            silent = _in(ASK_AGAIN_S * 6) if state == "sent" and _young(row) else None
-            done = {} if state == "sent" else {"done_at": func.now()}
-            if state == "failed":
-                _fail(row, f"reported failed: {code}")
-            elif _write(row, state=state, reason=None, due_at=silent, pass_on_at=None, **done):
+        case Found("failed", code):
+            _fail(row, f"reported failed: {code}")
+        case Found(state, _, partner_ref):
+            silent = _in(ASK_AGAIN_S * 6) if state == "sent" and _young(row, ch) else None
+            known: dict[str, Any] = {} if state == "sent" else {"done_at": func.now()}
+            known |= {"partner_ref": partner_ref} if partner_ref else {}
+            if _write(row, state=state, reason=None, due_at=silent, pass_on_at=None, **known):
                 ladder.refresh([row.notice_id])
+                if partner_ref:
+                    ch.accepted(order, partner_ref)
         case CannotTell(why):
-            _write(row, due_at=_in(ASK_AGAIN_S) if _young(row) else None, reason=f"{why}; fate unknown")
+            _write(row, due_at=_in(ASK_AGAIN_S) if _young(row, ch) else None, reason=f"{why}; fate unknown")
         case NotFound() if row.state == "sent":
             _write(row, due_at=None)
         case NotFound() if order.checks + 1 < len(ch.ask_after_s):
             due = Delivery.sent_at + timedelta(seconds=ch.ask_after_s[order.checks + 1])
             _write(row, due_at=due, checks=order.checks + 1)
         case NotFound():
-            _not_there(row, order)
+            _not_there(row, ch, order)
 
 
-def _not_there(row: Claimed, order: Order) -> None:
+def _not_there(row: Claimed, ch: Channel, order: Order) -> None:
     """Asked often enough: the partner surely does not have it. Sent again under the same reference."""
     if row.expires_at and row.expires_at <= clock.protocol_now():
         _write(row, state="expired", due_at=None, done_at=func.now(), reason="expired; never arrived at the partner")
-    elif order.attempts >= MOST_TRIES_NOT_FOUND:
+    elif ch.patience.most_tries is not None and order.attempts >= ch.patience.most_tries:
         _fail(row, f"never arrived at the partner in {order.attempts} tries")
         return
     else:
-        _write(row, state="pending", due_at=func.now(), checks=0, reason="not found at the partner: sent again")
+        # At once the first time; a partner that loses what it is sent is given ever more time.
+        again = func.now() if order.attempts < 2 else _in(_wait(order.attempts, ch.patience))
+        _write(row, state="pending", due_at=again, checks=0, reason="not found at the partner: sent again")
     ladder.refresh([row.notice_id])
 
 
-def _young(row: Claimed) -> bool:
-    return row.sent_at is None or clock.protocol_now() - row.sent_at < ASK_UNTIL
+def _young(row: Claimed, ch: Channel) -> bool:
+    until = ch.patience.ask_until
+    return until is None or row.sent_at is None or clock.protocol_now() - row.sent_at < until
+
+
+def _wait(attempts: int, patience: Patience) -> float:
+    # 2.0**attempts overflows for a row that was tried for weeks.
+    return min(2.0 ** min(attempts, 30), patience.longest_wait_s) * random.uniform(0.5, 1.5)
 
 
 def _fail(row: Claimed, reason: str, **more: Any) -> None:

@@ -25,7 +25,7 @@ from citizen_services.cases.models import Case
 from citizen_services.database import commit, db
 from citizen_services.database.base import rollback
 from citizen_services.exchange.ems_codes import DELIVERED, NOT_DELIVERED
-from notifications import heartbeats, ladder, parcels, queue, tasks
+from notifications import courses, daytime, heartbeats, ladder, parcels, queue, tasks
 from notifications.models import ChannelHold, Delivery, Parcel, ParcelEvent, Receipt
 
 log = logging.getLogger(__name__)
@@ -149,6 +149,7 @@ def due_channels() -> dict[str, datetime]:
             or_(
                 Delivery.state.in_(("pending", "uncertain", "sent"))
                 & (Delivery.due_at <= func.now())
+                & daytime.may_go()
                 & (Delivery.leased_until.is_(None) | (Delivery.leased_until <= func.now())),
                 (Delivery.state == "sending") & (Delivery.leased_until <= func.now()),
             ),
@@ -167,8 +168,7 @@ def sweep_parcels() -> None:
     for parcel_id in _to_tell():
         parcel = parcels.lock(parcel_id)
         parcels.tell_case_of_order(parcel)
-        if parcel.state == "signed":
-            parcels.complete_case(parcel)
+        courses.follow(parcel)
         commit()
 
 
@@ -209,7 +209,7 @@ def _to_tell() -> list[UUID]:
             Parcel.direction == "out",
             Parcel.tracking.is_not(None),
             Case.ended_at.is_(None),
-            or_(Parcel.noted_at.is_(None), (Parcel.state == "signed") & Parcel.closed_at.is_(None)),
+            or_(Parcel.noted_at.is_(None), Parcel.course != Parcel.told),
         )
         .order_by(Parcel.id)
         .limit(50)

@@ -71,22 +71,27 @@ def send_batch(app: Flask, channel: str) -> int:
 
 
 def _send_some(app: Flask, waiting: queues.SimpleQueue[Claimed], rest: threading.Event, until: float) -> None:
+    def may_begin() -> bool:
+        return time.monotonic() < until and not rest.is_set() and not queue.stopping.is_set()
+
+    def take() -> Claimed | None:
+        try:
+            return waiting.get_nowait() if may_begin() else None
+        except queues.Empty:
+            return None
+
     with app.app_context():
-        while time.monotonic() < until and not rest.is_set() and not queue.stopping.is_set():
+        while may_begin() and not waiting.empty():
             try:
-                row = waiting.get_nowait()
-            except queues.Empty:
-                return
-            try:
-                if not outbox.work(row):
+                if not outbox.work_through(take):
                     rest.set()
             except SQLAlchemyError as fault:
                 db.session.rollback()
-                log.error("delivery %s: the database failed (%s); its lease ends", row.id, type(fault).__name__)
+                log.error("sending stopped at a row: the database failed (%s); its lease ends", type(fault).__name__)
             except Exception as fault:
-                # Whatever it is, it is this row's: the others go on, and its lease leads it to be settled.
+                # Whatever it is, it is one row's: the others go on, and its lease leads it to be settled.
                 db.session.rollback()
-                log.error("delivery %s: %s", row.id, place(fault))
+                log.error("sending stopped at a row: %s; its lease ends", place(fault))
             finally:
                 db.session.remove()
 

@@ -1,4 +1,4 @@
-"""Texts that no service item declares: codes to phones, and the warning that an account was taken elsewhere."""
+"""Texts that no service item declares: codes, an account taken elsewhere, failed deliveries, a draft that waits."""
 
 from __future__ import annotations
 
@@ -30,6 +30,70 @@ BINDING_MOVED = Notice(
     must_be_known=True,
 )
 
+_PARCEL = WeChatTemplate(
+    "parcel_trouble",
+    "快递投递提醒",
+    (
+        ("character_string1", "邮件号"),
+        ("phrase2", "投递结果"),
+        ("time3", "投递时间"),
+        ("thing4", "温馨提示"),
+    ),
+)
+PARCEL_ADDRESS = Notice(
+    code="parcel_address",
+    title="快递地址有误",
+    text="您的证件（办件编号{number}，邮件号{tracking}）于{at}没有投递成功：地址有误或已搬迁。"
+    "请尽快拨打 11183 更改地址；不改的，证件会退回，届时可在办件页选择新地址，不收费。",
+    wechat_template=_PARCEL,
+    wechat={
+        "character_string1": "{tracking}",
+        "phrase2": "地址有误",
+        "time3": "{at}",
+        "thing4": "请拨打11183更改地址，不收费",
+    },
+    sms_template=SmsTemplate(
+        "parcel_address",
+        "您的证件邮件{tracking}因地址有误或搬迁未能投递，请尽快拨打11183更改地址。退回后可在微信公众号“我的办件”中改选，不收费。",
+    ),
+    sms={"tracking": "{tracking}"},
+    must_be_known=True,
+)
+PARCEL_ABSENT = Notice(
+    code="parcel_absent",
+    title="快递没有联系上您",
+    text="您的证件（办件编号{number}，邮件号{tracking}）于{at}投递时没有见到您。快递员会再次投递，请留意电话；"
+    "也可以拨打 11183 约定时间。须本人签收。",
+    wechat_template=_PARCEL,
+    wechat={
+        "character_string1": "{tracking}",
+        "phrase2": "暂未送到",
+        "time3": "{at}",
+        "thing4": "会再次投递，可拨打11183约时间",
+    },
+    sms_template=SmsTemplate(
+        "parcel_absent", "您的证件邮件{tracking}投递时没有见到您，快递员会再次投递，可拨打11183约定时间，须本人签收。"
+    ),
+    sms={"tracking": "{tracking}"},
+)
+
+DRAFT_WAITS = Notice(
+    code="draft_waits",
+    title="申请还没有提交",
+    text="您在{at}保存的“{item}”申请还没有提交，我们还没有收到。已填写的内容都在，打开后可以接着填写；不再需要的，不用处理。",
+    wechat_template=WeChatTemplate(
+        "draft_waits", "申请未提交提醒", (("thing1", "办理事项"), ("time2", "保存时间"), ("thing3", "温馨提示"))
+    ),
+    wechat={"thing1": "{item}", "time2": "{at}", "thing3": "还没有提交，打开后可接着填写"},
+    sms_template=SmsTemplate(
+        "draft_waits", "您填写的{item}申请还没有提交，我们还没有收到。内容已保存，请在微信公众号“我的办件”中接着填写。"
+    ),
+    sms={"item": "{item}"},
+)
+
+#: Every notice that is told without a step of a case.
+OWN = (BINDING_MOVED, PARCEL_ADDRESS, PARCEL_ABSENT, DRAFT_WAITS)
+
 
 @dataclass(frozen=True)
 class Registered:
@@ -47,7 +111,7 @@ def templates_of(catalogue: Catalogue) -> Iterator[Registered]:
     seen: set[tuple[str, str]] = set()
     notices = [step.tell for item in catalogue.items() for step in item.steps if step.tell is not None]
     found = [Registered("sms_aliyun", t.key, "验证码", aliyun_template(t.text), "code") for t in CODES.values()]
-    for notice in (*notices, BINDING_MOVED):
+    for notice in (*notices, *OWN):
         wechat, sms = notice.wechat_template, notice.sms_template
         lines = "\n".join(f"{label}：{{{{{key}.DATA}}}}" for key, label in wechat.fields)
         found.append(Registered("wechat_api", wechat.key, wechat.title, lines, "notice"))

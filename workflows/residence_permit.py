@@ -29,9 +29,7 @@ from citizen_services.catalogue import (
     Guard,
     Guide,
     Material,
-    NameField,
     Period,
-    PhoneField,
     PreCheck,
     ServiceItem,
     State,
@@ -41,11 +39,13 @@ from citizen_services.catalogue import (
     Verdict,
 )
 from citizen_services.database import Change
-from citizen_services.registers.operations import give_card, grant_permit
+from citizen_services.registers.operations import give_card, grant_permit, void_card
 from citizen_services.registers.queries import current_registration
 from citizen_services.rules.dates import chinese_full_day, half_year_after
 from citizen_services.rules.divisions import NINGBO_CITY_AREA, is_migrant
 from citizen_services.rules.identity import age_on
+from workflows import posting
+from workflows.posting import DeliverySchema, LabelSchema
 from workflows.sources import migrant_regulation, permit_regulation
 from workflows.telling import turn
 
@@ -188,17 +188,6 @@ class PortraitSchema(Schema):
     portrait_correct = ConfirmField("证件照片", yes="使用这张照片", no="不是本人或已不像本人")
 
 
-class DeliverySchema(Schema):
-    """Where the card is sent by EMS."""
-
-    receiver = NameField("收件人", hint="请填本人姓名，须本人签收", most=30, autocomplete="name")
-    receiver_phone = PhoneField("收件人手机号码")
-    province = TextField("省份", most=20, autocomplete="address-level1")
-    city = TextField("城市", most=20, autocomplete="address-level2")
-    county = TextField("区（县、市）", most=20, autocomplete="address-level3")
-    postal_address = TextField("详细地址", hint="街道、小区、楼栋和房间号", most=80, autocomplete="street-address")
-
-
 class CardSchema(Schema):
     """The card's number, typed or scanned when it was made."""
 
@@ -209,16 +198,6 @@ class CardSchema(Schema):
         ),
         error_messages={"required": "请填写或扫描证件号码"},
         metadata={"label": "居住证证件号码", "hint": "填写或用扫码枪扫描卡面号码", "kind": "text", "maxlength": 32},
-    )
-
-
-class LabelSchema(Schema):
-    """The courier's number of the parcel: from its answer to the order, or scanned from the label at hand-over."""
-
-    tracking = fields.String(
-        required=True,
-        error_messages={"required": "请扫描面单上的邮件号"},
-        metadata={"label": "EMS 邮件号", "hint": "扫描面单条码，核对后交寄", "kind": "text", "maxlength": 20},
     )
 
 
@@ -238,10 +217,6 @@ def _not_ordered(situation: Situation) -> bool:
     return not situation.results.get("tracking")
 
 
-def _name_tracking(situation: Situation, change: Change) -> None:
-    situation.values["tracking"] = situation.results["tracking"]
-
-
 def _grant(situation: Situation, change: Change) -> None:
     registration = current_registration(situation.citizen.id)
     grant_permit(
@@ -259,7 +234,11 @@ def _grant(situation: Situation, change: Change) -> None:
 def _give_card(situation: Situation, change: Change) -> None:
     number = situation.given["card_number"].strip().upper()
     situation.results["card_number"] = number
-    give_card(change, situation.case_id, number)
+    give_card(change, situation.case_id, number, replaces=bool(situation.results.get("lost_cards")))
+
+
+def _void_card(situation: Situation, change: Change) -> None:
+    void_card(change, situation.case_id)
 
 
 def _still_registered(situation: Situation) -> bool:
@@ -329,6 +308,13 @@ LAPSED = Doc(
     ),
 )
 
+COMPLETED = turn(
+    "completed", "办件已办结",
+    text="您的居住证（{number}）已交到本人手中，全程跑动{visits}次。居住证每满一年签注一次。",
+    hint="已签收办结，全程跑动{visits}次",
+    sms="您的居住证已签收，编号{number}，本次办理已完成。每满一年请在微信公众号办理签注。",
+)  # fmt: skip
+
 _CLERK = By.staff("clerk")
 _CLERK_OFFICER = By.staff("clerk", officer_only=True)
 _CLERK_OR_APPROVER = By.staff("clerk", "approver")
@@ -388,6 +374,7 @@ ITEM = ServiceItem(
         State("approved", "已批准", "行政服务中心正在制证。", desk="service_centre", clock="result"),
         State("made", "已制证", "证件已制好，正在交给 EMS。", desk="service_centre", clock="result"),
         State("posted", "已寄出", "证件在路上，请留意快递电话，须本人签收。"),
+        *posting.STATES,
         State("completed", "已办结", "证件已由本人签收。", final=True),
         State("declined", "不予受理", "没有受理，理由和救济途径写在决定书里。", final=True),
         State("refused", "不予签发", "没有批准，理由和救济途径写在决定书里。", final=True),
@@ -521,7 +508,7 @@ ITEM = ServiceItem(
                 Guard("has_tracking", "EMS 还没有返回邮件号，请稍后再试。", _has_tracking),
                 Guard("right_label", "扫描的邮件号与这个办件的面单不一致，请核对面单。", _right_label),
             ),
-            then=(Effect("name_tracking", _name_tracking, gives=("tracking",)),),
+            then=(posting.name_tracking,),
             tell=turn(
                 "posted", "证件已寄出",
                 text="您的居住证（{number}）已由 EMS 寄出，邮件号 {tracking}，须本人签收。",
@@ -529,15 +516,7 @@ ITEM = ServiceItem(
                 sms="您的居住证已由EMS寄出，邮件号{tracking}，须本人签收，请留意快递员电话。",
             ),
         ),
-        Step(
-            "posted", "complete", "completed", SYSTEM, "签收办结", "本人签收，已办结",
-            tell=turn(
-                "completed", "办件已办结",
-                text="您的居住证（{number}）已由本人签收，全程跑动{visits}次。居住证每满一年签注一次。",
-                hint="已签收办结，全程跑动{visits}次",
-                sms="您的居住证已签收，编号{number}，本次办理已完成。每满一年请在微信公众号办理签注。",
-            ),
-        ),
+        *posting.steps(COMPLETED, Effect("void_card", _void_card)),
     ),
     clocks=Clocks(Period(1, "working"), Period(2, "working"), Period(15, "calendar"), permit_regulation("第九条")),
     route=_route,

@@ -110,7 +110,8 @@ def turned(situation: Situation, before: State | None, after: State, dates: dict
     if after.clock == "result" and dates.get("promised_due") is None:
         new |= _result_dates(situation, at)
         new |= {"accepted_at": at, "accepted_by": situation.actor.id if situation.actor.kind == "staff" else None}
-    if running_before == "result" and after.clock != "result":
+    if running_before == "result" and after.clock != "result" and dates.get("result_met_at") is None:
+        # What comes back and is sent once more does not make late what left us in time.
         new["result_met_at"] = at
     dates |= {name: value for name, value in new.items() if name in _DATES}
     new["next_due"] = _next_due(after, dates)
@@ -132,7 +133,7 @@ def _result_dates(situation: Situation, at: datetime) -> dict[str, Any]:
 def _next_due(state: State, dates: Mapping[str, Any]) -> datetime | None:
     if state.clock == "first_answer":
         return dates.get("first_answer_due")
-    if state.clock == "result":
+    if state.clock == "result" and dates.get("result_met_at") is None:
         return min((d for d in (dates.get("promised_due"), dates.get("statutory_due")) if d), default=None)
     return None
 

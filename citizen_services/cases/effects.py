@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 
-from citizen_services.cases.models import Document
+from citizen_services.cases.models import Case, Document, Visit
 from citizen_services.cases.signals import parcel_wanted
 from citizen_services.cases.situation import Situation
 from citizen_services.catalogue.vocabulary import Doc, Effect
@@ -72,3 +73,21 @@ def _note_tracking(situation: Situation, change: Change) -> None:
 
 #: The courier gave a tracking number.
 note_tracking = Effect("note_tracking", _note_tracking, gives=("tracking",))
+
+
+def record_visit(by_choice: Callable[[Situation], bool]) -> Effect:
+    """The person is here: a visit is recorded, marked where they chose to come though a way without it exists."""
+
+    def do(situation: Situation, change: Change) -> None:
+        change.add(
+            Visit,
+            id=new_id(),
+            case_id=situation.case_id,
+            office_code=situation.actor.office,
+            at=change.at,
+            by_choice=by_choice(situation),
+        )
+        situation.columns["visits"] = Case.visits + 1
+        situation.values["visits"] = str(int(situation.values["visits"]) + 1)
+
+    return Effect("record_visit", do)

@@ -63,6 +63,8 @@ class ResidencePermit(Base):
     address: Mapped[str] = mapped_column(Secret("residence_permit.address"))
     #: ``approved`` (being made), ``current``, ``ended``.
     state: Mapped[str] = mapped_column(Text)
+    #: The province's migrant register's number, once the card was written back.
+    province_number: Mapped[str | None] = mapped_column(Text)
     at: Mapped[datetime] = mapped_column(timestamp)
 
     __table_args__ = (

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import update
 
 from citizen_services.database import Change, new_id
 from citizen_services.registers.models import ResidencePermit, ResidenceRegistration
-from citizen_services.registers.queries import current_registration
+from citizen_services.registers.queries import current_registration, permit_of_case
+from citizen_services.registers.signals import permit_carded, residence_registered
 from citizen_services.security import keyring
 
 
@@ -34,22 +36,23 @@ def register_residence(
             .where(ResidenceRegistration.id == before.id, ResidenceRegistration.until.is_(None))
             .values(until=since)
         )
-    change.add(
-        ResidenceRegistration,
-        id=new_id(),
-        number=number,
-        citizen_id=citizen_id,
-        case_id=case_id,
-        address_code=address_code,
-        address=address,
-        kind=kind,
-        office_code=office_code,
-        district=district,
-        since=since,
-        until=None,
-        province_number=None,
-        at=change.at,
-    )
+    row: dict[str, Any] = {
+        "id": new_id(),
+        "number": number,
+        "citizen_id": citizen_id,
+        "case_id": case_id,
+        "address_code": address_code,
+        "address": address,
+        "kind": kind,
+        "office_code": office_code,
+        "district": district,
+        "since": since,
+        "until": None,
+        "province_number": None,
+        "at": change.at,
+    }
+    change.add(ResidenceRegistration, **row)
+    residence_registered.send(row["id"], row=row, change=change)
 
 
 def grant_permit(
@@ -81,10 +84,23 @@ def grant_permit(
     )
 
 
-def give_card(change: Change, case_id: UUID, card_number: str) -> None:
-    """The permit's card was made: it bears this number from now on."""
+def give_card(change: Change, case_id: UUID, card_number: str, *, replaces: bool = False) -> None:
+    """The permit's card was made: it bears this number from now on. ``replaces``: instead of one that was lost."""
     change.guard(
         update(ResidencePermit)
         .where(ResidencePermit.case_id == case_id, ResidencePermit.state == "approved")
         .values(card_number=card_number, card_lookup=keyring().lookup("permit_card", card_number), state="current")
+    )
+    permit = permit_of_case(case_id)
+    if permit is not None and permit.state == "approved":
+        kind = "replace" if replaces else "first"
+        permit_carded.send(permit.id, permit=permit, card_number=card_number, kind=kind, change=change)
+
+
+def void_card(change: Change, case_id: UUID) -> None:
+    """The card was lost before its person had it: the permit waits for another one, and the lost number is no key."""
+    change.guard(
+        update(ResidencePermit)
+        .where(ResidencePermit.case_id == case_id, ResidencePermit.state == "current")
+        .values(card_number=None, card_lookup=None, state="approved")
     )

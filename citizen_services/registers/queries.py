@@ -40,4 +40,5 @@ def permits_of(citizen_id: UUID) -> Sequence[ResidencePermit]:
 
 def permit_of_case(case_id: UUID) -> ResidencePermit | None:
     """The permit that a case resulted in."""
-    return db.session.scalars(select(ResidencePermit).where(ResidencePermit.case_id == case_id)).one_or_none()
+    query = select(ResidencePermit).where(ResidencePermit.case_id == case_id)
+    return db.session.scalars(query.execution_options(populate_existing=True)).one_or_none()

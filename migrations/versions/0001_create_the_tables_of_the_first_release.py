@@ -150,6 +150,9 @@ def upgrade() -> None:
         sa.Column("asked_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("noted_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("course", sa.Text(), nullable=False),
+        sa.Column("told", sa.Text(), nullable=False),
+        sa.Column("heard_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint("direction IN ('out', 'back')", name=op.f("ck_parcel_direction")),
         sa.CheckConstraint(
             "state IN ('ordered', 'collected', 'in_transit', 'delivering', 'signed', 'signed_by_other', 'refused', 'returned', 'lost')",
@@ -159,6 +162,14 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_parcel_case_id"), "parcel", ["case_id"], unique=False)
     op.create_index(op.f("ix_parcel_tracking"), "parcel", ["tracking"], unique=False)
+    op.create_index(
+        "ix_parcel_trouble",
+        "parcel",
+        ["course", "id"],
+        unique=False,
+        postgresql_where=sa.text("course NOT IN ('moving', 'signed')"),
+    )
+    op.create_index("ix_parcel_untold", "parcel", ["id"], unique=False, postgresql_where=sa.text("course <> told"))
     op.create_table(
         "partner_token",
         sa.Column("partner", sa.Text(), nullable=False),
@@ -273,11 +284,13 @@ def upgrade() -> None:
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("citizen_id", sa.Uuid(), nullable=True),
         sa.Column("case_id", sa.Uuid(), nullable=True),
+        sa.Column("about", sa.Uuid(), nullable=True),
         sa.Column("values", sa.LargeBinary(), nullable=False),
         sa.Column("text", sa.LargeBinary(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("requeued_as", sa.Uuid(), nullable=True),
         sa.CheckConstraint(
             "state IN ('pending', 'sending', 'uncertain', 'sent', 'delivered', 'failed', 'expired', 'cancelled')",
             name=op.f("ck_notice_state"),
@@ -287,6 +300,13 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_notice_case_id"), "notice", ["case_id"], unique=False)
     op.create_index(op.f("ix_notice_citizen_id_at"), "notice", ["citizen_id", "at"], unique=False)
+    op.create_index(
+        "uq_notice_kind_about",
+        "notice",
+        ["kind", "about"],
+        unique=True,
+        postgresql_where=sa.text("about IS NOT NULL"),
+    )
     op.create_table(
         "parcel_event",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -335,6 +355,7 @@ def upgrade() -> None:
         sa.Column("ground", sa.Text(), nullable=False),
         sa.Column("address", sa.LargeBinary(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("province_number", sa.Text(), nullable=True),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.CheckConstraint("state IN ('approved', 'current', 'ended')", name=op.f("ck_residence_permit_state")),
         sa.ForeignKeyConstraint(["citizen_id"], ["citizen.id"], name=op.f("fk_residence_permit_citizen_id")),
@@ -493,10 +514,13 @@ def upgrade() -> None:
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("notice_id", sa.Uuid(), nullable=True),
         sa.Column("parcel_id", sa.Uuid(), nullable=True),
+        sa.Column("about", sa.Uuid(), nullable=True),
+        sa.Column("person", sa.Uuid(), nullable=True),
         sa.Column("channel", sa.Text(), nullable=False),
         sa.Column("payload", sa.LargeBinary(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("must_be_known", sa.Boolean(), nullable=False),
+        sa.Column("by_day", sa.Boolean(), nullable=False),
         sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("due_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True),
@@ -507,6 +531,8 @@ def upgrade() -> None:
         sa.Column("checks", sa.Integer(), nullable=False),
         sa.Column("partner_ref", sa.Text(), nullable=True),
         sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("words", sa.LargeBinary(), nullable=True),
+        sa.Column("requeued_as", sa.Uuid(), nullable=True),
         sa.Column("sent_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("done_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint(
@@ -517,6 +543,13 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["notice_id"], ["notice.id"], name=op.f("fk_delivery_notice_id")),
         sa.ForeignKeyConstraint(["parcel_id"], ["parcel.id"], name=op.f("fk_delivery_parcel_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_delivery")),
+    )
+    op.create_index(
+        "ix_delivery_dead",
+        "delivery",
+        ["channel", "id"],
+        unique=False,
+        postgresql_where=sa.text("state IN ('failed', 'expired') AND requeued_as IS NULL"),
     )
     op.create_index(
         "ix_delivery_due",
@@ -534,6 +567,20 @@ def upgrade() -> None:
         ["pass_on_at"],
         unique=False,
         postgresql_where=sa.text("pass_on_at IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_delivery_person_open",
+        "delivery",
+        ["person", "channel", "id"],
+        unique=False,
+        postgresql_where=sa.text("person IS NOT NULL AND state IN ('pending', 'sending', 'uncertain', 'sent')"),
+    )
+    op.create_index(
+        "uq_delivery_about_open",
+        "delivery",
+        ["channel", "about"],
+        unique=True,
+        postgresql_where=sa.text("about IS NOT NULL AND state IN ('pending', 'sending', 'uncertain', 'sent')"),
     )
     op.create_index("uq_delivery_notice_id_channel", "delivery", ["notice_id", "channel"], unique=True)
     op.create_table(
@@ -720,6 +767,21 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_look_citizen_id"), table_name="look")
     op.drop_table("look")
     op.drop_index("uq_delivery_notice_id_channel", table_name="delivery")
+    op.drop_index(
+        "uq_delivery_about_open",
+        table_name="delivery",
+        postgresql_where=sa.text("about IS NOT NULL AND state IN ('pending', 'sending', 'uncertain', 'sent')"),
+    )
+    op.drop_index(
+        "ix_delivery_person_open",
+        table_name="delivery",
+        postgresql_where=sa.text("person IS NOT NULL AND state IN ('pending', 'sending', 'uncertain', 'sent')"),
+    )
+    op.drop_index(
+        "ix_delivery_dead",
+        table_name="delivery",
+        postgresql_where=sa.text("state IN ('failed', 'expired') AND requeued_as IS NULL"),
+    )
     op.drop_index("ix_delivery_pass_on_at", table_name="delivery", postgresql_where=sa.text("pass_on_at IS NOT NULL"))
     op.drop_index(op.f("ix_delivery_partner_ref"), table_name="delivery")
     op.drop_index(op.f("ix_delivery_parcel_id"), table_name="delivery")
@@ -757,6 +819,7 @@ def downgrade() -> None:
     op.drop_table("register_answer")
     op.drop_index("uq_parcel_event", table_name="parcel_event")
     op.drop_table("parcel_event")
+    op.drop_index("uq_notice_kind_about", table_name="notice", postgresql_where=sa.text("about IS NOT NULL"))
     op.drop_index(op.f("ix_notice_citizen_id_at"), table_name="notice")
     op.drop_index(op.f("ix_notice_case_id"), table_name="notice")
     op.drop_table("notice")
@@ -779,6 +842,10 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_phone_code_phone_lookup_purpose_at"), table_name="phone_code")
     op.drop_table("phone_code")
     op.drop_table("partner_token")
+    op.drop_index("ix_parcel_untold", table_name="parcel", postgresql_where=sa.text("course <> told"))
+    op.drop_index(
+        "ix_parcel_trouble", table_name="parcel", postgresql_where=sa.text("course NOT IN ('moving', 'signed')")
+    )
     op.drop_index(op.f("ix_parcel_tracking"), table_name="parcel")
     op.drop_index(op.f("ix_parcel_case_id"), table_name="parcel")
     op.drop_table("parcel")

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from notifications.channels.base import Channel
 from notifications.channels.ems import EmsChannel
+from notifications.channels.registration import RegistrationChannel
 from notifications.channels.sms import SmsChannel
 from notifications.channels.wechat import WeChatChannel
 
@@ -27,5 +28,5 @@ def channels() -> Mapping[str, Channel]:
     return dict(_channels)
 
 
-for _channel in (WeChatChannel(), SmsChannel(), EmsChannel()):
+for _channel in (WeChatChannel(), SmsChannel(), EmsChannel(), RegistrationChannel()):
     register(_channel)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -24,6 +24,8 @@ class Order:
     sent_at: datetime | None
     attempts: int
     checks: int
+    #: The register row that is written back.
+    about: UUID | None = None
 
     @property
     def ref(self) -> str:
@@ -33,10 +35,14 @@ class Order:
 
 @dataclass(frozen=True)
 class Found:
-    """The partner knows our reference. ``state`` is ``sent`` (no report yet), ``delivered`` or ``failed``."""
+    """The partner knows our reference. ``state`` is ``sent`` (no report yet), ``delivered`` or ``failed``.
+
+    ``partner_ref`` where its answer also tells the partner's name for it.
+    """
 
     state: str
     code: str | None = None
+    partner_ref: str | None = None
 
 
 @dataclass(frozen=True)
@@ -54,6 +60,21 @@ class CannotTell:
 Answer = Found | NotFound | CannotTell
 
 
+@dataclass(frozen=True)
+class Patience:
+    """How long a channel's rows are tried; None = until they go."""
+
+    #: Waits after ``now`` double from two seconds up to this.
+    longest_wait_s: float = 900.0
+    #: After so long in vain a row has failed; the same where the partner named a window.
+    give_up_after: timedelta | None = timedelta(hours=24)
+    give_up_later_after: timedelta | None = timedelta(days=3)
+    #: Until when a partner that can't be asked just now is asked again.
+    ask_until: timedelta | None = timedelta(hours=24)
+    #: Tries after which a row is set aside that the partner never has.
+    most_tries: int | None = 4
+
+
 class Channel(Protocol):
     """One way to a person, or to a partner that carries something to them. Safe for threads."""
 
@@ -67,6 +88,11 @@ class Channel(Protocol):
     silent_after_s: float | None
     #: Codes of the kind ``operator`` that concern one template, not the whole channel.
     template_codes: frozenset[str]
+    #: What a row is that the partner took: ``sent`` where a report follows, ``delivered`` where nothing does.
+    accepted_state: str
+    #: Whether the rows of one person go one after another, oldest first.
+    in_order: bool
+    patience: Patience
 
     def prepare(self, order: Order) -> Any:
         """What ``send`` needs, made without any call: whatever is wrong with the row itself shows here."""

@@ -8,7 +8,7 @@ from citizen_services.exchange.ems import Contact, ParcelToOrder
 from citizen_services.exchange.outcomes import Outcome
 from citizen_services.parts import parts
 from notifications import parcels
-from notifications.channels.base import Answer, CannotTell, Order
+from notifications.channels.base import Answer, CannotTell, Order, Patience
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,9 @@ class EmsChannel:
     repeat_after_s: tuple[float, ...] = (10.0, 60.0)
     silent_after_s: float | None = None
     template_codes: frozenset[str] = frozenset()
+    accepted_state = "sent"
+    in_order = False
+    patience = Patience()
 
     def prepare(self, order: Order) -> ParcelToOrder | _Cancellation:
         """The order, or what is to be cancelled."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from citizen_services.exchange.outcomes import Outcome
 from citizen_services.parts import parts
-from notifications.channels.base import Answer, CannotTell, Found, NotFound, Order
+from notifications.channels.base import Answer, CannotTell, Found, NotFound, Order, Patience
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,9 @@ class SmsChannel:
     #: Reports are pushed for a quarter of an hour, then lost for good.
     silent_after_s: float | None = 1800.0
     template_codes = frozenset({"isv.SMS_TEMPLATE_ILLEGAL"})
+    accepted_state = "sent"
+    in_order = False
+    patience = Patience()
 
     def prepare(self, order: Order) -> _Message:
         """The message."""

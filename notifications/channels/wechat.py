@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from citizen_services.exchange.outcomes import Outcome
 from citizen_services.parts import parts
-from notifications.channels.base import Answer, CannotTell, Order
+from notifications.channels.base import Answer, CannotTell, Order, Patience
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,9 @@ class WeChatChannel:
     repeat_after_s: tuple[float, ...] = ()
     silent_after_s: float | None = None
     template_codes: frozenset[str] = frozenset()
+    accepted_state = "sent"
+    in_order = False
+    patience = Patience()
 
     def prepare(self, order: Order) -> _Message:
         """The message; its link is made here, so that it bears the address of today."""

@@ -17,7 +17,7 @@ from citizen_services.rules import templates
 from citizen_services.rules.errors import RuleError
 from citizen_services.rules.periods import packaged_calendar
 from citizen_services.rules.text import utf16_length
-from notifications.texts import BINDING_MOVED, CODES, templates_of
+from notifications.texts import CODES, OWN, templates_of
 from tests.guards.write_graphs import FOLDER, drawn
 
 SIGNATURE = "奉化公安"
@@ -33,6 +33,7 @@ LONGEST: Mapping[str, str] = {
     "visits": "99",
     "until": "12月31日",
     "count": "99",
+    "way": "本人到行政服务中心领取",
 }
 #: Values that the engine gives at every step; `due` once the result's clock runs, others where an effect gives them.
 _ALWAYS = {"number", "item", "state", "at", "office", "visits"}
@@ -141,7 +142,8 @@ def test_every_notice_can_be_sent_with_the_longest_values_and_every_document_be_
 
 
 def test_what_no_service_declares_can_be_sent_too() -> None:
-    assert not unsendable(BINDING_MOVED, {"at": LONGEST["at"], "phone": "0574-88580110"})
+    for notice in OWN:
+        assert not unsendable(notice, {**LONGEST, "item": "居住证首次申领", "phone": "0574-88580110"}), notice.code
     for template in CODES.values():
         templates.check_sms_template(SIGNATURE, template.text)
         assert templates.fit_sms_value("999999") == "999999"

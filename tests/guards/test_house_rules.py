@@ -144,7 +144,10 @@ RECEIVERS: Mapping[str, tuple[str, ...]] = {
     "binding-moved": ("notifications.receivers.warn_of_move",),
     "case-moved": ("notifications.receivers.tell_of_step",),
     "code-wanted": ("notifications.receivers.send_code",),
+    "draft-waits": ("notifications.drafts.remind",),
     "parcel-wanted": ("notifications.receivers.order_parcel",),
+    "permit-carded": ("notifications.writeback.write_permit",),
+    "residence-registered": ("notifications.writeback.write_registration",),
     "wechat-template-finished": ("notifications.receivers.keep_template_report",),
 }
 

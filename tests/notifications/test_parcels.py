@@ -111,7 +111,7 @@ def test_a_signature_by_somebody_else_does_not_end_the_case(app: Flask, client: 
     act(case_id, "post", "fw-clerk", {"tracking": tracking})
     assert push(client, tracking, "704", 10, deliverCode="20") == 200
     tasks.settle()
-    assert (parcel_now(case_id).state, case_now(case_id).state) == ("signed_by_other", "posted")
+    assert (parcel_now(case_id).state, case_now(case_id).state) == ("signed_by_other", "checking")
     # The courier takes it back, and the person signs after all.
     assert push(client, tracking, "743", 11) == 200
     assert push(client, tracking, "704", 12, deliverCode="10") == 200

@@ -340,6 +340,9 @@ def test_the_receivers_are_exactly_these() -> None:
     assert connected == {
         ("case-moved", "tell_of_step"),
         ("parcel-wanted", "order_parcel"),
+        ("draft-waits", "remind"),
+        ("residence-registered", "write_registration"),
+        ("permit-carded", "write_permit"),
         ("code-wanted", "send_code"),
         ("binding-moved", "warn_of_move"),
         ("wechat-template-finished", "keep_template_report"),

@@ -1,0 +1,15 @@
+"""What the registers tell others inside the transaction of the fact. Receivers add rows to the same Change."""
+
+from __future__ import annotations
+
+from blinker import Namespace
+
+_signals = Namespace()
+
+#: A person's residence was registered. Sender: the registration's id; keywords: ``row`` (its columns, as they are
+#: written), ``change``.
+residence_registered = _signals.signal("residence-registered")
+
+#: A permit has a card, and so a number. Sender: the permit's id; keywords: ``permit`` (the row), ``card_number``,
+#: ``kind`` (``first``, or ``replace`` where the card before was lost on its way), ``change``.
+permit_carded = _signals.signal("permit-carded")

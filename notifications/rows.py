@@ -1,0 +1,171 @@
+"""The rows that telling adds to a change: a notice, and its first try on the first step of the ladder that reaches."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select
+
+from citizen_services import clock
+from citizen_services.catalogue.vocabulary import Notice as DeclaredNotice
+from citizen_services.catalogue.vocabulary import SmsTemplate
+from citizen_services.database import Change, db, new_id
+from citizen_services.people.models import Citizen, WeChatBinding
+from citizen_services.rules.templates import fill, fit_sms_value, fit_value
+from citizen_services.wechat.models import Follower
+from notifications import daytime, ladder, queue
+from notifications.models import Delivery, Notice
+
+
+@dataclass(frozen=True)
+class About:
+    """What a notice is about besides its person: a case, another thing (told once of each), the page to open."""
+
+    case_id: UUID | None = None
+    other: UUID | None = None
+    path: str | None = None
+
+
+def tell(
+    change: Change,
+    declared: DeclaredNotice,
+    values: Mapping[str, str],
+    citizen: Citizen,
+    about: About,
+    *,
+    by_day: bool = False,
+) -> None:
+    """A notice on the first step of the ladder that the person can be reached on; ``by_day``: not at night."""
+    notice_id = add_notice(change, declared, values, citizen.id, about)
+    openid = reachable_openid(citizen.id)
+    if openid is not None:
+        add_wechat(change, declared, values, notice_id, openid, about.path, by_day=by_day)
+    else:
+        payload = {"phone": citizen.phone, **sms_content(declared.sms_template, declared.sms, values)}
+        add_delivery(
+            change,
+            "sms",
+            notice_id=notice_id,
+            payload=payload,
+            must_be_known=declared.must_be_known,
+            by_day=by_day,
+        )
+
+
+def add_notice(
+    change: Change,
+    declared: DeclaredNotice,
+    values: Mapping[str, str],
+    citizen_id: UUID,
+    about: About,
+    phone: str | None = None,
+) -> UUID:
+    """The notice alone; ``phone`` where it must go to another one than the citizen's. Its id."""
+    notice_id = new_id()
+    kept: dict[str, Any] = {"sms": sms_content(declared.sms_template, declared.sms, values)}
+    if phone is not None:
+        kept["phone"] = phone
+    change.add(
+        Notice,
+        id=notice_id,
+        kind=declared.code,
+        citizen_id=citizen_id,
+        case_id=about.case_id,
+        about=about.other,
+        values=kept,
+        text=fill(declared.text, values),
+        state="pending",
+        at=change.at,
+        expires_at=None,
+    )
+    return notice_id
+
+
+def add_wechat(
+    change: Change,
+    declared: DeclaredNotice,
+    values: Mapping[str, str],
+    notice_id: UUID,
+    openid: str,
+    path: str | None,
+    *,
+    by_day: bool = False,
+) -> None:
+    """Its try in WeChat."""
+    fields = {key: fit_value(key, fill(text, values)) for key, text in declared.wechat.items()}
+    begins = daytime.next_after(change.at) if by_day else change.at
+    add_delivery(
+        change,
+        "wechat",
+        notice_id=notice_id,
+        payload={"openid": openid, "template": declared.wechat_template.key, "fields": fields, "path": path},
+        must_be_known=declared.must_be_known,
+        pass_on_at=begins + ladder.PASS_ON_AFTER,
+        by_day=by_day,
+    )
+
+
+def sms_content(template: SmsTemplate, variables: Mapping[str, str], values: Mapping[str, str]) -> dict[str, Any]:
+    """``{template, values}`` as the SMS channel takes them."""
+    return {
+        "template": template.key,
+        "values": {name: fit_sms_value(fill(text, values)) for name, text in variables.items()},
+    }
+
+
+def add_delivery(
+    change: Change,
+    channel: str,
+    *,
+    payload: Mapping[str, Any],
+    notice_id: UUID | None = None,
+    parcel_id: UUID | None = None,
+    about: UUID | None = None,
+    person: UUID | None = None,
+    must_be_known: bool = False,
+    expires_at: datetime | None = None,
+    pass_on_at: datetime | None = None,
+    by_day: bool = False,
+) -> UUID:
+    """One channel's try, due at once, and a wake-up after the commit. Its id, which is our reference outside."""
+    now, id_ = clock.protocol_now(), new_id()
+    change.add(
+        Delivery,
+        id=id_,
+        notice_id=notice_id,
+        parcel_id=parcel_id,
+        about=about,
+        person=person,
+        channel=channel,
+        payload=dict(payload),
+        state="pending",
+        must_be_known=must_be_known,
+        by_day=by_day,
+        made_at=now,
+        due_at=now,
+        expires_at=expires_at,
+        pass_on_at=pass_on_at,
+        attempts=0,
+        checks=0,
+    )
+    change.after(queue.waking(queue.sending_queue(channel)))
+    return id_
+
+
+def reachable_openid(citizen_id: UUID) -> str | None:
+    """The citizen's WeChat, if it is bound now and follows us: nobody else gets template messages."""
+    return db.session.scalar(
+        select(WeChatBinding.openid)
+        .join(Follower, Follower.openid == WeChatBinding.openid)
+        .where(WeChatBinding.citizen_id == citizen_id, WeChatBinding.ended_at.is_(None), Follower.left_at.is_(None))
+    )
+
+
+def follows(openid: str) -> bool:
+    """Whether an account follows us now."""
+    row = db.session.get(Follower, openid)
+    return row is not None and row.left_at is None
