@@ -11,6 +11,8 @@ from flask import Flask
 
 from citizen_services.database import Base, db
 from citizen_services.materials.models import Material, Upload
+from citizen_services.people.models import Citizen
+from tests import factories
 from tests.house import House
 
 
@@ -28,3 +30,9 @@ def uploads(_tables: None, app: Flask, house: House) -> Iterator[Path]:
     shutil.rmtree(folder, ignore_errors=True)
     yield folder
     shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def person(uploads: Path) -> Citizen:
+    """Somebody who applies."""
+    return factories.citizen()

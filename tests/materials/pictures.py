@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import random
 import struct
@@ -44,7 +45,16 @@ def jpeg(width: int = 640, height: int = 480, **options: Any) -> bytes:
 
 def heic(width: int = 640, height: int = 480) -> bytes:
     """A paper as an iPhone keeps it."""
-    return encoded(paper(width, height), "HEIF", quality=60)
+    return encoded(paper(width, height), "HEIF", quality=60, enc_params={"preset": "ultrafast"})
+
+
+@functools.cache
+def noisy(kind: str) -> bytes:
+    """A photo of nothing, which doesn't compress."""
+    picture = Image.effect_noise((800, 600), 80).convert("RGB")
+    if kind == "heic":
+        return encoded(picture, "HEIF", enc_params={"preset": "ultrafast"})
+    return encoded(picture, kind.upper())
 
 
 def exif(orientation: Any = 1) -> bytes:

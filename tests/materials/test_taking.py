@@ -4,77 +4,27 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
 
 import pytest
 from flask import Flask
-from sqlalchemy import func, select, update
+from sqlalchemy import select
 
 from citizen_services import clock
-from citizen_services.clock import protocol_now
+from citizen_services.cases.models import Draft
 from citizen_services.database import Change, Conflict, commit, db, new_id
 from citizen_services.database.base import rollback
-from citizen_services.materials import operations, queries
+from citizen_services.materials import operations, queries, sweep
 from citizen_services.materials.errors import (
-    MaterialError,
     NoSuchUpload,
     TooManyPieces,
-    Unreadable,
-    WrongKind,
 )
-from citizen_services.materials.models import Material, Upload
-from citizen_services.people.errors import TooMany
-from citizen_services.people.models import Attempt, Citizen
+from citizen_services.materials.models import Upload
+from citizen_services.people.models import Citizen
 from tests import factories
 from tests.materials import pictures as make
-
-
-@pytest.fixture
-def person(uploads: Path) -> Citizen:
-    """Somebody who applies."""
-    return factories.citizen()
-
-
-def take(person: Citizen, draft_id: UUID, code: str = "lease", side: int = 640, **more: int) -> Upload:
-    """Bring a photo, as a door does; committed."""
-    operations.admit(person.id)
-    commit()
-    upload = operations.take(person.id, draft_id, code, make.jpeg(side, 480), **more)
-    commit()
-    return upload
-
-
-def hand_in(draft_id: UUID, case_id: UUID, replace: tuple[str, ...] = ()) -> None:
-    """Send the application, or the answer to a correction; committed."""
-    change = Change(clock.now())
-    operations.attach(change, draft_id, case_id, replace)
-    change.write()
-    commit()
-
-
-def at_once(app: Flask, *acts: Callable[[], object]) -> list[object]:
-    """Do each in a thread and a transaction of its own, committed; what each returned or raised."""
-    results: list[object] = [None] * len(acts)
-    together = threading.Barrier(len(acts))
-
-    def do(number: int) -> None:
-        with app.app_context():
-            together.wait(10)
-            try:
-                results[number] = acts[number]()
-                commit()
-            except Exception as fault:
-                rollback()
-                results[number] = fault
-
-    threads = [threading.Thread(target=do, args=(number,)) for number in range(len(acts))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    return results
+from tests.materials.acting import at_once, hand_in, take
 
 
 def test_photos_stand_in_order_under_their_material_until_they_are_taken_out(person: Citizen) -> None:
@@ -224,75 +174,25 @@ def test_sending_while_a_photo_is_taken_out_or_brought_loses_none_unseen(person:
     assert at_once(app, send, bring) == [None, [kept.id]]
 
 
-def test_a_refused_file_leaves_nothing_and_a_try_is_counted_all_the_same(person: Citizen, uploads: Path) -> None:
-    draft_id = new_id()
-    for file, refusal in ((b"%PDF-1.7", WrongKind), (make.jpeg()[:3000], Unreadable), (b"", MaterialError)):
-        operations.admit(person.id)
-        commit()
-        with pytest.raises(refusal):
-            operations.take(person.id, draft_id, "lease", file)
+def test_a_photo_that_is_being_used_again_is_neither_ended_nor_swept_away(person: Citizen, app: Flask) -> None:
+    for _ in range(8):
+        draft_id, other = new_id(), new_id()
+        upload_id = take(person, draft_id).id
+
+        def out(upload_id: UUID = upload_id, draft_id: UUID = draft_id) -> None:
+            operations.remove(person.id, draft_id, upload_id)
+            sweep.forget(select(Draft.id))
+
+        def again(upload_id: UUID = upload_id, other: UUID = other) -> object:
+            return operations.reuse(person.id, other, "lease", upload_id).id
+
+        taken_out, used = at_once(app, out, again)
+        assert taken_out is None
+        ended = db.session.scalar(select(Upload.ended_at).where(Upload.id == upload_id))
+        if used == upload_id:
+            assert ended is None
+            assert [p.upload_id for p in queries.of_draft(other)] == [upload_id]
+        else:
+            assert isinstance(used, NoSuchUpload)
+            assert ended is not None
         rollback()
-    assert not uploads.exists()
-    assert not queries.of_draft(draft_id)
-    assert db.session.scalar(select(func.count()).where(Attempt.kind == "upload")) == 3
-
-
-def test_a_person_has_so_many_tries_in_a_while_and_no_other_person_waits_for_it(person: Citizen, app: Flask) -> None:
-    (times, within), (a_day, _) = operations.LIMITS
-
-    def admit() -> None:
-        operations.admit(person.id)
-
-    results = at_once(app, *[admit] * 8)
-    assert results == [None] * 8
-    for _ in range(times - 8):
-        operations.admit(person.id)
-        commit()
-    with pytest.raises(TooMany) as refused:
-        operations.admit(person.id)
-    assert 0 < refused.value.after_s <= within.total_seconds()
-    assert "请10分钟后再试" in refused.value.sentence
-    operations.admit(factories.citizen("韩梅梅").id)
-    rollback()
-    earlier = protocol_now() - within - timedelta(seconds=1)
-    db.session.execute(update(Attempt).where(Attempt.kind == "upload").values(at=earlier))
-    commit()
-    operations.admit(person.id)
-    row = db.session.scalars(select(Attempt).where(Attempt.kind == "upload").limit(1)).one()
-    for _ in range(a_day):
-        db.session.add(Attempt(id=new_id(), kind="upload", subject=row.subject, succeeded=False, at=earlier))
-    commit()
-    with pytest.raises(TooMany):
-        operations.admit(person.id)
-
-
-def test_a_photo_is_decoded_before_anything_is_written_and_outside_a_transaction(
-    person: Citizen, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    transactions = []
-    decode = operations.decode
-
-    def watched(*given: object) -> object:
-        transactions.append(db.session().in_transaction())
-        return decode(*given)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(operations, "decode", watched)
-    queries.of_draft(new_id())
-    assert db.session().in_transaction()
-    operations.take(person.id, new_id(), "lease", make.jpeg())
-    assert transactions == [False]
-    with pytest.raises(operations.CalledWithinAnAct):
-        operations.take(person.id, new_id(), "lease", make.jpeg())
-    rollback()
-    assert not db.session.scalars(select(Material.id)).all()
-
-
-def test_a_photo_brought_at_a_counter_says_so(person: Citizen, staff_logins: dict[str, dict[str, object]]) -> None:
-    from citizen_services.people.models import Staff
-
-    clerk = db.session.scalars(select(Staff).limit(1)).one()
-    draft_id = new_id()
-    upload = operations.take(person.id, draft_id, "lease", make.jpeg(), staff_id=clerk.id)
-    commit()
-    assert upload.staff_id == clerk.id
-    assert queries.of_draft(draft_id)[0].brought_by_staff
