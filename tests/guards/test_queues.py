@@ -63,10 +63,12 @@ def job_faults(jobs: list[Enqueued]) -> list[str]:
 def enqueues(modules: Mapping[str, str]) -> Iterator[str]:
     """Calls that make a queue or a job."""
     for name, source in modules.items():
+        # The standard library has a Queue of its own.
+        words = ("Queue",) if re.search(r"^\s*(?:import|from) rq\b|\brq\.Queue", source, re.MULTILINE) else ()
         for node in ast.walk(ast.parse(source)):
             if isinstance(node, ast.Call):
                 called = ast.unparse(node.func).rpartition(".")[2]
-                if called.startswith("enqueue") or called in ("Queue", "enqueue_call", "perform_async", "delay"):
+                if called.startswith("enqueue") or called in words:
                     yield f"{name}:{node.lineno} {called}"
 
 
