@@ -13,7 +13,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from flask import Blueprint, Flask, Response, current_app, g, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -156,6 +156,10 @@ def vendor_url(name: str) -> str:
 def _set_headers(response: Response) -> Response:
     """Security and caching headers: HTML is never stored, versioned files are kept for good."""
     response.headers.setdefault("X-Content-Type-Options", "nosniff")
+    if response.status_code == 308:
+        # Of a path without its last stroke werkzeug makes an address by the Host header, which says what it likes.
+        there = urlsplit(response.headers["Location"])
+        response.headers["Location"] = urlunsplit(("", "", "/" + there.path.lstrip("/"), there.query, ""))
     response.headers.setdefault("Referrer-Policy", "same-origin")
     if response.mimetype == "text/html":
         response.headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)

@@ -137,3 +137,17 @@ def test_whoever_logs_in_is_led_nowhere_but_to_a_page_of_this_door(
         data=form.inputs | {"login": "yl-clerk", "password": staff_logins["yl-clerk"]["password"]},
     )
     assert (desk.page.status_code, desk.page.headers["Location"]) == (303, "/console/cases")
+
+
+@pytest.mark.parametrize("path", ["/h5", "/console", "/h5//login?next=/h5/cases", "/console//cases?state=made"])
+def test_an_address_that_is_put_right_stays_with_us_whatever_the_host_header_says(
+    application: Flask, path: str
+) -> None:
+    answer = application.test_client().get(path, base_url="http://evil.example")
+    location = answer.headers.get("Location", "")
+    assert answer.status_code in (200, 303, 308)
+    assert "evil.example" not in location
+    assert not location.startswith("//")
+    if answer.status_code == 308:
+        assert location.startswith(("/h5/", "/console/"))
+        assert ("?" in location) == ("?" in path)

@@ -70,6 +70,7 @@ def test_wrong_passwords_unknown_logins_and_people_who_left_get_the_same_answer_
         ("nobody-here", "not this one"),
         ("xk-clerk", staff_logins["xk-clerk"]["password"]),
         ("yl-clerk", "x" * 5000),
+        ("yl-clerk\0", "not this one"),
     ):
         one = browser()
         assert _log_in(one, login, password) == 422
@@ -78,7 +79,7 @@ def test_wrong_passwords_unknown_logins_and_people_who_left_get_the_same_answer_
         assert one.cookie("console_session", "/console") is None
     assert len(answers) == 1
     # Argon2 ran once for each, over hashes of the same parameters.
-    assert len(hashed) == 4
+    assert len(hashed) == 5
     assert len({stored.rsplit("$", 2)[0] for stored in hashed}) == 1
 
 
