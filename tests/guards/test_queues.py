@@ -61,14 +61,15 @@ def job_faults(jobs: list[Enqueued]) -> list[str]:
 
 
 def enqueues(modules: Mapping[str, str]) -> Iterator[str]:
-    """Calls that make a queue or a job."""
+    """Calls that make a queue of RQ's or a job."""
     for name, source in modules.items():
-        # The standard library has a Queue of its own.
-        words = ("Queue",) if re.search(r"^\s*(?:import|from) rq\b|\brq\.Queue", source, re.MULTILINE) else ()
+        # Others have queues too: the standard library, the web server.
+        if not re.search(r"^\s*(?:import|from) rq\b|\brq\.\w|notifications\.queue", source, re.MULTILINE):
+            continue
         for node in ast.walk(ast.parse(source)):
             if isinstance(node, ast.Call):
                 called = ast.unparse(node.func).rpartition(".")[2]
-                if called.startswith("enqueue") or called in words:
+                if called.startswith("enqueue") or called == "Queue":
                     yield f"{name}:{node.lineno} {called}"
 
 
