@@ -70,9 +70,10 @@ def test_a_bomb_in_what_the_camera_says_harms_nothing(remark: bytes) -> None:
     assert_upright_paper(taken(make.with_segment(make.jpeg(), 0xE1, remark)))
 
 
-def test_nothing_but_pixels_is_kept() -> None:
+@pytest.mark.parametrize("more", [{}, {"icc_profile": make.srgb_profile()}])
+def test_nothing_but_pixels_is_kept(more: dict[str, bytes]) -> None:
     secret = make.PLACE.encode()
-    file = make.jpeg(exif=make.exif(1), icc_profile=make.srgb_profile(), comment=secret, dpi=(350, 350))
+    file = make.jpeg(exif=make.exif(1), comment=secret, dpi=(350, 350), **more)
     for content in (b"http:" + b"//ns.adobe.com/xap/1.0/\0<x>" + secret, b"<script>alert(1)</script>"):
         file = make.with_segment(file, 0xE1, content)
     file += make.zip_file(content=secret) + b"<html>" + secret
