@@ -40,6 +40,7 @@ from citizen_services.parts import parts
 from citizen_services.people.actors import Actor
 from citizen_services.people.models import Citizen
 from citizen_services.people.queries import office
+from citizen_services.registers.errors import TAKEN
 from citizen_services.rules.dates import chinese_moment
 
 #: How long a claim holds without an act, machine time.
@@ -276,8 +277,12 @@ def _write(act: _Act, once: Once | None) -> Outcome:
     try:
         act.change.write()
     except IntegrityError as fault:
-        if violated_constraint(fault) == "uq_case_open_per_person":
+        constraint = violated_constraint(fault) or ""
+        if constraint == "uq_case_open_per_person":
             raise AlreadyOpen from fault
+        if constraint in TAKEN:
+            field, sentence = TAKEN[constraint]
+            raise InvalidInput({field: [sentence]}) from fault
         raise
     return outcome
 

@@ -11,7 +11,6 @@ from uuid import UUID
 from flask import Blueprint, Response, abort, flash, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from marshmallow import ValidationError
-from sqlalchemy.exc import IntegrityError
 
 from citizen_services import clock
 from citizen_services.cases import operations, queries
@@ -25,6 +24,7 @@ from citizen_services.cases.errors import (
     NotPossible,
 )
 from citizen_services.cases.models import Case
+from citizen_services.cases.once import do_once
 from citizen_services.console import answers, render, steps
 from citizen_services.console.access import (
     ReasonWanted,
@@ -39,17 +39,15 @@ from citizen_services.console.access import (
 from citizen_services.console.guards import current_actor
 from citizen_services.console.schemas import (
     REVEAL_REASONS,
-    TAKEN,
     ActSchema,
     ReasonSchema,
     RevealSchema,
     by_field,
-    do_once,
     once_of,
     read_form,
     read_input,
 )
-from citizen_services.database import Change, commit, db, violated_constraint
+from citizen_services.database import Change, commit, db
 from citizen_services.database.idempotency import Once
 from citizen_services.exchange.queries import answer as kept_answer
 from citizen_services.pages import render_error
@@ -270,11 +268,6 @@ def act(case_id: UUID, action: str) -> ResponseReturnValue:
         answer = do_once(once, perform)
     except CaseError as fault:
         return _not_done(fault, case_id, actor, action, data)
-    except IntegrityError as fault:
-        field, sentence = TAKEN.get(violated_constraint(fault) or "", ("", ""))
-        if not field:
-            raise
-        return _not_done(InvalidInput({field: [sentence]}), case_id, actor, action, data)
     label = step.label if step is not None else queries.ACTION_WORDS.get(action, "")
     flash(f"{answer['number']}：“{label}”已办好，现在是“{item.state(answer['state']).word}”。", "ok")
     return redirect(url_for("console_cases.show", case_id=case_id), 303)

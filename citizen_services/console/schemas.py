@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, cast
 from uuid import UUID
 
 from flask import request
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
-from sqlalchemy.exc import IntegrityError
 
-from citizen_services.cases.errors import CaseError
 from citizen_services.catalogue import forms
-from citizen_services.database import commit, violated_constraint
-from citizen_services.database.base import rollback
-from citizen_services.database.idempotency import CONSTRAINT, Once
+from citizen_services.database.idempotency import Once
 from citizen_services.people.actors import Actor
 from citizen_services.people.looks import HANDLING
 from citizen_services.rules.errors import RuleError
@@ -144,34 +140,6 @@ def once_of(actor: Actor, form_token: str) -> Once:
     body = {name: value for name, value in request.form.items() if name not in _TOKENS}
     return Once.of(actor.key, request.endpoint or "", form_token, {"path": request.path, "form": body})
 
-
-def do_once(once: Once, act: Callable[[Once], Any]) -> Any:
-    """Do the act and commit, or give the answer that the first sending of the same form was given.
-
-    ``act`` adds the idempotency row and returns the answer. Of two sendings at the same moment one is done; the other
-    waits for it, is undone, and finds its answer.
-    """
-    found = once.answer()
-    if found is not None:
-        return found
-    try:
-        answer = act(once)
-        commit()
-    except (CaseError, IntegrityError) as fault:
-        rollback()
-        if isinstance(fault, IntegrityError) and violated_constraint(fault) != CONSTRAINT:
-            raise
-        found = once.answer()
-        if found is None:
-            raise
-        return found
-    return answer
-
-
-#: What only the database can know of an input: by constraint, the field and its sentence.
-TAKEN: Mapping[str, tuple[str, str]] = {
-    "uq_residence_permit_card_lookup": ("card_number", "这个证件号码已经用在另一张居住证上，请核对卡面号码。"),
-}
 
 Place = tuple[datetime | None, UUID]
 

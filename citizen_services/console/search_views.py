@@ -14,6 +14,7 @@ from marshmallow import ValidationError
 
 from citizen_services import clock
 from citizen_services.cases import queries
+from citizen_services.cases.once import do_once
 from citizen_services.console import render
 from citizen_services.console.access import case_staff, record_reason, role_of, tell_refusals
 from citizen_services.console.guards import current_actor
@@ -21,7 +22,6 @@ from citizen_services.console.schemas import (
     SEARCH_REASONS,
     ElsewhereSchema,
     SearchSchema,
-    do_once,
     once_of,
     read_form,
 )

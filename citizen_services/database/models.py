@@ -48,7 +48,7 @@ class IdempotencyKey(Base):
     route: Mapped[str] = mapped_column(Text, primary_key=True)
     #: The key: a form's hidden token, or the Idempotency-Key header.
     key: Mapped[str] = mapped_column(Text, primary_key=True)
-    #: SHA-256 of the body: the same key with another body is refused.
+    #: Keyed hash of the body: the same key with another body is refused.
     fingerprint: Mapped[bytes] = mapped_column(LargeBinary)
     #: ``{status, location | body}``, encrypted since an answer may name a person.
     answer: Mapped[Any] = mapped_column(SecretJSON("idempotency_key.answer"))

@@ -12,6 +12,7 @@ from flask.typing import ResponseReturnValue
 from citizen_services.cases import corrections, operations
 from citizen_services.cases.errors import InvalidInput, MovedOn, NotPossible
 from citizen_services.cases.models import Case
+from citizen_services.cases.once import do_once
 from citizen_services.cases.queries import cases_of, document, documents_of, events_of, own_case, steps_for
 from citizen_services.catalogue import forms
 from citizen_services.catalogue.vocabulary import ServiceItem, Step
@@ -36,11 +37,10 @@ from citizen_services.portal.guards import (
     citizen_required,
     current_citizen,
     the_citizen,
-    to_be_known,
 )
 from citizen_services.portal.home_views import case_card, draft_card, open_cards, open_drafts, tell_refusals
-from citizen_services.portal.keeping import MARK, keep_answer, mark_of
-from citizen_services.portal.schemas import Posted, do_once
+from citizen_services.portal.keeping import MARK, keep_answer, led_to_login, mark_of
+from citizen_services.portal.schemas import Posted
 from citizen_services.rules.dates import chinese_moment
 from citizen_services.security import new_token
 from citizen_services.words import role_word
@@ -222,8 +222,7 @@ def _in_fours(digits: str) -> list[str]:
 def act(case_id: UUID) -> ResponseReturnValue:
     """Take one of the steps that are the person's own, on the version that they saw."""
     if current_citizen() is None:
-        keep_answer(case_id)
-        return to_be_known(url_for("portal_cases.show", case_id=case_id))
+        return led_to_login(url_for("portal_cases.show", case_id=case_id), keep_answer(case_id))
     posted = Posted.read()
     if posted.version is None:
         abort(400)

@@ -12,6 +12,7 @@ from flask.typing import ResponseReturnValue
 from citizen_services import clock
 from citizen_services.cases import drafts, eligibility, operations
 from citizen_services.cases.errors import MovedOn, NotEligible
+from citizen_services.cases.once import do_once, note
 from citizen_services.catalogue.vocabulary import Group, ServiceItem
 from citizen_services.database import db, new_id
 from citizen_services.database.base import rollback
@@ -26,11 +27,10 @@ from citizen_services.portal.guards import (
     citizen_required,
     current_citizen,
     the_citizen,
-    to_be_known,
 )
 from citizen_services.portal.home_views import tell_refusals
-from citizen_services.portal.keeping import keep_draft
-from citizen_services.portal.schemas import Posted, do_once, note
+from citizen_services.portal.keeping import keep_draft, led_to_login
+from citizen_services.portal.schemas import Posted
 
 bp = Blueprint("portal_drafts", __name__, url_prefix="/h5/drafts")
 tell_refusals(bp)
@@ -99,8 +99,7 @@ def picture(draft_id: UUID, answer_id: UUID) -> ResponseReturnValue:
 def change(draft_id: UUID) -> ResponseReturnValue:
     """``save`` a group, ``submit`` the whole, or ``discard`` it; the form says which."""
     if current_citizen() is None:
-        keep_draft(draft_id)
-        return to_be_known(url_for("portal_drafts.show", draft_id=draft_id))
+        return led_to_login(url_for("portal_drafts.show", draft_id=draft_id), keep_draft(draft_id))
     filled = _mine(draft_id)
     posted = Posted.read()
     filled.from_check = posted.from_check

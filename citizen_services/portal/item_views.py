@@ -11,6 +11,7 @@ from flask.typing import ResponseReturnValue
 from citizen_services.cases import drafts, eligibility
 from citizen_services.cases.errors import AlreadyOpen, NotEligible
 from citizen_services.cases.models import Case
+from citizen_services.cases.once import do_once, note
 from citizen_services.cases.queries import cases_of, own_case
 from citizen_services.catalogue.vocabulary import ServiceItem
 from citizen_services.database.idempotency import Once
@@ -19,7 +20,7 @@ from citizen_services.people.models import Citizen
 from citizen_services.portal import registers, render
 from citizen_services.portal.guards import citizen_actor, citizen_required, current_citizen, in_wechat, the_citizen
 from citizen_services.portal.home_views import draft_card, tell_refusals
-from citizen_services.portal.schemas import Posted, do_once, note
+from citizen_services.portal.schemas import Posted
 from citizen_services.security import new_token
 
 bp = Blueprint("portal_items", __name__, url_prefix="/h5/items")

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from flask import abort, request
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
-from sqlalchemy.exc import IntegrityError
 
-from citizen_services import clock
-from citizen_services.cases.errors import CaseError
-from citizen_services.database import Change, commit, violated_constraint
-from citizen_services.database.base import rollback
-from citizen_services.database.idempotency import CONSTRAINT, Once
+from citizen_services.database.idempotency import Once
 from citizen_services.people.actors import Actor
 
 #: Of a form these differ at each rendering and say nothing of what is asked for.
@@ -71,34 +66,3 @@ class Posted:
         """This form as a write that is done once: the same token with other content is refused."""
         body = {name: value for name, value in self.form.items() if name not in _TOKENS}
         return Once.of(actor.key, request.endpoint or "", self.token, {"path": request.path, "form": body})
-
-
-def do_once(once: Once, act: Callable[[Once], Any]) -> Any:
-    """Do the act and commit, or give the answer that the first sending of the same form was given.
-
-    ``act`` adds the idempotency row (``note``, or an operation's ``once=``) and returns the answer. Of two sendings at
-    the same moment one is done; the other waits for it, is undone, and finds its answer.
-    """
-    found = once.answer()
-    if found is not None:
-        return found
-    try:
-        answer = act(once)
-        commit()
-    except (CaseError, IntegrityError) as fault:
-        rollback()
-        if isinstance(fault, IntegrityError) and violated_constraint(fault) != CONSTRAINT:
-            raise
-        found = once.answer()
-        if found is None:
-            raise
-        return found
-    return answer
-
-
-def note(once: Once, answer: Any) -> Any:
-    """Write the idempotency row of an act that has no change of its own; returns the answer."""
-    change = Change(clock.now())
-    once.remember(change, answer)
-    change.write()
-    return answer
