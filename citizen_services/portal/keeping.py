@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from uuid import UUID
 
-from flask import current_app, flash, request
+from flask import current_app, flash, request, url_for
+from flask.typing import ResponseReturnValue
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 
 from citizen_services.cases import corrections, drafts
@@ -19,10 +20,12 @@ from citizen_services.cases.errors import CaseError
 from citizen_services.cases.models import Case, Draft
 from citizen_services.database import commit, db
 from citizen_services.database.base import rollback
+from citizen_services.pages import render_error
 from citizen_services.parts import parts
 from citizen_services.people.sessions import LIFETIMES
 from citizen_services.portal import render
 from citizen_services.portal.correction_pages import typed_of
+from citizen_services.portal.guards import in_wechat, to_be_known
 
 #: The hidden input that carries the mark.
 MARK = "page"
@@ -46,36 +49,49 @@ def _was_shown(id_: UUID) -> bool:
     return bool(shown == str(id_))
 
 
-def keep_draft(draft_id: UUID) -> None:
-    """Keep the group that was sent for a draft by somebody whose login ran out. Commits."""
+def keep_draft(draft_id: UUID) -> bool:
+    """Keep the group that was sent for a draft by somebody whose login ran out; whether it was kept. Commits."""
     draft = db.session.get(Draft, draft_id)
     if draft is None or draft.ended_at is not None or not _was_shown(draft_id):
-        return
+        return False
     item = parts().catalogue.item(draft.item)
     group = next((group for group in item.groups if group.code == request.form.get("group")), None)
-    if group is not None:
-        texts = render.typed(request.form, group.schema)
-        _keep(lambda: drafts.keep_typed(draft, group, texts))
+    if group is None:
+        return False
+    texts = render.typed(request.form, group.schema)
+    return _keep(lambda: drafts.keep_typed(draft, group, texts))
 
 
-def keep_answer(case_id: UUID) -> None:
-    """Keep what was sent in answer to a correction by somebody whose login ran out. Commits."""
+def keep_answer(case_id: UUID) -> bool:
+    """Keep what was sent in answer to a correction by somebody whose login ran out; whether it was. Commits."""
     case, correction = db.session.get(Case, case_id), corrections.open_correction(case_id)
     if case is None or correction is None or not _was_shown(case_id):
-        return
+        return False
     item = parts().catalogue.item(case.item, case.item_version)
     texts = typed_of(item, correction, request.form)
-    if texts:
-        _keep(lambda: corrections.keep_typed(correction, texts))
+    return bool(texts) and _keep(lambda: corrections.keep_typed(correction, texts))
 
 
-def _keep(keep: Callable[[], bool]) -> None:
+def _keep(keep: Callable[[], bool]) -> bool:
     try:
         kept = keep()
         commit()
     except CaseError:
         # Saved, sent or thrown away at this very moment: what was decided there holds.
         rollback()
-        return
-    if kept:
-        flash("登录已经过期。您刚才填的内容替您留着，还没有提交，登录后接着办。", "warn")
+        return False
+    return kept
+
+
+def led_to_login(path: str, kept: bool) -> ResponseReturnValue:
+    """Lead somebody whose login ran out to where they get known, and to ``path`` afterwards.
+
+    In WeChat that is another site, and the content policy stops a form whose answer leads there: a page of ours says
+    what happened, and its link goes on.
+    """
+    words = "您刚才填的内容替您留着，还没有提交。" if kept else "这一步还没有办成，您之前保存的内容都在。"
+    if in_wechat():
+        back = url_for("portal_home.enter", next=path)
+        return render_error(401, title="登录已经过期", text=words, advice="请重新登录，回来接着办。", back=back)
+    flash(f"登录已经过期。{words}登录后接着办。", "warn")
+    return to_be_known(path)
