@@ -12,7 +12,7 @@ from sqlalchemy import create_engine, pool
 from citizen_services.database.base import Base
 from citizen_services.database.types import Secret, SecretJSON
 
-for room in ("database", "people", "exchange", "registers", "cases", "wechat"):
+for room in ("database", "people", "exchange", "registers", "materials", "cases", "wechat"):
     import_module(f"citizen_services.{room}.models")
 import_module("notifications.models")
 

@@ -301,11 +301,7 @@ def upgrade() -> None:
     op.create_index(op.f("ix_notice_case_id"), "notice", ["case_id"], unique=False)
     op.create_index(op.f("ix_notice_citizen_id_at"), "notice", ["citizen_id", "at"], unique=False)
     op.create_index(
-        "uq_notice_kind_about",
-        "notice",
-        ["kind", "about"],
-        unique=True,
-        postgresql_where=sa.text("about IS NOT NULL"),
+        "uq_notice_kind_about", "notice", ["kind", "about"], unique=True, postgresql_where=sa.text("about IS NOT NULL")
     )
     op.create_table(
         "parcel_event",
@@ -545,6 +541,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_delivery")),
     )
     op.create_index(
+        "ix_delivery_about",
+        "delivery",
+        ["about", "id"],
+        unique=False,
+        postgresql_where=sa.text("about IS NOT NULL"),
+    )
+    op.create_index(
         "ix_delivery_dead",
         "delivery",
         ["channel", "id"],
@@ -574,13 +577,6 @@ def upgrade() -> None:
         ["person", "channel", "id"],
         unique=False,
         postgresql_where=sa.text("person IS NOT NULL AND state IN ('pending', 'sending', 'uncertain', 'sent')"),
-    )
-    op.create_index(
-        "uq_delivery_about_open",
-        "delivery",
-        ["channel", "about"],
-        unique=True,
-        postgresql_where=sa.text("about IS NOT NULL AND state IN ('pending', 'sending', 'uncertain', 'sent')"),
     )
     op.create_index("uq_delivery_notice_id_channel", "delivery", ["notice_id", "channel"], unique=True)
     op.create_table(
@@ -631,6 +627,33 @@ def upgrade() -> None:
     op.create_index(op.f("ix_session_citizen_id"), "session", ["citizen_id"], unique=False)
     op.create_index(op.f("ix_session_expires_at"), "session", ["expires_at"], unique=False)
     op.create_index(op.f("ix_session_staff_id"), "session", ["staff_id"], unique=False)
+    op.create_table(
+        "upload",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("citizen_id", sa.Uuid(), nullable=False),
+        sa.Column("staff_id", sa.Uuid(), nullable=True),
+        sa.Column("storage_key", sa.Text(), nullable=False),
+        sa.Column("sha256", sa.LargeBinary(), nullable=False),
+        sa.Column("thumbnail_sha256", sa.LargeBinary(), nullable=False),
+        sa.Column("width", sa.Integer(), nullable=False),
+        sa.Column("height", sa.Integer(), nullable=False),
+        sa.Column("size", sa.Integer(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint(
+            "octet_length(sha256) = 32 AND octet_length(thumbnail_sha256) = 32", name=op.f("ck_upload_sha256")
+        ),
+        sa.CheckConstraint("width > 0 AND height > 0 AND size > 0", name=op.f("ck_upload_size")),
+        sa.ForeignKeyConstraint(["citizen_id"], ["citizen.id"], name=op.f("fk_upload_citizen_id")),
+        sa.ForeignKeyConstraint(["staff_id"], ["staff.id"], name=op.f("fk_upload_staff_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_upload")),
+        sa.UniqueConstraint("storage_key", name=op.f("uq_upload_storage_key")),
+    )
+    op.create_index("ix_upload_at", "upload", ["at", "id"], unique=False)
+    op.create_index("ix_upload_citizen_id_at", "upload", ["citizen_id", "at"], unique=False)
+    op.create_index(
+        "ix_upload_staff_id", "upload", ["staff_id"], unique=False, postgresql_where=sa.text("staff_id IS NOT NULL")
+    )
     op.create_table(
         "binding_request",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -726,6 +749,44 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_document_case_id"), "document", ["case_id"], unique=False)
     op.create_table(
+        "material",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("upload_id", sa.Uuid(), nullable=False),
+        sa.Column("draft_id", sa.Uuid(), nullable=True),
+        sa.Column("case_id", sa.Uuid(), nullable=True),
+        sa.Column("code", sa.Text(), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("replaced_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint("(draft_id IS NULL) <> (case_id IS NULL)", name=op.f("ck_material_one_place")),
+        sa.CheckConstraint("position >= 1", name=op.f("ck_material_position")),
+        sa.CheckConstraint("replaced_at IS NULL OR case_id IS NOT NULL", name=op.f("ck_material_replaced")),
+        sa.ForeignKeyConstraint(["upload_id"], ["upload.id"], name=op.f("fk_material_upload_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_material")),
+    )
+    op.create_index(op.f("ix_material_upload_id"), "material", ["upload_id"], unique=False)
+    op.create_index(
+        "uq_material_case_position",
+        "material",
+        ["case_id", "code", "position"],
+        unique=True,
+        postgresql_where=sa.text("case_id IS NOT NULL"),
+    )
+    op.create_index(
+        "uq_material_draft_position",
+        "material",
+        ["draft_id", "code", "position"],
+        unique=True,
+        postgresql_where=sa.text("draft_id IS NOT NULL"),
+    )
+    op.create_index(
+        "uq_material_draft_upload",
+        "material",
+        ["draft_id", "code", "upload_id"],
+        unique=True,
+        postgresql_where=sa.text("draft_id IS NOT NULL"),
+    )
+    op.create_table(
         "visit",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("case_id", sa.Uuid(), nullable=False),
@@ -745,6 +806,11 @@ def downgrade() -> None:
     """Remove everything."""
     op.drop_index(op.f("ix_visit_case_id"), table_name="visit")
     op.drop_table("visit")
+    op.drop_index("uq_material_draft_upload", table_name="material", postgresql_where=sa.text("draft_id IS NOT NULL"))
+    op.drop_index("uq_material_draft_position", table_name="material", postgresql_where=sa.text("draft_id IS NOT NULL"))
+    op.drop_index("uq_material_case_position", table_name="material", postgresql_where=sa.text("case_id IS NOT NULL"))
+    op.drop_index(op.f("ix_material_upload_id"), table_name="material")
+    op.drop_table("material")
     op.drop_index(op.f("ix_document_case_id"), table_name="document")
     op.drop_table("document")
     op.drop_index("uq_correction_open", table_name="correction", postgresql_where=sa.text("state = 'open'"))
@@ -758,6 +824,10 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_binding_request_expires_at"), table_name="binding_request")
     op.drop_index(op.f("ix_binding_request_counter_lookup"), table_name="binding_request")
     op.drop_table("binding_request")
+    op.drop_index("ix_upload_staff_id", table_name="upload", postgresql_where=sa.text("staff_id IS NOT NULL"))
+    op.drop_index("ix_upload_citizen_id_at", table_name="upload")
+    op.drop_index("ix_upload_at", table_name="upload")
+    op.drop_table("upload")
     op.drop_index(op.f("ix_session_staff_id"), table_name="session")
     op.drop_index(op.f("ix_session_expires_at"), table_name="session")
     op.drop_index(op.f("ix_session_citizen_id"), table_name="session")
@@ -768,25 +838,21 @@ def downgrade() -> None:
     op.drop_table("look")
     op.drop_index("uq_delivery_notice_id_channel", table_name="delivery")
     op.drop_index(
-        "uq_delivery_about_open",
-        table_name="delivery",
-        postgresql_where=sa.text("about IS NOT NULL AND state IN ('pending', 'sending', 'uncertain', 'sent')"),
-    )
-    op.drop_index(
         "ix_delivery_person_open",
         table_name="delivery",
         postgresql_where=sa.text("person IS NOT NULL AND state IN ('pending', 'sending', 'uncertain', 'sent')"),
-    )
-    op.drop_index(
-        "ix_delivery_dead",
-        table_name="delivery",
-        postgresql_where=sa.text("state IN ('failed', 'expired') AND requeued_as IS NULL"),
     )
     op.drop_index("ix_delivery_pass_on_at", table_name="delivery", postgresql_where=sa.text("pass_on_at IS NOT NULL"))
     op.drop_index(op.f("ix_delivery_partner_ref"), table_name="delivery")
     op.drop_index(op.f("ix_delivery_parcel_id"), table_name="delivery")
     op.drop_index(op.f("ix_delivery_notice_id"), table_name="delivery")
     op.drop_index("ix_delivery_due", table_name="delivery", postgresql_where=sa.text("due_at IS NOT NULL"))
+    op.drop_index("ix_delivery_about", table_name="delivery", postgresql_where=sa.text("about IS NOT NULL"))
+    op.drop_index(
+        "ix_delivery_dead",
+        table_name="delivery",
+        postgresql_where=sa.text("state IN ('failed', 'expired') AND requeued_as IS NULL"),
+    )
     op.drop_table("delivery")
     op.drop_index("uq_case_open_per_person", table_name="case", postgresql_where=sa.text("ended_at IS NULL"))
     op.drop_index("ix_case_office_code_submitted_at", table_name="case")
@@ -825,9 +891,7 @@ def downgrade() -> None:
     op.drop_table("notice")
     op.drop_index("uq_draft_open", table_name="draft", postgresql_where=sa.text("ended_at IS NULL"))
     op.drop_index(
-        "ix_draft_waiting",
-        table_name="draft",
-        postgresql_where=sa.text("ended_at IS NULL AND reminded_at IS NULL"),
+        "ix_draft_waiting", table_name="draft", postgresql_where=sa.text("ended_at IS NULL AND reminded_at IS NULL")
     )
     op.drop_table("draft")
     op.drop_index(op.f("ix_consent_citizen_id"), table_name="consent")

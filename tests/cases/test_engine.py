@@ -102,7 +102,7 @@ def test_a_permit_goes_from_submission_to_signature_without_a_visit(app: Flask) 
     assert case.ended_at
     told = db.session.scalars(select(Notice.kind).order_by(Notice.at, Notice.id)).all()
     assert told == ["submitted", "accepted", "approved", "made", "posted", "completed"]
-    assert {d.channel for d in db.session.scalars(select(Delivery))} == {"sms", "ems"}
+    assert {d.channel for d in db.session.scalars(select(Delivery))} == {"sms", "ems", "registration"}
 
 
 def test_registering_an_address_is_done_at_once_and_ends_the_one_before(app: Flask) -> None:
