@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import math
+import select
+import time
 from collections.abc import Callable
+from typing import Any
 
+import psycopg
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import MetaData
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DisconnectionError, IntegrityError
 from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.pool import ConnectionPoolEntry
 
 #: Constraints bear predictable names, since errors.py of a room maps a violated one to the sentence that the person
 #: reads.
@@ -43,13 +49,52 @@ def engine_options(application_name: str, *, statement_timeout_ms: int = 5_000) 
     )
     return {
         "isolation_level": "READ COMMITTED",
-        "pool_pre_ping": True,
+        "pool_events": [(_look_at, "checkout"), (_note_idle, "checkin")],
         "pool_recycle": 1800,
         "pool_timeout": 5,
         "pool_size": 10,
         "max_overflow": 10,
         "connect_args": {"connect_timeout": 3, "application_name": application_name, "options": options},
     }
+
+
+#: A connection that lay unused for longer than this is asked whether it lives; machine seconds.
+_SURELY_ALIVE_S = 1.0
+
+
+def _note_idle(connection: Any, record: ConnectionPoolEntry) -> None:
+    record.info["idle_since"] = time.monotonic()
+
+
+def _look_at(connection: Any, record: ConnectionPoolEntry, proxy: Any) -> None:
+    """Give out no dead connection.
+
+    A server that ended has closed the socket, which is seen without asking; only a connection that lay unused for a
+    while is asked (a round trip), since a network in between may have forgotten it.
+    """
+    closed = connection.closed
+    if not closed:
+        said = select.poll()
+        said.register(connection.fileno(), select.POLLIN)
+        # Nothing was asked: whatever the server has to say now is that it goes.
+        closed = bool(said.poll(0))
+    if not closed and time.monotonic() - record.info.get("idle_since", math.inf) > _SURELY_ALIVE_S:
+        try:
+            _ping(connection)
+        except psycopg.Error:
+            closed = True
+    if closed:
+        raise DisconnectionError("the server closed this connection")
+
+
+def _ping(connection: psycopg.Connection[Any]) -> None:
+    """One round trip outside any transaction."""
+    connection.autocommit = True
+    try:
+        connection.execute("SELECT 1")
+    finally:
+        if not connection.closed:
+            connection.autocommit = False
 
 
 def after_commit(action: Callable[[], None]) -> None:
@@ -64,6 +109,9 @@ def after_commit(action: Callable[[], None]) -> None:
 
 def commit() -> None:
     """End the transaction: the last act of whoever opened the door. Then do what was asked for after the commit."""
+    if not db.session.registry.has():
+        # Nobody has asked the database for anything: there is nothing to end.
+        return
     actions = db.session.info.pop(_AFTER_COMMIT, [])
     db.session.commit()
     for action in actions:
@@ -72,8 +120,9 @@ def commit() -> None:
 
 def rollback() -> None:
     """Undo the transaction and forget what was asked for after its commit."""
-    db.session.info.pop(_AFTER_COMMIT, None)
-    db.session.rollback()
+    if db.session.registry.has():
+        db.session.info.pop(_AFTER_COMMIT, None)
+        db.session.rollback()
 
 
 def violated_constraint(fault: IntegrityError) -> str | None:

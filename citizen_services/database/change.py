@@ -11,11 +11,18 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from sqlalchemy import CursorResult, Insert, Table, Update, insert
 
 from citizen_services.database.base import after_commit, db
+
+
+@cache
+def _places(count: int) -> Mapping[str, int]:
+    """Each table's place in the order of foreign keys; computed anew where tables were declared since (``count``)."""
+    return {table.name: place for place, table in enumerate(db.metadata.sorted_tables)}
 
 
 class Conflict(Exception):
@@ -73,7 +80,7 @@ class Change:
         self._written = True
         for statement in self._guards:
             self._must_hit(statement)
-        ordered = [table.name for table in db.metadata.sorted_tables if table.name in self._rows]
+        ordered = sorted(self._rows, key=_places(len(db.metadata.tables)).__getitem__)
         for name in [n for n in ordered if n not in self.last_tables]:
             self._insert(name)
         for statement in self._counters:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from citizen_services.database import db
 from citizen_services.people.models import Citizen, Office, RoleGrant, Staff, WeChatBinding
@@ -143,6 +143,16 @@ def citizen_of_openid(openid: str) -> Citizen | None:
         .join(WeChatBinding, WeChatBinding.citizen_id == Citizen.id)
         .where(WeChatBinding.openid == openid, WeChatBinding.ended_at.is_(None))
     )
+
+
+def is_bound(openid: str) -> bool:
+    """Whether a follower's openid is bound to anybody now: nothing of the person is read."""
+    return db.session.connection().execute(_IS_BOUND, {"openid": openid}).first() is not None
+
+
+_IS_BOUND = select(WeChatBinding.__table__.c.id).where(
+    WeChatBinding.__table__.c.openid == bindparam("openid"), WeChatBinding.__table__.c.ended_at.is_(None)
+)
 
 
 def openid_of(citizen_id: UUID) -> str | None:

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from difflib import SequenceMatcher
 
-from sqlalchemy import and_, or_, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import and_, bindparam, or_, update
+from sqlalchemy.dialects.postgresql import Insert, insert
 
 from citizen_services import clock
 from citizen_services.cases.queries import cases_of, own_case_by_number
@@ -22,7 +22,7 @@ from citizen_services.catalogue.vocabulary import ServiceItem
 from citizen_services.database import Change, db
 from citizen_services.database.base import rollback
 from citizen_services.parts import parts
-from citizen_services.people.queries import citizen_of_openid
+from citizen_services.people.queries import citizen_of_openid, is_bound
 from citizen_services.rules.masking import scrub
 from citizen_services.rules.text import RuleError, fold_width, normalise_text
 from citizen_services.wechat import texts
@@ -133,7 +133,7 @@ def _progress(received: Received) -> str:
 
 
 def _bind(received: Received) -> str:
-    return texts.how_to_bind(bound=citizen_of_openid(received.sender) is not None)
+    return texts.how_to_bind(bound=is_bound(received.sender))
 
 
 def _items(received: Received) -> str:
@@ -173,23 +173,28 @@ def _on_scan(received: Received) -> Turn:
     return Turn(CLICKS[scene](received) if scene in CLICKS else texts.greeting())
 
 
+def _follow() -> Insert:
+    """A follow is noted unless a later one, or a later leave, is known. Made once: it is the same for everybody."""
+    table = db.metadata.tables[Follower.__tablename__]
+    row = insert(table).values(left_at=None, openid=bindparam("openid"), followed_at=bindparam("followed_at"))
+    at = row.excluded.followed_at
+    later = and_(table.c.followed_at <= at, or_(table.c.left_at.is_(None), table.c.left_at <= at))
+    return row.on_conflict_do_update(index_elements=["openid"], set_={"followed_at": at, "left_at": None}, where=later)
+
+
+_FOLLOW = _follow()
+
+
 def _on_subscribe(received: Received) -> Turn:
     """Somebody follows, perhaps by a code whose scene names a service."""
 
     def follow(change: Change) -> None:
-        at = _when(received)
-        row = insert(Follower).values(openid=received.sender, followed_at=at, left_at=None)
-        later = and_(Follower.followed_at <= at, or_(Follower.left_at.is_(None), Follower.left_at <= at))
-        db.session.execute(
-            row.on_conflict_do_update(
-                index_elements=[Follower.openid], set_={"followed_at": at, "left_at": None}, where=later
-            )
-        )
+        db.session.connection().execute(_FOLLOW, {"openid": received.sender, "followed_at": _when(received)})
 
     scene = received.text("EventKey") if received.event == "subscribe_scan" else ""
     if any(item.code == scene for item in parts().catalogue.items()):
         return Turn(_on_scan(received).text, follow)
-    return Turn(texts.welcome(bound=citizen_of_openid(received.sender) is not None), follow)
+    return Turn(texts.welcome(bound=is_bound(received.sender)), follow)
 
 
 def _on_unsubscribe(received: Received) -> Turn:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from datetime import timedelta
-from typing import Any, cast
+from typing import Any
 
 import redis
 from sqlalchemy import delete, select
@@ -19,7 +19,7 @@ from citizen_services import clock
 from citizen_services.database import db
 from citizen_services.database.base import rollback
 from citizen_services.parts import parts
-from citizen_services.redis import breaker
+from citizen_services.redis import breaker, exchange
 from citizen_services.security import CannotDecrypt, equal, keyring
 from citizen_services.wechat.envelope import FRESH_S, Delivery, Refused
 from citizen_services.wechat.errors import DATABASE_AWAY
@@ -59,13 +59,17 @@ _Found = tuple[str | None, Answer | None]
 
 def _in_redis(client: redis.Redis, names: dict[str, str], digest: str, answer: Answer | None) -> _Found:
     """What stood there before, under both names."""
-    pipe = client.pipeline(transaction=False)
-    pipe.set(f"wechat:{names['nonce']}", digest, nx=True, ex=KEPT_S, get=True)
+    commands = [_set(names["nonce"], digest.encode())]
     if answer is not None:
         sealed = keyring().encrypt(json.dumps(answer, ensure_ascii=False).encode(), _BOUND_TO)
-        pipe.set(f"wechat:{names['push']}", sealed, nx=True, ex=KEPT_S, get=True)
-    nonce, *push = cast(list[bytes | None], pipe.execute())
+        commands.append(_set(names["push"], sealed))
+    nonce, *push = exchange(client, *commands)
     return (nonce.decode() if nonce else None), _opened(push[0] if push else None)
+
+
+def _set(name: str, value: bytes) -> tuple[bytes, ...]:
+    """Keep a value unless there is one; the answer is the earlier one."""
+    return (b"SET", f"wechat:{name}".encode(), value, b"NX", b"GET", b"EX", b"%d" % KEPT_S)
 
 
 def _opened(sealed: bytes | None) -> Answer | None:

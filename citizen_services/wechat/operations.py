@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.dialects.postgresql import insert
 
 from citizen_services import clock
@@ -28,11 +28,14 @@ def take(delivery: Delivery) -> str:
     return delivery.body_of(_once(delivery.received.key, answer, turn.effect))
 
 
+#: Made once: it is the same for every push.
+_TAKE = insert(db.metadata.tables[Push.__tablename__]).on_conflict_do_nothing().returning(text("key"))
+
+
 def _once(key: str, answer: memory.Answer, effect: Effect) -> memory.Answer:
     """Do the effect unless the push was taken before; the answer to give."""
     row = {"key": key, "at": clock.protocol_now(), "answer": answer}
-    taken = insert(Push).values(row).on_conflict_do_nothing().returning(Push.key)
-    if db.session.execute(taken).scalar_one_or_none() is None:
+    if db.session.connection().execute(_TAKE, row).first() is None:
         given: memory.Answer = db.session.execute(select(Push.answer).where(Push.key == key)).scalar_one()
         return given
     change = Change(clock.now())

@@ -5,8 +5,10 @@ Only numbers, items and states are said: a chat may be read over a shoulder. Lin
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
 from datetime import timedelta
+from functools import wraps
+from typing import ParamSpec
 
 from citizen_services.cases.models import Case
 from citizen_services.catalogue.registry import UnknownItem
@@ -15,6 +17,24 @@ from citizen_services.parts import parts
 from citizen_services.rules.dates import chinese_day, local_date
 from citizen_services.wechat.envelope import LARGEST_TEXT
 from citizen_services.words import state_word
+
+P = ParamSpec("P")
+
+
+def _constant(say: Callable[P, str]) -> Callable[P, str]:
+    """Of a sentence that is made of the installation alone: made once for it, not at each question."""
+    kept: dict[Hashable, str] = {}
+
+    @wraps(say)
+    def said(*args: P.args, **kwargs: P.kwargs) -> str:
+        ours = parts()
+        of = (ours.catalogue, ours.settings.public_base_url, args, *kwargs.items())
+        if of not in kept:
+            kept[of] = say(*args, **kwargs)
+        return kept[of]
+
+    return said
+
 
 #: Cases told of in one answer.
 SHOWN_CASES = 5
@@ -58,6 +78,7 @@ def _example() -> str:
     return items[0].name if items else "居住登记"
 
 
+@_constant
 def welcome(bound: bool) -> str:
     """To a new follower."""
     first = "您的身份已经绑定，发送“进度”可查看办件。" if bound else f"首次使用请先{link('绑定身份', '/h5/bind')}。"
@@ -71,11 +92,13 @@ def welcome(bound: bool) -> str:
     )
 
 
+@_constant
 def greeting() -> str:
     """To somebody who says hello."""
     return lines("您好！有什么可以帮您？", "", what_to_say())
 
 
+@_constant
 def help_text() -> str:
     """What this account is for and how it is used."""
     return lines(

@@ -1,0 +1,42 @@
+"""Connections that are handed out live, though nobody asks the server each time."""
+
+from __future__ import annotations
+
+import psycopg
+import pytest
+from flask import Flask
+from sqlalchemy import text
+
+from citizen_services.database import base, db
+from citizen_services.database.base import commit
+from tests.house import House
+
+
+def _backend() -> int:
+    """The server's process behind the connection of this transaction; the transaction is ended."""
+    pid = int(db.session.execute(text("SELECT pg_backend_pid()")).scalar_one())
+    commit()
+    return pid
+
+
+def test_a_connection_that_the_server_ended_is_replaced_before_it_is_used(app: Flask, house: House) -> None:
+    before = _backend()
+    with psycopg.connect(house.environ["DATABASE_URL"], autocommit=True) as other:
+        other.execute("SELECT pg_terminate_backend(%s, 5000)", (before,))
+    assert _backend() != before
+
+
+def test_only_a_connection_that_lay_unused_is_asked_whether_it_lives(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[object] = []
+    monkeypatch.setattr(base, "_ping", asked.append)
+    # Begin with an empty pool: of several connections the next one would be another.
+    db.session.remove()
+    db.engine.dispose()
+    before = _backend()
+    assert _backend() == before
+    assert asked == []
+    monkeypatch.setattr(base, "_SURELY_ALIVE_S", -1.0)
+    assert _backend() == before
+    assert len(asked) == 1
