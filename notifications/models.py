@@ -110,14 +110,7 @@ class Delivery(Base):
         Index("ix_delivery_pass_on_at", "pass_on_at", postgresql_where=text("pass_on_at IS NOT NULL")),
         # One try a channel: whatever runs twice, a person is told once there.
         Index("uq_delivery_notice_id_channel", "notice_id", "channel", unique=True),
-        # One writing a fact under way.
-        Index(
-            "uq_delivery_about_open",
-            "channel",
-            "about",
-            unique=True,
-            postgresql_where=text(f"about IS NOT NULL AND {_OPEN}"),
-        ),
+        Index("ix_delivery_about", "about", "id", postgresql_where=text("about IS NOT NULL")),
         Index(
             "ix_delivery_person_open",
             "person",

@@ -1,4 +1,4 @@
-"""What the doors may change here: a tracking number typed from a label, a channel that was mended."""
+"""What the doors may change here: a number typed from a label, a channel that was mended, what is to be tried again."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ from uuid import UUID
 
 from sqlalchemy import delete, func, select, update
 
-from citizen_services.database import db
+from citizen_services import clock
+from citizen_services.database import Change, db, new_id
 from citizen_services.database.base import after_commit
 from citizen_services.rules.tracking import check_tracking
-from notifications import parcels, queue
-from notifications.errors import AlreadyNumbered
-from notifications.models import ChannelHold, Delivery, Parcel
+from citizen_services.security import CannotDecrypt
+from notifications import ladder, parcels, queue, rows, writeback
+from notifications.errors import AlreadyNumbered, NotRequeueable
+from notifications.models import ChannelHold, Delivery, Notice, Parcel
 
 
 def number_from_label(parcel_id: UUID, typed: str) -> str | None:
@@ -51,3 +53,85 @@ def try_again(channel: str) -> None:
         .values(due_at=func.now())
     )
     after_commit(queue.waking(queue.sending_queue(channel)))
+
+
+_WITHOUT_CONTENT = select(
+    Delivery.notice_id, Delivery.parcel_id, Delivery.about, Delivery.person, Delivery.channel, Delivery.state,
+    Delivery.requeued_as, Delivery.must_be_known, Delivery.by_day, Delivery.expires_at,
+)  # fmt: skip
+
+
+def requeue(delivery_id: UUID) -> UUID:
+    """Try once more what ended in vain, under a new reference. The caller commits; returns the new try's id.
+
+    What has ended stays as it ended: a notice is told by one that says the same, a parcel ordered anew, a register row
+    written as it is now. Raises NotRequeueable (nothing ended in vain, it was requeued already, its time has passed,
+    its content can't be read), NotCurrent.
+    """
+    row = db.session.execute(_WITHOUT_CONTENT.where(Delivery.id == delivery_id).with_for_update()).one_or_none()
+    if row is None or row.state not in ("failed", "expired") or row.requeued_as is not None:
+        raise NotRequeueable
+    if row.expires_at is not None and row.expires_at <= clock.protocol_now():
+        raise NotRequeueable
+    change = Change(clock.now())
+    try:
+        payload = db.session.execute(select(Delivery.payload).where(Delivery.id == delivery_id)).scalar_one()
+        notice_id = None if row.notice_id is None else _say_again(row.notice_id, change)
+    except CannotDecrypt as fault:
+        raise NotRequeueable from fault
+    if row.channel == writeback.CHANNEL:
+        payload = writeback.anew(row.about, payload)
+    if row.parcel_id is not None and "cancel" not in payload and parcels.lock(row.parcel_id).tracking is not None:
+        raise NotRequeueable
+    new = rows.add_delivery(
+        change,
+        row.channel,
+        payload=payload,
+        notice_id=notice_id,
+        parcel_id=row.parcel_id,
+        about=row.about,
+        person=row.person,
+        must_be_known=row.must_be_known,
+        by_day=row.by_day,
+        pass_on_at=change.at + ladder.PASS_ON_AFTER if row.channel in ladder.NEXT else None,
+    )
+    change.guard(
+        update(Delivery).where(Delivery.id == delivery_id, Delivery.requeued_as.is_(None)).values(requeued_as=new),
+        otherwise=NotRequeueable,
+    )
+    change.write()
+    return new
+
+
+def write_again(delivery_id: UUID) -> UUID:
+    """Write to the province's register what it rejected, as our register has it now; as ``requeue``."""
+    channel = db.session.execute(select(Delivery.channel).where(Delivery.id == delivery_id)).scalar_one_or_none()
+    if channel != writeback.CHANNEL:
+        raise NotRequeueable
+    return requeue(delivery_id)
+
+
+def _say_again(notice_id: UUID, change: Change) -> UUID:
+    """A notice that says what one said that reached nobody; its id."""
+    old = db.session.get(Notice, notice_id, with_for_update=True, populate_existing=True)
+    if old is None or old.state not in ("failed", "expired") or old.requeued_as is not None:
+        raise NotRequeueable
+    again = new_id()
+    change.add(
+        Notice,
+        id=again,
+        kind=old.kind,
+        citizen_id=old.citizen_id,
+        case_id=old.case_id,
+        about=None,
+        values=old.values,
+        text=old.text,
+        state="pending",
+        at=old.at,
+        expires_at=old.expires_at,
+    )
+    change.guard(
+        update(Notice).where(Notice.id == notice_id, Notice.requeued_as.is_(None)).values(requeued_as=again),
+        otherwise=NotRequeueable,
+    )
+    return again

@@ -1,23 +1,31 @@
-"""What only reads: notices of a person or a case, tries that need somebody's look, how long telling has been due."""
+"""What only reads: notices of a person or a case, what ended in vain, parcels that need a look, how late telling is."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import Interval, cast, func, or_, select
+from sqlalchemy import ColumnElement, Interval, Select, cast, func, or_, select
+from sqlalchemy.orm import aliased
 
+from citizen_services import clock
+from citizen_services.cases.models import Case
 from citizen_services.database import db
+from citizen_services.exchange.ems_codes import NOT_DELIVERED
 from notifications import daytime
-from notifications.models import ChannelHold, Delivery, Notice, Parcel
+from notifications.courses import ABSENT, WRONG_ADDRESS
+from notifications.models import ChannelHold, Delivery, Notice, Parcel, ParcelEvent
+from notifications.writeback import CHANNEL as WRITE_BACK
 
 PAGE = 50
 
 
 def notices_of_citizen(citizen_id: UUID, limit: int = PAGE) -> Sequence[Notice]:
     """What a person was told, newest first."""
-    query = select(Notice).where(Notice.citizen_id == citizen_id).order_by(Notice.at.desc(), Notice.id.desc())
+    query = select(Notice).where(Notice.citizen_id == citizen_id, Notice.requeued_as.is_(None))
+    query = query.order_by(Notice.at.desc(), Notice.id.desc())
     return db.session.scalars(query.limit(limit)).all()
 
 
@@ -77,6 +85,130 @@ def oldest_due(channel: str | None = None) -> timedelta | None:
 def untold(since: datetime, limit: int = PAGE) -> Sequence[Notice]:
     """Notices that reached nobody on any channel since a business time: what is left is a telephone call."""
     query = select(Notice).where(
-        Notice.state.in_(("failed", "uncertain")), Notice.at >= since, Notice.citizen_id.is_not(None)
+        Notice.state.in_(("failed", "uncertain")),
+        Notice.at >= since,
+        Notice.citizen_id.is_not(None),
+        Notice.requeued_as.is_(None),
     )
     return db.session.scalars(query.order_by(Notice.at.desc()).limit(limit)).all()
+
+
+# --- dead letters ------------------------------------------------------------------------------------------------
+
+
+#: Dead letters are looked at for so long; what is older has been dealt with by other means.
+LOOKED_AT_FOR = timedelta(days=30)
+
+
+@dataclass(frozen=True)
+class DeadLetters:
+    """How many tries of a channel ended in vain for one reason, and since when (machine time)."""
+
+    channel: str
+    reason: str
+    count: int
+    oldest: datetime
+
+
+def _dead() -> list[ColumnElement[bool]]:
+    """Tries that ended in vain, of parcels, write-backs, and notices that no other channel told either."""
+    told = select(Notice.id).where(
+        Notice.id == Delivery.notice_id, Notice.state.in_(("failed", "expired")), Notice.requeued_as.is_(None)
+    )
+    return [
+        Delivery.state.in_(("failed", "expired")),
+        Delivery.requeued_as.is_(None),
+        Delivery.made_at >= clock.protocol_now() - LOOKED_AT_FOR,
+        or_(Delivery.notice_id.is_(None), told.exists()),
+    ]
+
+
+def dead_letter_counts() -> list[DeadLetters]:
+    """What ended in vain, counted by channel and reason, the most frequent first."""
+    counted = func.count()
+    rows = db.session.execute(
+        select(Delivery.channel, func.coalesce(Delivery.reason, ""), counted, func.min(Delivery.made_at))
+        .where(*_dead())
+        .group_by(Delivery.channel, Delivery.reason)
+        .order_by(counted.desc(), Delivery.channel)
+        .limit(PAGE)
+    )
+    return [DeadLetters(*row) for row in rows]
+
+
+def dead_letters(channel: str | None = None, reason: str = "", limit: int = PAGE) -> Sequence[Delivery]:
+    """Tries that ended in vain, newest first; ``reason`` is how it begins. ``operations.requeue`` tries once more."""
+    query = select(Delivery).where(*_dead(), func.coalesce(Delivery.reason, "").startswith(reason, autoescape=True))
+    if channel is not None:
+        query = query.where(Delivery.channel == channel)
+    return db.session.scalars(query.order_by(Delivery.id.desc()).limit(limit)).all()
+
+
+def rejected_writebacks(limit: int = PAGE) -> Sequence[Delivery]:
+    """What the province's register rejected, oldest first.
+
+    ``words`` are the register's, ``about`` the registration or permit. ``operations.write_again`` writes it as it is
+    by then.
+    """
+    query = select(Delivery).where(
+        Delivery.channel == WRITE_BACK, Delivery.state == "failed", Delivery.requeued_as.is_(None)
+    )
+    return db.session.scalars(query.order_by(Delivery.id).limit(limit)).all()
+
+
+def writebacks_of(about: UUID) -> Sequence[Delivery]:
+    """Every write of a registration or permit to the province's register, in order."""
+    return db.session.scalars(select(Delivery).where(Delivery.about == about).order_by(Delivery.id)).all()
+
+
+# --- parcels that need a look ------------------------------------------------------------------------------------
+
+
+def _last_of_open_cases() -> Select[Parcel]:
+    """Parcels to people whose case goes on, the last one of each."""
+    later = aliased(Parcel)
+    superseded = select(later.id).where(
+        later.case_id == Parcel.case_id, later.direction == Parcel.direction, later.id > Parcel.id
+    )
+    return (
+        select(Parcel)
+        .join(Case, Case.id == Parcel.case_id)
+        .where(Parcel.direction == "out", Case.ended_at.is_(None), ~superseded.exists())
+        .order_by(Parcel.id)
+    )
+
+
+def parcels_to_check(limit: int = PAGE) -> Sequence[Parcel]:
+    """Signed for by somebody else, lost, or not delivered for a reason that only an enquiry clears up; oldest first."""
+    after = aliased(ParcelEvent)
+    unclear = select(ParcelEvent.id).where(
+        ParcelEvent.parcel_id == Parcel.id,
+        ParcelEvent.op_code == NOT_DELIVERED,
+        ParcelEvent.attempt_code.not_in(WRONG_ADDRESS | ABSENT),
+        ~select(after.id).where(after.parcel_id == ParcelEvent.parcel_id, after.op_time > ParcelEvent.op_time).exists(),
+    )
+    query = _last_of_open_cases().where(
+        or_(Parcel.course.in_(("other", "lost")), (Parcel.course == "moving") & unclear.exists())
+    )
+    return db.session.scalars(query.limit(limit)).all()
+
+
+def parcels_silent(days: int = 3, limit: int = PAGE) -> Sequence[Parcel]:
+    """On their way, and nothing was heard of them for so many days (business time); the longest silent first."""
+    heard = func.coalesce(Parcel.heard_at, Parcel.at)
+    query = _last_of_open_cases().where(
+        Parcel.course.in_(("moving", "refused", "back")),
+        Parcel.tracking.is_not(None),
+        heard <= clock.now() - timedelta(days=days),
+    )
+    return db.session.scalars(query.order_by(None).order_by(heard, Parcel.id).limit(limit)).all()
+
+
+def parcels_returned(limit: int = PAGE) -> Sequence[Parcel]:
+    """Returned to us and not yet sent again or collected, oldest first."""
+    return db.session.scalars(_last_of_open_cases().where(Parcel.course == "returned").limit(limit)).all()
+
+
+def parcels_coming_back(limit: int = PAGE) -> Sequence[Parcel]:
+    """Refused or sent back by the courier, and on their way to us, oldest first."""
+    return db.session.scalars(_last_of_open_cases().where(Parcel.course.in_(("refused", "back"))).limit(limit)).all()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -252,3 +253,39 @@ def parcel_now(case_id: UUID) -> Parcel:
     return db.session.execute(
         select(Parcel).where(Parcel.case_id == case_id).execution_options(populate_existing=True)
     ).scalar_one()
+
+
+@contextlib.contextmanager
+def business_time(when: datetime) -> Iterator[None]:
+    """Let it be that moment for the application, while the machine's time goes on."""
+    before = clock._clock
+    clock.use(clock.Clock(round((when - clock.protocol_now()).total_seconds())))
+    try:
+        yield
+    finally:
+        clock.use(before)
+
+
+def later(**by: float) -> contextlib.AbstractContextManager[None]:
+    """Let business time be later: ``days=3``, ``hours=1``."""
+    return business_time(clock.now() + timedelta(**by))
+
+
+def told_of(case_id: UUID) -> list[str]:
+    """The kinds of what was told of a case, in order."""
+    db.session.rollback()
+    return list(db.session.scalars(select(Notice.kind).where(Notice.case_id == case_id).order_by(Notice.id)))
+
+
+def applicant_acts(case_id: UUID, action: str, data: dict[str, Any] | None = None) -> None:
+    """The person takes a step on their own case. Committed."""
+    case = db.session.get_one(Case, case_id, populate_existing=True)
+    operations.perform(parts().catalogue, case_id, action, Actor("citizen", case.citizen_id), case.version, data)
+    commit()
+
+
+def parcels_now(case_id: UUID) -> list[Parcel]:
+    """A case's parcels as they are now, oldest first."""
+    db.session.rollback()
+    query = select(Parcel).where(Parcel.case_id == case_id).order_by(Parcel.id)
+    return list(db.session.scalars(query.execution_options(populate_existing=True)))
