@@ -18,14 +18,17 @@ from tests import factories
 from tests.portal.conftest import Resident
 
 #: What the clerk of 岳林派出所 asks to be mended.
-ASKED = {
+ASKED: dict[str, Any] = {
     "items": [
         {"code": "delivery.postal_address", "why": "请写明楼栋和房间号"},
         {"code": "delivery.receiver_phone", "why": "这个号码打不通，请换一个"},
     ]
 }
-MENDED = {"postal_address": "岳林街道金钟路18号9幢101室", "receiver_phone": "139 0013 9000"}
-REASONS = {"reasons": "社会保险登记显示您已离职，目前没有合法稳定就业。", "ground": "《居住证暂行条例》第二条"}
+MENDED: dict[str, Any] = {"postal_address": "岳林街道金钟路18号9幢101室", "receiver_phone": "139 0013 9000"}
+REASONS: dict[str, Any] = {
+    "reasons": "社会保险登记显示您已离职，目前没有合法稳定就业。",
+    "ground": "《居住证暂行条例》第二条",
+}
 
 
 def staff_acts(person: Resident, case_id: UUID, action: str, login: str, data: dict[str, Any] | None = None) -> None:

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import pytest
 
+from citizen_services.cases.queries import documents_of
 from tests.portal.acting import REASONS, asked, lapsed, staff_acts
 from tests.portal.conftest import Resident
 
@@ -38,7 +39,7 @@ def _withdrawn(person: Resident) -> UUID:
 
 
 REMEDIES = ("60日", "六个月", "奉化区人民政府", "奉化区人民法院")
-ENDINGS = {
+ENDINGS: dict[str, tuple[Callable[[Resident], UUID], str, tuple[str, ...]]] = {
     "declined": (_declined, "不予受理", (*REASONS.values(), "不予受理决定书", *REMEDIES)),
     "refused": (_refused, "不予签发", (*REASONS.values(), "不予签发居住证决定书", *REMEDIES)),
     "lapsed": (_lapsed, "视为撤回", ("视为撤回告知书", "由系统自动办理", *REMEDIES)),
@@ -92,7 +93,7 @@ def test_one_begins_anew_only_from_ones_own_ended_case_of_that_item(resident: Ca
         assert answer.status_code == 400
     # An application begun meanwhile keeps its own answers.
     owner.begin("residence-permit-first")
-    answer = owner.browser.open("/h5/items/residence-permit-first", "POST", data=form)
+    owner.browser.open("/h5/items/residence-permit-first", "POST", data=form)
     assert owner.draft().data == {}
     owner.browser.open(f"/h5/cases/{ended}")
     assert "接着填新的申请" in owner.browser.words
@@ -109,8 +110,6 @@ def test_a_document_has_number_office_date_text_and_a_way_to_check_it(resident: 
     for words in ("不予受理决定书", f"{number}-02", "2026年11月9日", "岳林派出所", *REASONS.values(), "怎么核对真伪"):
         assert words in page.words, words
     with person.app.app_context():
-        from citizen_services.cases.queries import documents_of
-
         digits = documents_of(case)[0].sha256.hex()
     assert " ".join(digits[at : at + 4] for at in range(0, 16, 4)) in page.words
     assert resident("龙阿强").browser.open(f"/h5/cases/{case}/documents/{path}").status_code == 404
