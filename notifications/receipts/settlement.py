@@ -24,6 +24,10 @@ from notifications.models import FINAL_NOTICE_STATES, Delivery, Notice, Parcel, 
 log = logging.getLogger(__name__)
 
 MOST_TRIES = 6
+#: What waits for a message under way is tried until well after the lease of a process that died with it
+#: (outbox.LEASE), at most this far apart.
+MOST_TRIES_NOT_YET = 12
+NOT_YET_S = 15.0
 
 
 class NotYet(Exception):
@@ -55,13 +59,14 @@ def settle_next() -> bool:
     except NotOurs as fault:
         values["fault"] = str(fault)
     except Exception as fault:
-        if not isinstance(fault, NotYet):
+        waits = isinstance(fault, NotYet)
+        if not waits:
             log.error("receipt %s of %s can't be settled: %s", row.id, row.partner, type(fault).__name__)
-        given_up = row.tries + 1 >= MOST_TRIES
+        given_up = row.tries + 1 >= (MOST_TRIES_NOT_YET if waits else MOST_TRIES)
         values = {
             "tries": row.tries + 1,
-            "fault": type(fault).__name__ if not isinstance(fault, NotYet) else f"not yet: {fault}",
-            "due_at": func.now() + timedelta(seconds=2.0**row.tries),
+            "fault": f"not yet: {fault}" if waits else type(fault).__name__,
+            "due_at": func.now() + timedelta(seconds=min(2.0**row.tries, NOT_YET_S) if waits else 2.0**row.tries),
             "settled_at": func.now() if given_up else None,
         }
     db.session.execute(update(Receipt).where(Receipt.id == row.id).values(**values))

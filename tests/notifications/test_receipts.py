@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -239,6 +240,39 @@ def test_a_report_that_overtakes_wechats_answer_waits_for_it(app: Flask, partner
     commit()
     tasks.settle()
     assert tries(notice)["wechat"].state == "delivered"
+
+
+def test_a_report_waits_until_the_lease_of_a_worker_that_died_in_the_call_has_ended(
+    app: Flask, partners: Outside
+) -> None:
+    person = somebody()
+    openid = follower(partners, person)
+    notice = tell(person)
+    (claimed,) = outbox.claim("wechat")
+    assert outbox.begin(claimed) is not None
+    # The worker is dead from here on; what it had begun arrived.
+    finished(openid, 78, "success")
+    waited = timedelta(0)
+    while waited < outbox.LEASE:
+        tasks.settle()
+        (receipt,) = received()
+        assert receipt.settled_at is None, f"given up after {waited}"
+        waited += receipt.due_at - now()
+        db.session.execute(update(Receipt).values(due_at=func.now()))
+        commit()
+    db.session.execute(update(Delivery).values(leased_until=func.now()))
+    commit()
+    outbox.claim("wechat")
+    tasks.settle()
+    (receipt,) = received()
+    assert (tries(notice)["wechat"].state, receipt.fault) == ("delivered", None)
+
+
+def now() -> datetime:
+    """The database's time, in a transaction of its own."""
+    at: datetime = db.session.execute(select(func.now())).scalar_one()
+    db.session.rollback()
+    return at
 
 
 def test_a_message_on_which_nobody_reported_is_asked_about_after_half_an_hour(app: Flask, partners: Outside) -> None:
