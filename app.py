@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 import click
 
@@ -155,31 +155,40 @@ def worker() -> None:
     worker_main(create_app(process="worker"))
 
 
-@cli.command()
-def scheduler() -> None:
-    """Run the scheduler: sweeps what is due; safe to run twice."""
+def recurring() -> Mapping[str, tuple[float, Callable[[], object]]]:
+    """What the scheduler does beside sending: ``{name: (every so many seconds, what)}``; each commits for itself."""
     from citizen_services.cases.audit import seal_due
-    from citizen_services.cases.automatic import lapse_overdue
-    from citizen_services.database import commit
+    from citizen_services.cases.automatic import lapse_overdue, remind_of_drafts
+    from citizen_services.database import commit, idempotency
     from citizen_services.people.sessions import remove_old
     from citizen_services.wechat.memory import forget_old
-    from notifications.scheduler import every, scheduler_main
 
     def seal() -> None:
         seal_due()
         commit()
 
     def tidy() -> None:
-        remove_old()
-        forget_old()
-        commit()
+        # Each in a transaction of its own: what one of them can't remove yet keeps none of the others waiting.
+        for remove in (remove_old, forget_old, idempotency.forget_old):
+            remove()
+            commit()
 
-    def lapse() -> None:
-        lapse_overdue()
+    return {
+        "seal": (5, seal),
+        "lapse": (60, lapse_overdue),
+        "remind of drafts": (600, remind_of_drafts),
+        "tidy": (600, tidy),
+    }
 
-    every(5, seal, "seal")
-    every(60, lapse, "lapse")
-    every(600, tidy, "tidy")
+
+@cli.command()
+def scheduler() -> None:
+    """Run the scheduler: sweeps what is due; safe to run twice."""
+    from notifications.scheduler import every, scheduler_main
+
+    for name, (seconds, function) in recurring().items():
+        # What some of them return, nobody asks for here.
+        every(seconds, cast("Callable[[], None]", function), name)
     scheduler_main(create_app(process="scheduler"))
 
 

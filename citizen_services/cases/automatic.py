@@ -1,8 +1,16 @@
-"""What the system does by itself when a day has come: each under its own name, so that the record says who acted."""
+"""What the system does by itself when a day has come: each under its own name, so that the record says who acted.
+
+Each act is a transaction of its own: one that somebody else is just doing, or that can't be done, holds up no other.
+"""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from sqlalchemy.exc import DBAPIError
 
 from citizen_services import clock
 from citizen_services.cases import corrections, drafts
@@ -20,36 +28,40 @@ def lapse_overdue() -> int:
     """Let corrections lapse whose date has passed, where a receipt or a call showed that the person knew.
 
     Returns how many.
-
-    Where nobody knows whether the person was reached the case stands on the list of people to call. Each case is a
-    transaction of its own: one that somebody is just acting on does not hold up the others.
     """
-    lapsed = 0
-    for correction in corrections.overdue(clock.now()):
-        if correction.reached_at is None:
-            continue
-        try:
-            perform(parts().catalogue, correction.case_id, "lapse", Actor.system("correction_due"), None)
-            commit()
-            lapsed += 1
-        except CaseError as fault:
-            rollback()
-            log.info("correction of case %s did not lapse: %s", correction.case_id, type(fault).__name__)
-    return lapsed
+    system = Actor.system("correction_due")
+    return sum(
+        _done(f"the correction of case {case_id}", partial(perform, parts().catalogue, case_id, "lapse", system, None))
+        for case_id in [correction.case_id for correction in corrections.overdue(clock.now())]
+    )
 
 
 def remind_of_drafts() -> int:
     """Remind whoever began an application days ago and has not sent it: once a draft. Returns how many.
 
-    Each draft is a transaction of its own. One that is saved at this moment is reminded of another day.
+    One that is saved at this moment is reminded of another day.
     """
-    reminded = 0
-    for draft in drafts.due_reminders(clock.now()):
-        try:
-            drafts.remind(parts().catalogue, draft)
-            commit()
-            reminded += 1
-        except CaseError as fault:
-            rollback()
-            log.info("nobody was reminded of draft %s: %s", draft.id, type(fault).__name__)
-    return reminded
+    return sum(
+        _done(f"the reminder of draft {draft.id}", partial(drafts.remind, parts().catalogue, draft))
+        for draft in drafts.due_reminders(clock.now())
+    )
+
+
+def _done(what: str, act: Callable[[], Any]) -> bool:
+    """Do one act and commit it; False where it was not to be."""
+    try:
+        act()
+        commit()
+    except CaseError as fault:
+        rollback()
+        log.info("%s had to wait: %s", what, type(fault).__name__)
+        return False
+    except DBAPIError:
+        # The database is away: the next one would fare no better.
+        raise
+    except Exception as fault:
+        # Whatever is wrong with this one, those behind it are not to wait for it for ever.
+        rollback()
+        log.error("%s failed: %s", what, type(fault).__name__)
+        return False
+    return True

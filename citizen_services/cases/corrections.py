@@ -207,11 +207,14 @@ def note_reached(case_id: UUID, at: datetime, *, asked_at: datetime | None = Non
 
 
 def overdue(now: datetime, limit: int = 100) -> Sequence[Correction]:
-    """Open requests whose date has passed, certain dates only.
+    """Open requests that lapse now, the longest overdue first: a certain date has passed, and the person was reached.
 
-    Those where the person was reached lapse, others are called.
+    Where nobody knows that they were, the request stays open however late it is: they are called.
     """
     query = select(Correction).where(
-        Correction.state == "open", Correction.due <= now, Correction.due_provisional.is_(False)
+        Correction.state == "open",
+        Correction.due <= now,
+        Correction.due_provisional.is_(False),
+        Correction.reached_at.is_not(None),
     )
     return db.session.scalars(query.order_by(Correction.due).limit(limit)).all()

@@ -1,12 +1,9 @@
-(
-    """Drafts: what a person began and has not yet sent. One open draft a person and item, saved at each step.
+"""Drafts: what a person began and has not yet sent. One open draft a person and item, saved at each step.
 
 What is saved of a group is checked; what is only typed is kept beside it as it was typed, shown again to its person,
 and never sent. A draft goes along with its item's declaration: answers whose question is still asked are kept, and a
 group that asks otherwise than when it was answered is looked at again before the draft can be sent.
 """
-    ""
-)
 
 from __future__ import annotations
 
@@ -27,6 +24,7 @@ from citizen_services.cases.signals import draft_waits
 from citizen_services.catalogue import Catalogue, ConfirmField, forms
 from citizen_services.catalogue.vocabulary import Group, ServiceItem
 from citizen_services.database import Change, db, new_id
+from citizen_services.parts import parts
 from citizen_services.people.models import Citizen
 
 #: After so many days without a save a person is reminded of a draft, business time.
@@ -220,9 +218,16 @@ def _again(item: ServiceItem, data: Mapping[str, Mapping[str, Any]]) -> tuple[di
 
 
 def due_reminders(now: datetime, limit: int = 100) -> Sequence[Draft]:
-    """Open drafts that nobody has touched for some days and of which nobody was reminded, the oldest first."""
+    """Open drafts that nobody has touched for some days and of which nobody was reminded, the oldest first.
+
+    Of items that are offered today: of one that was given up there is nothing to go on with.
+    """
+    offered = [item.code for item in parts().catalogue.items()]
     query = select(Draft).where(
-        Draft.ended_at.is_(None), Draft.reminded_at.is_(None), Draft.saved_at <= now - REMINDED_AFTER
+        Draft.ended_at.is_(None),
+        Draft.reminded_at.is_(None),
+        Draft.saved_at <= now - REMINDED_AFTER,
+        Draft.item.in_(offered),
     )
     return db.session.scalars(query.order_by(Draft.saved_at).limit(limit)).all()
 

@@ -219,6 +219,6 @@ class Correction(Base):
 
     __table_args__ = (
         Index("uq_correction_open", "case_id", unique=True, postgresql_where=text("state = 'open'")),
-        Index("ix_correction_due", "due", postgresql_where=text("state = 'open'")),
+        Index("ix_correction_due", "due", postgresql_where=text("state = 'open' AND reached_at IS NOT NULL")),
         CheckConstraint("state IN ('open', 'answered', 'lapsed', 'dropped')", name="state"),
     )

@@ -8,14 +8,19 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import timedelta
 from typing import Any
 
+from sqlalchemy import delete
+
+from citizen_services.clock import protocol_now
 from citizen_services.database.base import db
 from citizen_services.database.change import Change
 from citizen_services.database.models import IdempotencyKey
 from citizen_services.security import keyring
 
+#: For so long a form sent again finds its first answer; by then the page that held it has long been left.
+KEPT = timedelta(days=31)
 #: The constraint that a second, simultaneous request with the same key runs into.
 CONSTRAINT = "pk_idempotency_key"
 
@@ -60,5 +65,11 @@ class Once:
             key=self.key,
             fingerprint=self.fingerprint,
             answer=answer,
-            at=datetime.now(UTC),
+            at=protocol_now(),
         )
+
+
+def forget_old() -> int:
+    """Remove the keys of forms that nobody sends again; how many. The caller commits."""
+    old = delete(IdempotencyKey).where(IdempotencyKey.at < protocol_now() - KEPT)
+    return db.session.connection().execute(old).rowcount

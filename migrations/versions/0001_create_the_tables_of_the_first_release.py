@@ -48,6 +48,7 @@ def upgrade() -> None:
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_attempt")),
     )
+    op.create_index(op.f("ix_attempt_at"), "attempt", ["at"], unique=False)
     op.create_index(op.f("ix_attempt_kind_subject_at"), "attempt", ["kind", "subject", "at"], unique=False)
     op.create_table(
         "calendar_year",
@@ -727,7 +728,11 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_correction_case_id"), "correction", ["case_id"], unique=False)
     op.create_index(
-        "ix_correction_due", "correction", ["due"], unique=False, postgresql_where=sa.text("state = 'open'")
+        "ix_correction_due",
+        "correction",
+        ["due"],
+        unique=False,
+        postgresql_where=sa.text("state = 'open' AND reached_at IS NOT NULL"),
     )
     op.create_index(
         "uq_correction_open", "correction", ["case_id"], unique=True, postgresql_where=sa.text("state = 'open'")
@@ -814,7 +819,11 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_document_case_id"), table_name="document")
     op.drop_table("document")
     op.drop_index("uq_correction_open", table_name="correction", postgresql_where=sa.text("state = 'open'"))
-    op.drop_index("ix_correction_due", table_name="correction", postgresql_where=sa.text("state = 'open'"))
+    op.drop_index(
+        "ix_correction_due",
+        table_name="correction",
+        postgresql_where=sa.text("state = 'open' AND reached_at IS NOT NULL"),
+    )
     op.drop_index(op.f("ix_correction_case_id"), table_name="correction")
     op.drop_table("correction")
     op.drop_index("uq_case_event_case_id_seq", table_name="case_event")
@@ -927,6 +936,7 @@ def downgrade() -> None:
     op.drop_table("channel_hold")
     op.drop_table("calendar_year")
     op.drop_index(op.f("ix_attempt_kind_subject_at"), table_name="attempt")
+    op.drop_index(op.f("ix_attempt_at"), table_name="attempt")
     op.drop_table("attempt")
     op.execute(sa.schema.DropSequence(sa.Sequence("case_number_seq")))
     op.execute("DROP FUNCTION forward_only()")
