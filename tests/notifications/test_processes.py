@@ -25,7 +25,19 @@ from notifications import heartbeats, queue, scheduler
 from notifications.models import Delivery
 from notifications.scheduler import Scheduler
 from tests.house import House, Process, running
-from tests.notifications.conftest import Outside, due_now, lease_ends, somebody, state_of, tell, tries
+from tests.notifications.conftest import (
+    Outside,
+    case_now,
+    due_now,
+    lease_ends,
+    made_permit,
+    parcel_now,
+    row,
+    somebody,
+    state_of,
+    tell,
+    tries,
+)
 
 
 def until(true: Callable[[], object], what: str, seconds: float = 30) -> None:
@@ -104,6 +116,33 @@ def test_a_worker_killed_between_acceptance_and_note_tells_nobody_twice(
     assert len(partners.arrived("sms_aliyun", "SendSms")) == 1
     assert tries(notice)["sms"].attempts == 1
     assert state_of(notice) in ("sent", "delivered")
+
+
+def test_a_worker_killed_between_acceptance_and_note_orders_no_second_parcel(
+    app: Flask, partners: Outside, own_redis: _Redis
+) -> None:
+    case_id = made_permit()
+    order = select(Delivery.id).where(Delivery.channel == "ems")
+    id_ = db.session.scalars(order).one()
+    partners.fault("ems", "slow", delay_s=8, times=1)
+    first = worker(partners.house, own_redis)
+    with running(first):
+        queue.wake("send-ems")
+        until(lambda: partners.arrived("ems", "020003", "accepted"), "the order at China Post")
+        assert row(id_).state == "sending"
+        first.kill()
+    assert (row(id_).state, parcel_now(case_id).tracking) == ("sending", None)
+    lease_ends()
+    with running(worker(partners.house, own_redis)):
+        sweeping(app, lambda: row(id_).state == "uncertain", "the lost lease to be noticed", 45)
+        due_now("ems")
+        sweeping(app, lambda: parcel_now(case_id).tracking, "the order to be repeated under its reference")
+    orders = partners.arrived("ems", "020003")
+    assert {entry["our_ref"] for entry in orders} == {str(id_)}
+    assert len(partners.arrived("ems", "020003", "accepted")) == 1
+    (number,) = {entry["detail"]["waybillNo"] for entry in orders}
+    assert (parcel_now(case_id).tracking, row(id_).state) == (number, "sent")
+    assert case_now(case_id).results["tracking"] == number
 
 
 def test_two_worker_processes_send_each_message_once_and_end_when_asked(

@@ -1,0 +1,319 @@
+"""Any order of time-outs, refusals, receipts, crashes, killed workers: at most one accepted, nobody forgotten.
+
+The partners are played by a double that keeps a ledger: what it accepted is what counts as told. How often each rule
+fired is printed at the end.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+from uuid import UUID
+
+import pytest
+from flask import Flask
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+from sqlalchemy import func, select, text
+
+from citizen_services.database import commit, db
+from citizen_services.exchange.outcomes import Accepted, NotAccepted, Outcome, Unknown
+from citizen_services.parts import EXTENSION, Parts
+from notifications import ladder, outbox
+from notifications.channels.base import NotFound
+from notifications.channels.sms import SmsChannel
+from notifications.models import Delivery, Notice
+from notifications.receipts.settlement import move
+from tests.notifications.conftest import Outside, follower, somebody, tell
+
+#: What a call may come to: (whether the partner takes it, what we are told). ``crash``: our process ends in the call.
+FATES = {
+    "yes": (True, "accepted"),
+    "lost answer": (True, "unknown"),
+    "lost request": (False, "unknown"),
+    "unreachable": (False, "now"),
+    "limit": (False, "later"),
+    "refused": (False, "never"),
+    "killed after": (True, "crash"),
+    "killed before": (False, "crash"),
+    "raises after": (True, "raise"),
+}
+FINAL = {"delivered", "failed", "expired", "cancelled"}
+FIRED: Counter[str] = Counter()
+_numbers = itertools.count(1)
+
+
+class Killed(BaseException):
+    """Our process ends here: nothing after it runs."""
+
+
+class Double:
+    """WeChat and Aliyun, as far as the outbox sees them."""
+
+    def __init__(self) -> None:
+        self.fates: list[str] = []
+        #: Our reference of each message that was accepted.
+        self.accepted: Counter[str] = Counter()
+        #: What Aliyun answers when it is asked: ``shows`` (the truth), ``blind`` (not yet visible), ``away``.
+        self.sight = "shows"
+
+    def _fate(self, ref: str) -> Outcome:
+        fate = self.fates.pop(0) if self.fates else "yes"
+        FIRED[f"call: {fate}"] += 1
+        takes, answer = FATES[fate]
+        if takes:
+            self.accepted[ref] += 1
+        if answer == "crash":
+            raise Killed
+        if answer == "raise":
+            raise RuntimeError("on purpose")
+        if answer == "accepted":
+            return Accepted(f"p{next(_numbers)}")
+        if answer == "unknown":
+            return Unknown(fate)
+        kind: Any = answer
+        return NotAccepted(kind, fate, after_s=60.0 if answer == "later" else None)
+
+    def send_template(self, ref: str, *_: Any) -> Outcome:
+        """WeChat's."""
+        return self._fate(ref)
+
+    def send(self, ref: str, *_: Any) -> Outcome:
+        """Aliyun's."""
+        return self._fate(ref)
+
+    def confirm(self, ref: str, *_: Any) -> SimpleNamespace:
+        """QuerySendDetails: final only as Aliyun makes it; a blind answer after three questions would be a lie."""
+        if self.sight == "away":
+            return SimpleNamespace(verdict="cannot_tell", delivered=None, err_code="")
+        found = self.accepted[ref] > 0
+        return SimpleNamespace(verdict="found" if found else "not_found", delivered=None, err_code="")
+
+
+class NoticeMachine(RuleBasedStateMachine):
+    """One person after another is told; the world does what it likes in between."""
+
+    app: Flask
+    partners: Outside
+    double: Double
+
+    def __init__(self) -> None:
+        super().__init__()
+        db.session.rollback()
+        for table in ("delivery", "notice"):
+            db.session.execute(text(f"DELETE FROM {table}"))
+        commit()
+        self.double.fates.clear()
+        self.double.accepted.clear()
+        self.double.sight = "shows"
+        self.notices: dict[UUID, bool] = {}
+        self.finals: dict[UUID, str] = {}
+
+    # --- what happens
+
+    @rule(in_wechat=st.booleans(), must=st.booleans())
+    @precondition(lambda self: len(self.notices) < 4)
+    def somebody_is_to_be_told(self, in_wechat: bool, must: bool) -> None:
+        """A fact."""
+        FIRED["told"] += 1
+        person = somebody()
+        if in_wechat:
+            follower(self.partners, person)
+        notice = tell(person, *(("refuse",) if must else ()))
+        self.notices[notice.id] = must
+
+    @rule(in_wechat=st.booleans(), must=st.booleans(), fate=st.sampled_from(sorted(FATES)))
+    @precondition(lambda self: len(self.notices) < 6)
+    def a_telling_meets_its_fate(self, in_wechat: bool, must: bool, fate: str) -> None:
+        """A fact, and the first call that follows from it."""
+        self.somebody_is_to_be_told(in_wechat, must)
+        self.a_worker_runs("wechat" if in_wechat else "sms", [fate])
+
+    @rule(
+        channel=st.sampled_from(["wechat", "sms"]),
+        fates=st.lists(st.sampled_from(sorted(FATES)), min_size=1, max_size=4),
+    )
+    def a_worker_runs(self, channel: str, fates: list[str]) -> None:
+        """Claims what is due and works through it; it may be killed in the midst of a call."""
+        FIRED[f"worker {channel}"] += 1
+        self.double.fates[:] = fates
+        rows = iter(outbox.claim(channel))
+        try:
+            outbox.work_through(lambda: next(rows, None))
+        except Killed:
+            FIRED["killed"] += 1
+            db.session.rollback()
+        self.double.fates.clear()
+
+    @rule(sight=st.sampled_from(["shows", "away"]))
+    def aliyun_can_be_asked_or_not(self, sight: str) -> None:
+        """Its query service."""
+        FIRED[f"aliyun {sight}"] += 1
+        self.double.sight = sight
+
+    @rule()
+    def time_passes(self) -> None:
+        """Everything that waits for a moment is due; what must be passed on is."""
+        FIRED["time"] += 1
+        db.session.execute(text("UPDATE delivery SET due_at = now() - interval '1 s' WHERE due_at IS NOT NULL"))
+        commit()
+
+    @rule()
+    def leases_end(self) -> None:
+        """Whoever held them is taken for dead."""
+        FIRED["leases"] += 1
+        db.session.execute(
+            text("UPDATE delivery SET leased_until = now() - interval '1 s' WHERE leased_until IS NOT NULL")
+        )
+        commit()
+
+    @rule()
+    def ten_minutes_pass(self) -> None:
+        """What waited too long is passed on."""
+        FIRED["passed on"] += 1
+        db.session.execute(
+            text("UPDATE delivery SET pass_on_at = pass_on_at - interval '11 min' WHERE pass_on_at IS NOT NULL")
+        )
+        commit()
+        ladder.pass_on_overdue()
+        commit()
+
+    @rule(delivered=st.booleans(), which=st.integers(0, 9), times=st.integers(1, 2))
+    def a_receipt_comes(self, delivered: bool, which: int, times: int) -> None:
+        """Of something that was accepted; early, late, twice, contradicting an earlier one."""
+        refs = sorted(self.double.accepted)
+        if not refs:
+            return
+        FIRED[f"receipt {delivered}"] += 1
+        for _ in range(times):
+            move(UUID(refs[which % len(refs)]), delivered, "TEST", None)
+            commit()
+
+    # --- what must always be so
+
+    @invariant()
+    def nobody_is_told_twice_on_a_channel(self) -> None:
+        """Counted as what the partner accepted, by our reference."""
+        twice = {ref: times for ref, times in self.double.accepted.items() if times > 1}
+        assert not twice, twice
+
+    @invariant()
+    def what_has_ended_stays_as_it_ended(self) -> None:
+        """Of notices and tries alike."""
+        db.session.rollback()
+        for table in (Notice, Delivery):
+            for id_, state in db.session.execute(select(table.id, table.state)):
+                assert self.finals.setdefault(id_, state) == state or self.finals[id_] not in FINAL
+                self.finals[id_] = state
+        db.session.rollback()
+
+    @invariant()
+    def none_is_forgotten(self) -> None:
+        """Each notice has ended, was taken by a partner, or something is due, leased or doubtful by rule."""
+        assert set(db.session.scalars(select(Notice.id))) == set(self.notices)
+        for delivery in db.session.execute(select(Delivery.state, Delivery.due_at, Delivery.leased_until,
+                                                  Delivery.channel, Delivery.reason)):  # fmt: skip
+            if delivery.state == "pending":
+                assert delivery.due_at is not None, delivery.reason
+            if delivery.state == "sending":
+                assert delivery.leased_until is not None
+            if delivery.state == "uncertain" and delivery.channel == "sms":
+                assert delivery.due_at is not None or delivery.leased_until is not None, delivery.reason
+        db.session.rollback()
+
+    @invariant()
+    def a_failed_channel_hands_over(self) -> None:
+        """Where WeChat ended in vain the SMS has its turn."""
+        lost = select(Delivery.notice_id).where(Delivery.channel == "wechat", Delivery.state == "failed")
+        for notice_id in db.session.scalars(lost).all():
+            sms = select(func.count()).where(Delivery.notice_id == notice_id, Delivery.channel == "sms")
+            assert db.session.scalar(sms) == 1
+        db.session.rollback()
+
+    def teardown(self) -> None:
+        """When the world behaves again, everybody who must be told is, or stands on the list of the untold."""
+        self.double.sight = "shows"
+        for _ in range(8):
+            self.leases_end()
+            self.time_passes()
+            self.ten_minutes_pass()
+            for channel in ("wechat", "sms"):
+                self.a_worker_runs(channel, [])
+        self.nobody_is_told_twice_on_a_channel()
+        db.session.rollback()
+        for notice_id, must in self.notices.items():
+            state = db.session.scalar(select(Notice.state).where(Notice.id == notice_id))
+            tries = db.session.execute(
+                select(Delivery.id, Delivery.state, Delivery.channel).where(Delivery.notice_id == notice_id)
+            ).all()
+            open_states = {"sent", "delivered", "uncertain", "failed", "cancelled"}
+            assert {one.state for one in tries} <= open_states, "something is stuck"
+            if state in ("sent", "delivered"):
+                assert any(self.double.accepted[str(one.id)] for one in tries), "noted as told, and nobody was"
+            if must:
+                assert any(one.channel == "sms" for one in tries) or state in ("sent", "delivered")
+            else:
+                assert state in ("sent", "delivered", "uncertain", "failed")
+        db.session.rollback()
+
+
+@pytest.fixture
+def double(app: Flask, partners: Outside) -> Iterator[Double]:
+    """Partners that do as they are told."""
+    played = Double()
+    before: Parts = app.extensions[EXTENSION]
+    app.extensions[EXTENSION] = Parts(
+        settings=before.settings,
+        catalogue=before.catalogue,
+        redis=before.redis,
+        clients={**before.clients, "wechat_api": played, "sms_aliyun": played},
+    )
+    yield played
+    app.extensions[EXTENSION] = before
+
+
+def play(app: Flask, partners: Outside, double: Double, **more: Any) -> None:
+    """Let Hypothesis play the world."""
+
+    class Machine(NoticeMachine):
+        """Bound to this test's application."""
+
+    Machine.app, Machine.partners, Machine.double = app, partners, double
+    quiet = [HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large]
+    run_state_machine_as_test(
+        Machine, settings=settings(stateful_step_count=20, deadline=None, suppress_health_check=quiet, **more)
+    )
+
+
+def test_at_most_one_is_accepted_and_none_forgotten(app: Flask, partners: Outside, double: Double) -> None:
+    FIRED.clear()
+    wanted = {f"call: {fate}" for fate in FATES} | {"killed", "receipt True", "receipt False", "passed on"}
+    for _ in range(5):
+        play(app, partners, double, max_examples=25)
+        if wanted <= set(FIRED):
+            break
+    print("\n".join(f"{times:5} {name}" for name, times in sorted(FIRED.items())))
+    assert wanted <= set(FIRED), "a fate that never came proves nothing"
+
+
+def test_a_partner_that_is_sent_to_again_without_being_asked_is_noticed(
+    app: Flask, partners: Outside, double: Double, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Planted: whatever is in doubt counts as never arrived."""
+    monkeypatch.setattr(SmsChannel, "ask", lambda *_: NotFound())
+    monkeypatch.setattr(SmsChannel, "ask_after_s", (30.0,))
+    with pytest.raises(AssertionError):
+        play(app, partners, double, max_examples=200, phases=[Phase.generate], report_multiple_bugs=False)
+
+
+def test_a_message_that_is_given_up_without_the_next_channel_is_noticed(
+    app: Flask, partners: Outside, double: Double, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Planted: the ladder has one step only."""
+    monkeypatch.setattr(ladder, "pass_on", lambda *_: None)
+    with pytest.raises(AssertionError):
+        play(app, partners, double, max_examples=200, phases=[Phase.generate], report_multiple_bugs=False)
