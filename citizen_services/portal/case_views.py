@@ -92,7 +92,8 @@ def _page(
     standard = address[registers.ADDRESS.key]["content"] if address else None
     asked = corrections.open_correction(case.id)
     turn = {"when": f"最晚 {until_words(asked)}", "action": {"href": "#correct", "label": "去补正"}} if asked else None
-    running = next((c for c in cases_of(citizen.id) if c.item == case.item and c.ended_at is None), None)
+    others = cases_of(citizen.id) if case.ended_at is not None else ()
+    running = next((c for c in others if c.item == case.item and c.ended_at is None), None)
     page = render_template(
         "h5/case.html",
         item=item,

@@ -14,7 +14,7 @@ from citizen_services.cases import drafts, eligibility, operations
 from citizen_services.cases.errors import MovedOn, NotEligible
 from citizen_services.cases.once import do_once, note
 from citizen_services.catalogue.vocabulary import Group, ServiceItem
-from citizen_services.database import db, new_id
+from citizen_services.database import commit, db, new_id
 from citizen_services.database.base import rollback
 from citizen_services.database.idempotency import KeyReused, Once
 from citizen_services.exchange.models import RegisterAnswer
@@ -37,6 +37,7 @@ tell_refusals(bp)
 
 _MOVED = "这份申请刚刚在别的页面保存过。您在这里填的内容还没有保存，请核对后再按一次“保存并继续”。"
 _CHANGED = "这份申请刚刚在别的页面改过，还没有提交。下面是最新内容，请再核对一遍后提交。"
+_SAYS_OTHERWISE = "您核对之后，登记信息有了变化。下面是最新的，请重新核对，然后再提交。"
 _REUSED = "这个页面之前已经保存过一次。您这次填的内容还没有保存，请核对后再按一次“保存并继续”。"
 
 
@@ -190,6 +191,8 @@ def _store(filled: Filled, posted: Posted, groups: Sequence[Group], once: Once) 
             rests_on[registers.ADDRESS.key] = answer
         if wrong:
             errors[group.code] = wrong
+            # What can't be taken as it is stays as it was typed, to be mended now or another day.
+            drafts.keep_typed(draft, group, render.typed(posted.form, group.schema))
     rests_on |= _seen(filled, posted, groups)
     db.session.flush()
     drafts.refresh_answers(draft, rests_on)
@@ -247,6 +250,12 @@ def _submit(filled: Filled, posted: Posted) -> ResponseReturnValue:
         wrong = _not_ready(filled, posted)
         if wrong is not None:
             return wrong
+        anew = _asked_again(filled)
+        if anew is not None:
+            _refuse_unmet(filled)
+            filled.errors = {next(iter(anew.schema.fields)): [_SAYS_OTHERWISE]}
+            filled.from_check = True
+            return group_page(filled, anew, 422)
         try:
             done = do_once(once, lambda once: _send(filled, once))
         except MovedOn:
@@ -287,12 +296,39 @@ def _not_ready(filled: Filled, posted: Posted) -> ResponseReturnValue | None:
     return None
 
 
+def _asked_again(filled: Filled) -> Group | None:
+    """Ask the registers again whose answers are too old to rest on; the first page whose answer is another by now.
+
+    What couldn't be asked when the page was filled in stays so: an officer verifies it.
+    """
+    draft, item = filled.draft, filled.item
+    old = {key: kept for key, kept in registers.kept(draft.answers).items() if kept["outcome"] != "unavailable"}
+    now = registers.ask(filled.citizen, [supplier for supplier in item.suppliers() if supplier.key in old])
+    other = {
+        key: str(answer["id"])
+        for key, answer in now.items()
+        if answer["outcome"] != "unavailable"
+        and (answer["outcome"], answer["content"]) != (old[key]["outcome"], old[key]["content"])
+    }
+    if not other:
+        return None
+    drafts.refresh_answers(draft, {**draft.answers, **other})
+    commit()
+    shown = ((group, registers.material_of(item, group.confirms)) for group in filled.groups)
+    return next((g for g, material in shown if material and any(s.key in other for s in material.suppliers)), None)
+
+
+def _refuse_unmet(filled: Filled) -> None:
+    facts = eligibility.facts_of(filled.citizen, registers.kept(filled.draft.answers))
+    unmet = eligibility.unmet(filled.item, facts)
+    if unmet:
+        raise NotEligible([(one.check, one.verdict) for one in unmet])
+
+
 def _send(filled: Filled, once: Once) -> Any:
     """Send it: eligible still, commitment kept, one case made."""
     draft, item, citizen = filled.draft, filled.item, filled.citizen
-    unmet = eligibility.unmet(item, eligibility.facts_of(citizen, registers.kept(draft.answers)))
-    if unmet:
-        raise NotEligible([(one.check, one.verdict) for one in unmet])
+    _refuse_unmet(filled)
     if item.commitment:
         words, at = item.commitment, clock.now()
         db.session.add(Consent(id=new_id(), citizen_id=citizen.id, purpose="commitment", words=words, at=at))

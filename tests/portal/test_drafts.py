@@ -88,6 +88,19 @@ def test_what_was_typed_can_be_given_up_for_what_was_saved(resident: Callable[..
     assert person.draft().typed is None, "typed back to what is saved, nothing waits"
 
 
+def test_what_could_not_be_taken_is_there_to_be_mended_another_day(resident: Callable[..., Resident]) -> None:
+    person = resident()
+    at_delivery(person)
+    page = person.browser
+    answer = page.submit("save", **TYPED)
+    assert (answer.status_code, page.errors) == (422, {"receiver_phone"})
+    page.open("/h5/")
+    page.open(person.path)
+    assert page.form("save").inputs | TYPED == page.form("save").inputs
+    page.submit("save", receiver_phone="13800138000")
+    assert person.draft().typed is None
+
+
 def test_the_database_holds_nothing_of_it_in_clear(resident: Callable[..., Resident]) -> None:
     person = resident()
     keep(person, at_delivery(person), **TYPED)

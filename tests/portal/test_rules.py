@@ -7,11 +7,12 @@ from collections.abc import Callable
 from datetime import timedelta
 from uuid import uuid4
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from citizen_services import clock
 from citizen_services.cases import operations
 from citizen_services.database import commit, db
+from citizen_services.exchange.models import RegisterAnswer
 from citizen_services.parts import parts
 from citizen_services.people.models import Consent, Staff
 from citizen_services.registers.queries import current_registration
@@ -253,6 +254,56 @@ def test_what_changed_since_the_draft_was_begun_is_judged_again_when_it_is_sent(
     answer = person.browser.submit("submit", commitment="yes")
     assert (answer.status_code, person.cases()) == (422, [])
     assert "居住登记" in answer.text
+
+
+def test_what_a_register_says_otherwise_by_now_is_confirmed_again_before_it_is_sent(
+    resident: Callable[..., Resident], outside: House
+) -> None:
+    person = resident()
+    person.fill_permit()
+    confirmed = person.draft().answers
+    moved = {"employer": "奉化区新园服装有限公司", "credit_code": "91330283MA2AXXXX0X", "since": "2026-11-01"}
+    outside.control("PUT", f"employment/{person.id_number}", moved | {"until": None})
+    page = person.browser
+    # Half a day long an answer serves; then it is asked for again, whatever the page was told to rest on.
+    _a_day_later(person)
+    page.open(person.path)
+    answer = page.submit("submit", commitment="yes")
+    assert (answer.status_code, page.errors, person.cases()) == (422, {"employment_correct"}, [])
+    assert moved["employer"] in page.words
+    now = person.draft().answers
+    assert now["social_insurance.employment"] != confirmed["social_insurance.employment"]
+    assert now["population.portrait"] == confirmed["population.portrait"]
+    page.submit("save", employment_correct="yes")
+    page.submit("submit", commitment="yes")
+    assert [case.answers["social_insurance.employment"] for case in person.cases()] == [
+        now["social_insurance.employment"]
+    ]
+
+
+def test_whoever_lost_the_job_after_confirming_it_is_told_so_instead_of_sending(
+    resident: Callable[..., Resident], outside: House
+) -> None:
+    person = resident()
+    person.fill_permit()
+    outside.control("PUT", f"employment/{person.id_number}", None)
+    _a_day_later(person)
+    person.browser.open(person.path)
+    answer = person.browser.submit("submit", commitment="yes")
+    assert (answer.status_code, person.cases()) == (422, [])
+    assert "没有查到您目前的就业记录" in answer.text
+
+
+def _a_day_later(person: Resident) -> None:
+    """Let every register's answer about this person be a day old."""
+    day = timedelta(days=1)
+    with person.app.app_context():
+        db.session.execute(
+            update(RegisterAnswer)
+            .where(RegisterAnswer.citizen_id == person.id)
+            .values(at=RegisterAnswer.at - day, fresh_until=RegisterAnswer.fresh_until - day)
+        )
+        commit()
 
 
 def test_a_second_application_of_the_same_kind_is_not_begun_twice(resident: Callable[..., Resident]) -> None:
