@@ -108,8 +108,7 @@ def turned(situation: Situation, before: State | None, after: State, dates: dict
     if before is None and after.clock != "first_answer":
         new["first_answer_met_at"] = at
     if after.clock == "result" and dates.get("promised_due") is None:
-        new |= _result_dates(situation, at)
-        new |= {"accepted_at": at, "accepted_by": situation.actor.id if situation.actor.kind == "staff" else None}
+        new |= _result_dates(situation, at) | {"accepted_at": at}
     if running_before == "result" and after.clock != "result" and dates.get("result_met_at") is None:
         # What comes back and is sent once more does not make late what left us in time.
         new["result_met_at"] = at

@@ -44,8 +44,6 @@ class Case(Base):
     #: Who holds it, and until when (a lease); None = anybody of the desk.
     claimed_by: Mapped[UUID | None] = mapped_column(ForeignKey("staff.id"))
     claimed_until: Mapped[datetime | None] = mapped_column(timestamp)
-    #: Who accepted: that person does not approve.
-    accepted_by: Mapped[UUID | None] = mapped_column(ForeignKey("staff.id"))
     submitted_at: Mapped[datetime] = mapped_column(timestamp)
     accepted_at: Mapped[datetime | None] = mapped_column(timestamp)
     #: When the last act was done.

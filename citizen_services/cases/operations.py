@@ -263,8 +263,8 @@ def submit(catalogue: Catalogue, draft: Draft, actor: Actor, *, once: Once | Non
 
 
 _NULLABLE = (
-    "claimed_by", "claimed_until", "accepted_by", "accepted_at", "ended_at", "desk_code", "first_answer_due",
-    "first_answer_met_at", "statutory_due", "promised_due", "result_met_at", "next_due",
+    "claimed_by", "claimed_until", "accepted_at", "ended_at", "desk_code", "first_answer_due", "first_answer_met_at",
+    "statutory_due", "promised_due", "result_met_at", "next_due",
 )  # fmt: skip
 
 

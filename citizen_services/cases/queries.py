@@ -19,6 +19,7 @@ from citizen_services.cases.situation import Situation
 from citizen_services.catalogue.vocabulary import Guard, ServiceItem, Step
 from citizen_services.database import db
 from citizen_services.exchange.models import RegisterAnswer
+from citizen_services.parts import parts
 from citizen_services.people.actors import Actor
 from citizen_services.people.models import Citizen
 from citizen_services.people.queries import office, staff_name
@@ -49,7 +50,7 @@ def actions_done_by(case_id: UUID, actor: Actor) -> frozenset[str]:
 def who_moved(case: Case) -> str:
     """Who did what on a case last, in the words that a colleague reads.
 
-    ``李警官（岳林派出所）于11月9日 09:12办理了受理``.
+    ``李警官（岳林派出所）于2026年11月9日 09:12办理了“受理”``.
     """
     query = select(CaseEvent).where(CaseEvent.case_id == case.id).order_by(CaseEvent.seq.desc()).limit(1)
     event = db.session.scalars(query).first()
@@ -58,18 +59,11 @@ def who_moved(case: Case) -> str:
     when = chinese_moment(event.at)
     if event.actor_kind == "staff" and event.actor_id:
         place = office(event.actor_office).name if event.actor_office else ""
-        return f"{staff_name(event.actor_id)}（{place}）于{when}办理了“{ACTION_WORDS.get(event.action, event.action)}”"
-    who = "申请人" if event.actor_kind == "citizen" else "系统"
-    return f"{who}于{when}办理了“{ACTION_WORDS.get(event.action, event.action)}”"
-
-
-#: How colleagues name an action that was done.
-ACTION_WORDS = {
-    "submit": "提交", "claim": "领取", "release": "放回", "accept": "受理", "approve": "批准", "make": "制证",
-    "post": "交寄", "complete": "办结", "withdraw": "撤回", "parcel_ordered": "邮件下单", "confirm": "核实登记",
-    "request_correction": "要求补正", "answer_correction": "提交补正", "decline": "不予受理", "refuse": "不予签发",
-    "send_back": "退回复核", "resubmit": "再送审批", "hand_over": "移交", "lapse": "到期未补正",
-}  # fmt: skip
+        who = f"{staff_name(event.actor_id)}（{place}）"
+    else:
+        who = "申请人" if event.actor_kind == "citizen" else "系统"
+    item = parts().catalogue.item(case.item, case.item_version)
+    return f"{who}于{when}办理了“{item.words_of(event.from_state, event.action)}”"
 
 
 def cases_of(citizen_id: UUID) -> Sequence[Case]:

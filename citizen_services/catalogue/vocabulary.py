@@ -377,6 +377,11 @@ class ServiceItem:
         """The step of an action from a state, None where there is none."""
         return next((step for step in self.steps_from(state) if step.action == action), None)
 
+    def words_of(self, state: str | None, action: str) -> str:
+        """What an action from a state is called; where none leads from there, what it is called elsewhere."""
+        steps = (self.step(state, action), *(step for step in self.steps if step.action == action))
+        return next((step.label for step in steps if step is not None), action)
+
     def active_groups(self, answers: Mapping[str, Mapping[str, Any]]) -> tuple[Group, ...]:
         """The groups to be filled in, given the answers so far."""
         return tuple(group for group in self.groups if group.when is None or group.when.holds(answers))

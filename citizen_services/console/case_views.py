@@ -268,7 +268,7 @@ def act(case_id: UUID, action: str) -> ResponseReturnValue:
         answer = do_once(once, perform)
     except CaseError as fault:
         return _not_done(fault, case_id, actor, action, data)
-    label = step.label if step is not None else queries.ACTION_WORDS.get(action, "")
+    label = item.words_of(case.state, action)
     flash(f"{answer['number']}：“{label}”已办好，现在是“{item.state(answer['state']).word}”。", "ok")
     return redirect(url_for("console_cases.show", case_id=case_id), 303)
 

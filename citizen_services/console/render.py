@@ -11,7 +11,7 @@ from flask import url_for
 from citizen_services import clock
 from citizen_services.cases.clocks import calendar
 from citizen_services.cases.models import Case, CaseEvent
-from citizen_services.cases.queries import ACTION_WORDS, applicant_names
+from citizen_services.cases.queries import applicant_names
 from citizen_services.catalogue.vocabulary import ServiceItem
 from citizen_services.console.access import held_by_colleague, holds
 from citizen_services.parts import parts
@@ -129,7 +129,6 @@ def history_of(item: ServiceItem, events: Sequence[CaseEvent]) -> list[dict[str,
     names = staff_names({event.actor_id for event in events if event.actor_kind == "staff" and event.actor_id})
     rows = []
     for event in reversed(events):
-        step = item.step(event.from_state, event.action)
         who = {"citizen": "申请人", "system": "系统"}.get(event.actor_kind, "")
         if event.actor_kind == "staff" and event.actor_id:
             place = office(event.actor_office).name if event.actor_office else ""
@@ -139,7 +138,7 @@ def history_of(item: ServiceItem, events: Sequence[CaseEvent]) -> list[dict[str,
             {
                 "when": event.at,
                 "who": who,
-                "what": step.label if step else ACTION_WORDS.get(event.action, event.action),
+                "what": item.words_of(event.from_state, event.action),
                 "state": event.to_state if event.to_state != event.from_state else "",
             }
         )

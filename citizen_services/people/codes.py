@@ -11,14 +11,12 @@ from sqlalchemy import select, update
 from citizen_services.clock import protocol_now
 from citizen_services.database import Change, db, new_id
 from citizen_services.people import limits
-from citizen_services.people.errors import WrongCode
 from citizen_services.people.models import PhoneCode
 from citizen_services.people.signals import code_wanted
 from citizen_services.security import equal, keyring
 
 LIFETIME = timedelta(minutes=5)
 TRIES = 5
-PURPOSES = ("login", "bind")
 
 #: How long a page lets the person wait before asking for another code, in seconds: the first limit of ``send_code``.
 RESEND_S = 60
@@ -66,12 +64,6 @@ def check(phone: str, purpose: str, code: str, address: str) -> bool:
         return False
     limits.succeeded(one)
     return True
-
-
-def require(phone: str, purpose: str, code: str, address: str) -> None:
-    """Raise WrongCode where check() says no. The caller commits in both cases, before anything else."""
-    if not check(phone, purpose, code, address):
-        raise WrongCode
 
 
 def _matches(id: UUID, content: str) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -89,25 +88,6 @@ def staff_names(ids: Collection[UUID]) -> Mapping[UUID, str]:
     return {row.id: row.name for row in rows}
 
 
-@dataclass(frozen=True)
-class Officer:
-    """An officer to be named: the colleague under whom an auxiliary works, an approver to send a case back to."""
-
-    id: UUID
-    name: str
-    office: str
-
-
-def officers_of(office_code: str, role: str | None = None) -> list[Officer]:
-    """The active officers (standing) of an office, those with a role where one is given, by id."""
-    wanted = select(Staff.id, Staff.name, Staff.office_code).where(
-        Staff.office_code == office_code, Staff.standing == "officer", Staff.active
-    )
-    if role is not None:
-        wanted = wanted.where(Staff.id.in_(select(RoleGrant.staff_id).where(RoleGrant.role == role)))
-    return [Officer(*row) for row in db.session.execute(wanted.order_by(Staff.id))]
-
-
 def citizen(id: UUID) -> Citizen | None:
     """The citizen of that id."""
     return db.session.get(Citizen, id)
@@ -153,13 +133,6 @@ def is_bound(openid: str) -> bool:
 _IS_BOUND = select(WeChatBinding.__table__.c.id).where(
     WeChatBinding.__table__.c.openid == bindparam("openid"), WeChatBinding.__table__.c.ended_at.is_(None)
 )
-
-
-def openid_of(citizen_id: UUID) -> str | None:
-    """The openid bound to a citizen now, None for somebody without WeChat."""
-    return db.session.scalar(
-        select(WeChatBinding.openid).where(WeChatBinding.citizen_id == citizen_id, WeChatBinding.ended_at.is_(None))
-    )
 
 
 def roles_of(staff_id: UUID) -> frozenset[str]:

@@ -14,8 +14,8 @@ from citizen_services.clock import protocol_now
 from citizen_services.database import db, new_id
 from citizen_services.people.actors import Actor
 from citizen_services.people.models import Attempt as AttemptRow
-from citizen_services.people.models import BindingRequest, Citizen, OAuthState, PhoneCode, RoleGrant, Session, Staff
-from citizen_services.people.queries import office
+from citizen_services.people.models import BindingRequest, Citizen, OAuthState, PhoneCode, Session, Staff
+from citizen_services.people.queries import office, roles_of
 from citizen_services.security import digest, new_token
 
 Kind = Literal["citizen", "staff"]
@@ -101,8 +101,7 @@ def load_session(token: str, kind: Kind) -> LoggedIn | None:
         return None
     if staff is not None and not staff.active:
         return None
-    roles = frozenset(db.session.scalars(select(RoleGrant.role).where(RoleGrant.staff_id == staff.id))) if staff else ()
-    return LoggedIn(session, citizen, staff, frozenset(roles))
+    return LoggedIn(session, citizen, staff, roles_of(staff.id) if staff else frozenset())
 
 
 def touch(session: Session) -> bool:
@@ -171,11 +170,6 @@ def close_session(id: UUID) -> None:
 def prove_phone(session: Session, phone: str) -> None:
     """Note that a code proved this phone in this session."""
     session.phone = phone
-
-
-def end_sessions_of(staff: Staff) -> None:
-    """End every session of somebody of the staff at once: they left, or the password was changed."""
-    db.session.execute(update(Staff).where(Staff.id == staff.id).values(epoch=Staff.epoch + 1))
 
 
 def remove_old() -> int:
