@@ -211,7 +211,8 @@ def _to_tell() -> list[UUID]:
             Case.ended_at.is_(None),
             or_(Parcel.noted_at.is_(None), Parcel.course != Parcel.told),
         )
-        .order_by(Parcel.id)
+        # Whatever can't be told for long must not stand in the way of others.
+        .order_by(func.random())
         .limit(50)
     ).all()
     commit()
