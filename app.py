@@ -340,7 +340,7 @@ def calendar() -> None:
 @_json
 def calendar_load(file: Path, as_json: bool) -> None:
     """Load one year's holidays and make-up working days from a JSON FILE."""
-    from citizen_services.cases.clocks import load_year
+    from citizen_services.cases.years import load_year
     from citizen_services.database import commit
     from citizen_services.rules.errors import RuleError
 

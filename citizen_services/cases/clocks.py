@@ -9,19 +9,16 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.dialects.postgresql import insert
 
 from citizen_services.cases.models import Case
 from citizen_services.cases.situation import Situation
 from citizen_services.catalogue.vocabulary import State
-from citizen_services.clock import now
 from citizen_services.database import db
 from citizen_services.database.models import CalendarYear
-from citizen_services.parts import parts
 from citizen_services.people.queries import service_centre
 from citizen_services.rules.dates import local_date
 from citizen_services.rules.periods import deadline, packaged_calendar
-from citizen_services.rules.working_days import Calendar, parse_calendar_file, parse_document
+from citizen_services.rules.working_days import Calendar, parse_document
 
 _CALENDAR_LIFETIME_S = 60.0
 _DATES = (
@@ -113,7 +110,7 @@ def turned(situation: Situation, before: State | None, after: State, dates: dict
         # What comes back and is sent once more does not make late what left us in time.
         new["result_met_at"] = at
     dates |= {name: value for name, value in new.items() if name in _DATES}
-    new["next_due"] = _next_due(after, dates)
+    new["next_due"] = next_due(after, dates)
     return new
 
 
@@ -129,51 +126,10 @@ def _result_dates(situation: Situation, at: datetime) -> dict[str, Any]:
     }
 
 
-def _next_due(state: State, dates: Mapping[str, Any]) -> datetime | None:
+def next_due(state: State, dates: Mapping[str, Any]) -> datetime | None:
+    """The earliest clock that runs in a state, None where none does; ``dates`` are the clocks' columns."""
     if state.clock == "first_answer":
         return dates.get("first_answer_due")
     if state.clock == "result" and dates.get("result_met_at") is None:
         return min((d for d in (dates.get("promised_due"), dates.get("statutory_due")) if d), default=None)
     return None
-
-
-def load_year(document: str) -> dict[str, Any]:
-    """Load a year's calendar from a file's text and recompute the dates that waited for it. The caller commits.
-
-    Returns ``{year, days_off, workdays, recomputed}``; raises RuleError with what is wrong with the file.
-    """
-    table = parse_calendar_file(document)
-    row = {"year": table.year, "content": table.to_document(), "loaded_at": now()}
-    statement = insert(CalendarYear).values(row)
-    db.session.execute(
-        statement.on_conflict_do_update(index_elements=["year"], set_={k: row[k] for k in ("content", "loaded_at")})
-    )
-    db.session.flush()
-    forget_calendar()
-    days = table.days()
-    return {
-        "year": table.year,
-        "days_off": sum(1 for works in days.values() if not works),
-        "workdays": sum(1 for works in days.values() if works),
-        "recomputed": _recompute_provisional(),
-    }
-
-
-def _recompute_provisional() -> int:
-    """Give every open case whose dates were provisional its dates by the calendar as it is now."""
-    waiting = db.session.scalars(
-        select(Case).where(Case.due_provisional, Case.ended_at.is_(None)).with_for_update()
-    ).all()
-    for case in waiting:
-        periods = parts().catalogue.item(case.item, case.item_version).clocks
-        first = deadline(case.submitted_at, periods.first_answer, calendar())
-        case.first_answer_due, case.due_provisional = first.at, first.provisional
-        if case.accepted_at:
-            promised = deadline(case.accepted_at, periods.promised, calendar())
-            statutory = deadline(case.accepted_at, periods.statutory, calendar()) if periods.statutory else None
-            case.promised_due, case.statutory_due = promised.at, statutory.at if statutory else None
-            case.due_provisional = promised.provisional or bool(statutory and statutory.provisional)
-        state = parts().catalogue.item(case.item, case.item_version).state(case.state)
-        case.next_due = _next_due(state, dates_of(case))
-    db.session.flush()
-    return len(waiting)
