@@ -57,7 +57,10 @@ def parcels_without_number(limit: int = PAGE) -> Sequence[Parcel]:
     """Parcels whose order may have been taken though we have no number: a clerk types it from the label."""
     waiting = select(Delivery.parcel_id).where(
         Delivery.channel == "ems",
-        or_((Delivery.state == "uncertain") & Delivery.due_at.is_(None), Delivery.state == "failed"),
+        or_(
+            (Delivery.state == "uncertain") & Delivery.due_at.is_(None),
+            (Delivery.state == "failed") & Delivery.requeued_as.is_(None),
+        ),
     )
     query = select(Parcel).where(Parcel.tracking.is_(None), Parcel.id.in_(waiting)).order_by(Parcel.id)
     return db.session.scalars(query.limit(limit)).all()
