@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select, text, update
 
 from citizen_services.cases.models import Draft
 from citizen_services.catalogue.vocabulary import ServiceItem
@@ -36,8 +36,8 @@ def forget_sent(channel: str) -> None:
         update(Delivery)
         .where(
             Delivery.channel == channel,
-            Delivery.state == "pending",
-            Delivery.by_day,
+            # In the words of the index: a backlog of other messages is not looked through.
+            text("delivery.by_day AND delivery.state = 'pending'"),
             Delivery.notice_id.in_(ended),
             Delivery.leased_until.is_(None) | (Delivery.leased_until <= func.now()),
         )

@@ -24,6 +24,7 @@ def _one_of(column: str, values: tuple[str, ...]) -> str:
 
 #: A try that has not ended; one that ended in vain and was not requeued.
 _OPEN = "state IN ('pending', 'sending', 'uncertain', 'sent')"
+_MAY_EXPIRE = "state = 'pending' AND expires_at IS NOT NULL"
 _ABOUT = text("about IS NOT NULL")
 _DEAD = "state IN ('failed', 'expired') AND requeued_as IS NULL"
 
@@ -110,6 +111,8 @@ class Delivery(Base):
         Index("ix_delivery_pass_on_at", "pass_on_at", postgresql_where=text("pass_on_at IS NOT NULL")),
         # One try a channel: whatever runs twice, a person is told once there.
         Index("uq_delivery_notice_id_channel", "notice_id", "channel", unique=True),
+        Index("ix_delivery_by_day", "channel", postgresql_where=text("by_day AND state = 'pending'")),
+        Index("ix_delivery_expires", "channel", "expires_at", postgresql_where=text(_MAY_EXPIRE)),
         Index("ix_delivery_about", "about", "id", postgresql_where=text("about IS NOT NULL")),
         Index(
             "ix_delivery_person_open",

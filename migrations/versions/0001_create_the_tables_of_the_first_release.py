@@ -547,6 +547,13 @@ def upgrade() -> None:
         postgresql_where=sa.text("about IS NOT NULL"),
     )
     op.create_index(
+        "ix_delivery_by_day",
+        "delivery",
+        ["channel"],
+        unique=False,
+        postgresql_where=sa.text("by_day AND state = 'pending'"),
+    )
+    op.create_index(
         "ix_delivery_dead",
         "delivery",
         ["channel", "id"],
@@ -559,6 +566,13 @@ def upgrade() -> None:
         ["channel", "state", "due_at"],
         unique=False,
         postgresql_where=sa.text("due_at IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_delivery_expires",
+        "delivery",
+        ["channel", "expires_at"],
+        unique=False,
+        postgresql_where=sa.text("state = 'pending' AND expires_at IS NOT NULL"),
     )
     op.create_index(op.f("ix_delivery_notice_id"), "delivery", ["notice_id"], unique=False)
     op.create_index(op.f("ix_delivery_parcel_id"), "delivery", ["parcel_id"], unique=False)
@@ -854,6 +868,12 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_delivery_parcel_id"), table_name="delivery")
     op.drop_index(op.f("ix_delivery_notice_id"), table_name="delivery")
     op.drop_index("ix_delivery_due", table_name="delivery", postgresql_where=sa.text("due_at IS NOT NULL"))
+    op.drop_index(
+        "ix_delivery_expires",
+        table_name="delivery",
+        postgresql_where=sa.text("state = 'pending' AND expires_at IS NOT NULL"),
+    )
+    op.drop_index("ix_delivery_by_day", table_name="delivery", postgresql_where=sa.text("by_day AND state = 'pending'"))
     op.drop_index("ix_delivery_about", table_name="delivery", postgresql_where=sa.text("about IS NOT NULL"))
     op.drop_index(
         "ix_delivery_dead",
