@@ -56,6 +56,9 @@ def create_app(settings: Settings | None = None, *, process: str = "web") -> Fla
         SESSION_COOKIE_SECURE=settings.public_base_url.startswith("https:"),
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
+        PAGES_BUREAU=settings.bureau,
+        PAGES_HELP_PHONE=settings.help_phone,
+        PAGES_HELP_COUNTER=settings.help_counter,
     )
     db.init_app(app)
     with app.app_context():

@@ -338,13 +338,9 @@ def init_pages(app: Flask, machine_error: Callable[[HTTPException], ResponseRetu
     """Give ``app`` what its pages share.
 
     ``machine_error`` answers errors of the doors that machines use (MACHINE_DOORS); by default they get werkzeug's
-    plain answer. Names in the configuration: PAGES_BUREAU, PAGES_HELP_PHONE, PAGES_HELP_COUNTER (the help line of each
-    page).
+    plain answer. The configuration holds PAGES_BUREAU, and PAGES_HELP_PHONE and PAGES_HELP_COUNTER for the help line of
+    each page.
     """
-    # 12345 is the government service hotline of every Chinese city; an office may set its own number.
-    app.config.setdefault("PAGES_BUREAU", "宁波市公安局奉化分局")
-    app.config.setdefault("PAGES_HELP_PHONE", "12345")
-    app.config.setdefault("PAGES_HELP_COUNTER", "区行政服务中心公安窗口")
 
     def answer_error(error: HTTPException) -> ResponseReturnValue:
         if request.path.startswith(MACHINE_DOORS):

@@ -89,6 +89,10 @@ class Settings:
     public_base_url: str
     #: The district that is served (GB/T 2260).
     district: str
+    #: What every page is headed with, and where its help line sends people: a telephone and a counter.
+    bureau: str
+    help_phone: str
+    help_counter: str
     #: Whom refusals name: the organ of reconsideration (行政复议) and the court.
     reconsideration_organ: str
     court: str
@@ -135,6 +139,10 @@ class Settings:
             metrics_token=given.get("METRICS_TOKEN", ""),
             public_base_url=given.get("PUBLIC_BASE_URL", "").rstrip("/"),
             district=given.get("DISTRICT") or "330213",
+            bureau=given.get("BUREAU") or "宁波市公安局奉化分局",
+            # The government's service line of every Chinese city.
+            help_phone=given.get("HELP_PHONE") or "12345",
+            help_counter=given.get("HELP_COUNTER") or "区行政服务中心公安窗口",
             reconsideration_organ=given.get("RECONSIDERATION_ORGAN") or "宁波市奉化区人民政府",
             court=given.get("COURT") or "宁波市奉化区人民法院",
             trusted_proxies=_whole_number(given, "TRUSTED_PROXIES", causes),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Mapping
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import select
@@ -16,7 +16,7 @@ from citizen_services.catalogue.vocabulary import State
 from citizen_services.database import db
 from citizen_services.database.models import CalendarYear
 from citizen_services.people.queries import service_centre
-from citizen_services.rules.dates import local_date
+from citizen_services.rules.dates import last_day
 from citizen_services.rules.periods import deadline, packaged_calendar
 from citizen_services.rules.working_days import Calendar, parse_document
 
@@ -76,7 +76,7 @@ def dates_of(case: Case) -> dict[str, Any]:
 
 def due_value(case: Case) -> dict[str, str]:
     """The placeholder ``due``, once a result has been promised: the last day of the promise."""
-    return {"due": _day_words(local_date(case.promised_due - timedelta(microseconds=1)))} if case.promised_due else {}
+    return {"due": _day_words(last_day(case.promised_due))} if case.promised_due else {}
 
 
 def _day_words(day: date) -> str:

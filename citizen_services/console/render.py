@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from flask import url_for
@@ -17,7 +17,7 @@ from citizen_services.console.access import held_by_colleague, holds
 from citizen_services.parts import parts
 from citizen_services.people.actors import Actor
 from citizen_services.people.queries import office, staff_name, staff_names
-from citizen_services.rules.dates import local_date
+from citizen_services.rules.dates import last_day
 from citizen_services.rules.masking import mask_name
 from citizen_services.rules.periods import Period, days_left
 from citizen_services.words import role_word
@@ -26,11 +26,6 @@ DOORS: Mapping[str, str] = {"wechat": "微信公众号", "web": "网页", "count
 
 
 # --- Clocks -------------------------------------------------------------------------------------------------------
-
-
-def last_day(due: datetime) -> date:
-    """The last day of a period that ends at ``due``, which is 24:00 of that day."""
-    return local_date(due - timedelta(microseconds=1))
 
 
 def _three(item: ServiceItem, case: Case) -> Iterator[tuple[str, datetime, datetime | None, Period]]:

@@ -20,11 +20,11 @@ from citizen_services import clock
 from citizen_services.clock import protocol_now
 from citizen_services.database import Change, db, new_id
 from citizen_services.exchange.population import Person
-from citizen_services.people import limits
+from citizen_services.people import limits, looks
 from citizen_services.people.actors import Actor
 from citizen_services.people.errors import BindingOver, CannotBind, OwnBinding, WrongCounterCode
 from citizen_services.people.limits import Try
-from citizen_services.people.models import BindingRequest, Citizen, Consent, Look, Session, WeChatBinding
+from citizen_services.people.models import BindingRequest, Citizen, Consent, Session, WeChatBinding
 from citizen_services.people.queries import citizen_by_id_number
 from citizen_services.people.signals import binding_moved
 from citizen_services.rules.names import name_key, same_name
@@ -188,18 +188,7 @@ def bind_at_counter(one: Try, request: BindingRequest, person: Person | None, ac
     """Bind whoever showed the card at a counter, and note which clerk saw it. Returns the citizen's id."""
     limits.succeeded(one)
     citizen_id = complete(request, person, "counter", change)
-    change.add(
-        Look,
-        id=new_id(),
-        at=change.at,
-        staff_id=actor.id,
-        office_code=actor.office,
-        role="clerk",
-        citizen_id=citizen_id,
-        case_id=None,
-        what="bound",
-        reason="窗口核验身份证",
-    )
+    looks.note(change, actor, citizen_id, "bound", "窗口核验身份证", role="clerk")
     return citizen_id
 
 

@@ -20,6 +20,11 @@ def end_of_day(day: date) -> datetime:
     return datetime.combine(day + timedelta(days=1), time(), SHANGHAI).astimezone(UTC)
 
 
+def last_day(end: datetime) -> date:
+    """The last local day of a period that ends at ``end``, which is 24:00 of that day."""
+    return local_date(end - timedelta(microseconds=1))
+
+
 def start_of_day(day: date) -> datetime:
     """0:00 of a local day as an aware UTC moment."""
     return datetime.combine(day, time(), SHANGHAI).astimezone(UTC)

@@ -18,6 +18,7 @@ from .dates import (
     chinese_moment,
     end_of_day,
     half_year_after,
+    last_day,
     local_date,
     start_of_day,
     window_before_anniversary,
@@ -80,7 +81,7 @@ class Deadline:
     @property
     def last_day(self) -> date:
         """The last local day that belongs to the period."""
-        return local_date(self.at - timedelta(microseconds=1))
+        return last_day(self.at)
 
     @property
     def label(self) -> str:

@@ -6,7 +6,6 @@ Only numbers, items and states are said: a chat may be read over a shoulder. Lin
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from datetime import timedelta
 from functools import wraps
 from typing import ParamSpec
 
@@ -14,7 +13,7 @@ from citizen_services.cases.models import Case
 from citizen_services.catalogue.registry import UnknownItem
 from citizen_services.catalogue.vocabulary import Material, ServiceItem
 from citizen_services.parts import parts
-from citizen_services.rules.dates import chinese_day, local_date
+from citizen_services.rules.dates import chinese_day, last_day, local_date
 from citizen_services.wechat.envelope import LARGEST_TEXT
 from citizen_services.words import state_word
 
@@ -287,4 +286,4 @@ def _due(case: Case) -> list[str]:
         return []
     what = "答复" if case.accepted_at is None else "办结"
     note = "（暂定）" if case.due_provisional else ""
-    return [f"最迟{chinese_day(local_date(case.next_due - timedelta(microseconds=1)))}{what}{note}"]
+    return [f"最迟{chinese_day(last_day(case.next_due))}{what}{note}"]

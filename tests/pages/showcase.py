@@ -48,6 +48,7 @@ def create_showcase() -> Flask:
     app = Flask("citizen_services", template_folder="templates", static_folder="static", root_path=str(PACKAGE))
     app.config.update(SECRET_KEY=secrets.token_hex(16), WTF_CSRF_TIME_LIMIT=None)
     CSRFProtect(app)
+    app.config.update(PAGES_BUREAU="宁波市公安局奉化分局", PAGES_HELP_PHONE="12345", PAGES_HELP_COUNTER="区公安窗口")
     init_pages(app)
     app.jinja_loader = FileSystemLoader([PACKAGE / "templates", Path(__file__).parent / "templates"])
 
