@@ -28,6 +28,7 @@ NEXT = {"wechat": "sms"}
 #: must be known.
 PASS_ON_AFTER = timedelta(minutes=10)
 
+_LOCK_NOTICES = text("SELECT id FROM notice WHERE id = ANY(:ids) ORDER BY id FOR UPDATE")
 _STATE_OF_NOTICE = text(
     """
     UPDATE notice SET state = told.state
@@ -55,8 +56,9 @@ def refresh(notices: Iterable[UUID | None]) -> None:
     ids = sorted({id_ for id_ in notices if id_ is not None})
     if ids:
         # Two tries of one notice may end at once: whoever comes second must see what the first wrote.
-        db.session.execute(select(Notice.id).where(Notice.id.in_(ids)).order_by(Notice.id).with_for_update())
-        for told in db.session.execute(_STATE_OF_NOTICE, {"ids": ids}).all():
+        connection = db.session.connection()
+        connection.execute(_LOCK_NOTICES, {"ids": ids})
+        for told in connection.execute(_STATE_OF_NOTICE, {"ids": ids}).all():
             if told.kind == CORRECTION and told.state == "delivered" and told.case_id is not None:
                 # Without a receipt nothing lapses; a late one is of the request that it tells of.
                 corrections.note_reached(told.case_id, clock.now(), asked_at=told.at)

@@ -13,8 +13,9 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, LargeBinary, func, select, true, type_coerce, update
+from sqlalchemy import ColumnElement, LargeBinary, bindparam, func, select, true, type_coerce, update
 from sqlalchemy.orm import aliased
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from citizen_services import clock
 from citizen_services.database import commit, db, new_id
@@ -31,7 +32,8 @@ BATCH = 200
 #: Longer than a batch is worked on and a call may last, together.
 LEASE = timedelta(seconds=45)
 
-_payload = type_coerce(Delivery.__table__.c.payload, LargeBinary).label("sealed")
+_DELIVERY = db.metadata.tables[Delivery.__tablename__]
+_payload = type_coerce(_DELIVERY.c.payload, LargeBinary).label("sealed")
 _lease_is_free = Delivery.leased_until.is_(None) | (Delivery.leased_until <= func.now())
 
 
@@ -245,24 +247,34 @@ def _begin_next(take: Callable[[], Claimed | None]) -> _Begun | None:
 
 def begin(row: Claimed) -> Any | None:
     """Note that the call is about to be made; None where the row is no longer ours. The caller commits."""
-    repeated = row.state == "uncertain"
-    return db.session.execute(
-        update(Delivery)
+    statement = _BEGIN_AGAIN if row.state == "uncertain" else _BEGIN
+    ours = {"our_id": row.id, "our_lease": row.lease, "our_state": row.state}
+    return db.session.connection().execute(statement, ours).first()
+
+
+def _beginning(checks: Any) -> ReturningUpdate[Any]:
+    table = _DELIVERY.c
+    return (
+        update(_DELIVERY)
         .where(
-            Delivery.id == row.id,
-            Delivery.lease == row.lease,
-            Delivery.state == row.state,
-            Delivery.leased_until > func.now(),
+            table.id == bindparam("our_id"),
+            table.lease == bindparam("our_lease"),
+            table.state == bindparam("our_state"),
+            table.leased_until > func.now(),
         )
         .values(
             state="sending",
-            attempts=Delivery.attempts + 1,
-            checks=Delivery.checks + 1 if repeated else 0,
+            attempts=table.attempts + 1,
+            checks=checks,
             sent_at=func.now(),
             leased_until=func.now() + LEASE,
         )
-        .returning(Delivery.sent_at, Delivery.attempts, Delivery.checks)
-    ).first()
+        .returning(table.sent_at, table.attempts, table.checks)
+    )
+
+
+# Made once: this one is run for every message, and making a statement costs more than running it.
+_BEGIN, _BEGIN_AGAIN = _beginning(0), _beginning(_DELIVERY.c.checks + 1)
 
 
 def _guarded_ask(ch: Channel, order: Order, ready: Any) -> Answer:

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import logging
 import random
+from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 from typing import Any
 
-from sqlalchemy import delete, func, update
+from sqlalchemy import ClauseElement, Interval, bindparam, delete, func, update
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from citizen_services import clock
 from citizen_services.database import db
@@ -179,17 +182,34 @@ def _fail(row: Claimed, reason: str, **more: Any) -> None:
 
 def _write(row: Claimed, **values: Any) -> bool:
     """The guarded write-back: only while the row is under our lease and not ended, and only once."""
-    written = db.session.execute(
-        update(Delivery)
+    made = {name: value for name, value in values.items() if isinstance(value, ClauseElement)}
+    later = tuple(sorted(name for name, value in values.items() if isinstance(value, _Later)))
+    plain = tuple(sorted(values.keys() - made.keys() - set(later)))
+    given = {f"new_{name}": values[name] for name in plain}
+    given |= {f"new_{name}": timedelta(seconds=values[name].seconds) for name in later}
+    statement = _writing(plain, later)
+    if made:
+        statement = statement.values(**made)
+    written = db.session.connection().execute(statement, given | {"our_id": row.id, "our_lease": row.lease}).first()
+    return written is not None
+
+
+@cache
+def _writing(plain: tuple[str, ...], later: tuple[str, ...]) -> ReturningUpdate[Any]:
+    """The write-back of these columns: there are a dozen of them, and making one costs more than running it."""
+    table = db.metadata.tables[Delivery.__tablename__]
+    values: dict[str, Any] = {name: bindparam(f"new_{name}", type_=table.c[name].type) for name in plain}
+    values |= {name: func.now() + bindparam(f"new_{name}", type_=Interval()) for name in later}
+    return (
+        update(table)
         .where(
-            Delivery.id == row.id,
-            Delivery.lease == row.lease,
-            Delivery.state.in_(("pending", "sending", "uncertain", "sent")),
+            table.c.id == bindparam("our_id"),
+            table.c.lease == bindparam("our_lease"),
+            table.c.state.in_(("pending", "sending", "uncertain", "sent")),
         )
         .values(lease=None, leased_until=None, **values)
-        .returning(Delivery.id)
-    ).first()
-    return written is not None
+        .returning(table.c.id)
+    )
 
 
 def _hold(name: str, code: str) -> None:
@@ -202,8 +222,15 @@ def _hold(name: str, code: str) -> None:
     )
 
 
-def _in(seconds: float) -> Any:
-    return func.now() + timedelta(seconds=seconds)
+@dataclass(frozen=True)
+class _Later:
+    """So many seconds from now, by the database's clock."""
+
+    seconds: float
+
+
+def _in(seconds: float) -> _Later:
+    return _Later(seconds)
 
 
 def _why(outcome: NotAccepted) -> str:
