@@ -15,6 +15,8 @@ from citizen_services.database.models import Installation
 
 _SHIFT = "clock_shift_s"
 _DEMO = "demo_data"
+#: How far business time may be ahead of the machine's, in seconds.
+FURTHEST_S = 100 * 365 * 24 * 3600
 
 
 class UnfitDatabase(Exception):
@@ -41,9 +43,18 @@ def note(name: str, value: Any) -> None:
     db.session.execute(statement.on_conflict_do_update(index_elements=["name"], set_={"value": value}))
 
 
+class TooFar(ValueError):
+    """Business time would leave the years that dates can hold, and can't be moved back."""
+
+
 def move_clock(seconds: int) -> None:
-    """Move business time forward for all processes; returns when none of them can still be at the old time."""
+    """Move business time forward for all processes; returns when none of them can still be at the old time.
+
+    Raises TooFar beyond FURTHEST_S from the machine's time, and moves nothing then.
+    """
     before = db.session.scalar(select(Installation.value).where(Installation.name == _SHIFT).with_for_update())
+    if int(before or 0) + seconds > FURTHEST_S:
+        raise TooFar("business time moves at most a hundred years ahead of the machine's, and never back")
     note(_SHIFT, int(before or 0) + seconds)
     commit()
     time.sleep(SHIFT_LIFETIME_S + 0.2)

@@ -91,18 +91,23 @@ def request_of(session: Session) -> BindingRequest | None:
 
 def bound_meanwhile(session: Session) -> Citizen | None:
     """Who a session's person turned out to be at a counter (or in another tab) since it began."""
-    by_request = select(BindingRequest.citizen_id).where(
-        BindingRequest.session_id == session.id, BindingRequest.state == "done"
-    )
-    found = Citizen.id.in_(by_request)
     if session.openid is not None:
         by_openid = select(WeChatBinding.citizen_id).where(
             WeChatBinding.openid == session.openid, WeChatBinding.ended_at.is_(None)
         )
         # A follower is whom the openid is bound to now, whatever an older binding said.
-        found = Citizen.id.in_(by_openid)
-    # Read anew: the binding raised the person's epoch behind the session's back.
-    return db.session.scalar(select(Citizen).where(found).limit(1).execution_options(populate_existing=True))
+        found = select(Citizen).where(Citizen.id.in_(by_openid)).limit(1)
+        # Read anew: the binding raised the person's epoch behind the session's back.
+        return db.session.scalar(found.execution_options(populate_existing=True))
+    done = (
+        select(BindingRequest, Citizen)
+        .join(Citizen, Citizen.id == BindingRequest.citizen_id)
+        .where(BindingRequest.session_id == session.id, BindingRequest.state == "done")
+        .order_by(BindingRequest.id.desc())
+        .execution_options(populate_existing=True)
+    )
+    # Whoever was proved under another phone since then may have lost this one: its binding holds no longer.
+    return next((who for request, who in db.session.execute(done) if equal(request.phone, who.phone)), None)
 
 
 def reserve_photo(request: BindingRequest) -> Try:

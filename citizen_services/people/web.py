@@ -94,6 +94,11 @@ def _tie_forms_to(token: str) -> None:
         session["csrf_token"] = secret
 
 
+def begin_forms(opened: Opened) -> None:
+    """Make the forms of a page rendered from here on those of a session that this very answer opens (log_in)."""
+    _tie_forms_to(opened.token)
+
+
 def client_address() -> str:
     """The subject under which tries from this request's network address are counted."""
     return address_subject(request.remote_addr)

@@ -166,6 +166,7 @@ def bind() -> ResponseReturnValue:
     if session is None:
         opened = sessions.open_session("citizen", phone=claim.phone)
         commit()
+        web.begin_forms(opened)
         return web.log_in(make_response(_ask(claim, opened.id, None)), opened)
     if not proved:
         sessions.prove_phone(session, claim.phone)

@@ -280,6 +280,48 @@ def test_a_card_shown_at_a_counter_binds_and_the_phone_goes_on_by_itself(
     assert clerk.page.status_code == 422
 
 
+def test_a_browser_that_was_nobody_before_goes_on_from_the_page_that_says_what_disagrees(
+    browser: NewBrowser, phones: Phones, invented: Invent, database: None
+) -> None:
+    person, one = invented(), browser()
+    one.open("/h5/bind")
+    one.submit("send_code", phone="13912345678")
+    typed = {"name": person.name, "id_number": person.id_number, "phone": "13912345678"}
+    assert one.submit("bind", code=phones.last("13912345678"), **typed).status_code == 422
+    assert one.submit("counter").status_code == 200
+    assert "核验码" in one.words
+
+
+def test_a_phone_whose_person_was_bound_anew_under_another_one_does_not_go_on_by_an_older_counter(
+    browser: NewBrowser,
+    phones: Phones,
+    invented: Invent,
+    staff_logins: dict[str, dict[str, Any]],
+    application: Flask,
+) -> None:
+    person, lost, found = invented(), browser(), browser()
+    clerk = staff(browser, staff_logins, "yl-clerk")
+    for one, phone in ((lost, person.phone), (found, "13912345678")):
+        one.open("/h5/bind")
+        one.submit("send_code", phone=phone)
+        typed = {"name": person.name, "id_number": person.id_number, "phone": phone}
+        one.submit("bind", code=phones.last(phone), **typed)
+        one.submit("counter")
+        with application.app_context():
+            code = str(
+                db.session.scalars(select(BindingRequest.counter_code).order_by(BindingRequest.id.desc())).first()
+            )
+        assert code in one.words
+        clerk.submit("bind_at_counter", code=code, id_number=person.id_number, card_shown="yes")
+        assert "已核验并绑定" in clerk.words
+    lost.open("/h5/bind?next=/h5/cases", follow=False)
+    assert "/h5/cases" not in lost.page.headers.get("Location", "")
+    with application.app_context():
+        assert set(db.session.scalars(select(Session.citizen_id).where(Session.kind == "citizen"))) == {None}
+    found.open("/h5/bind?next=/h5/cases", follow=False)
+    assert found.page.headers["Location"] == "/h5/cases"
+
+
 def test_a_counter_helps_whom_the_register_knows_under_another_phone(
     browser: NewBrowser,
     phones: Phones,
