@@ -249,7 +249,7 @@ def templates(as_json: bool) -> None:
 def clock_command(shift: int | None, as_json: bool) -> None:
     """Show business time, or move it forward for all processes at once."""
     from citizen_services import clock
-    from citizen_services.database.installation import move_clock
+    from citizen_services.database.installation import TooFar, move_clock
 
     app = create_app(process="command")
     with app.app_context():
@@ -258,7 +258,10 @@ def clock_command(shift: int | None, as_json: bool) -> None:
                 _failed("business time can't be moved in production")
             if shift < 0:
                 _failed("business time only moves forward")
-            move_clock(shift)
+            try:
+                move_clock(shift)
+            except TooFar as fault:
+                _failed(str(fault))
         document = {
             "now": clock.now().astimezone(clock.SHANGHAI).isoformat(timespec="seconds"),
             "shift_s": clock.shift_s(),
