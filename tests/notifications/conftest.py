@@ -34,6 +34,7 @@ from tests.house import House, new_house, running, wait_for_url
 _openids = itertools.count(1)
 #: Days of birth: invented numbers of one day would soon repeat.
 _people = itertools.count(1)
+_cards = itertools.count(1)
 
 
 class Outside:
@@ -237,8 +238,15 @@ def made_permit() -> UUID:
     case_id = make.submitted_permit()
     act(case_id, "accept", "yl-clerk")
     act(case_id, "approve", "yl-officer")
-    act(case_id, "make", "fw-clerk", {"card_number": "33021326000001"})
+    # A number of its own: the province's register lets no two people have the same card.
+    act(case_id, "make", "fw-clerk", {"card_number": f"3302132601{next(_cards):04d}"})
     return case_id
+
+
+def card_of(case_id: UUID) -> str:
+    """The number of a case's card."""
+    number: str = case_now(case_id).results["card_number"]
+    return number
 
 
 def case_now(case_id: UUID) -> Case:

@@ -19,6 +19,7 @@ from tests.notifications.conftest import (
     Outside,
     act,
     applicant_acts,
+    card_of,
     case_now,
     later,
     parcels_now,
@@ -114,7 +115,7 @@ def test_a_returned_card_may_be_collected_and_that_is_a_visit_by_choice(
     assert parcels_now(case_id)[0].told == "returned"
     applicant_acts(case_id, "choose_delivery", {"way": "counter"})
     assert isinstance(refused_why(case_id, "collect", "fw-clerk", {"card_number": "33021326000002"}), GuardFailed)
-    act(case_id, "collect", "fw-clerk", {"card_number": "33021326000001"})
+    act(case_id, "collect", "fw-clerk", {"card_number": card_of(case_id)})
     case = case_now(case_id)
     assert (case.state, case.visits) == ("completed", 1)
     visit = db.session.scalars(select(Visit).where(Visit.case_id == case_id)).one()
@@ -126,15 +127,16 @@ def test_whoever_comes_for_a_returned_card_without_having_chosen_to_is_served_an
 ) -> None:
     case_id, tracking = posted_permit(partners)
     arrive(client, tracking, "711", 5)
-    assert isinstance(refused_why(case_id, "collect", "fw-clerk", {"card_number": "33021326000001"}), GuardFailed)
+    assert isinstance(refused_why(case_id, "collect", "fw-clerk", {"card_number": card_of(case_id)}), GuardFailed)
     act(case_id, "receive_back", "fw-clerk", {"tracking": tracking})
-    act(case_id, "collect", "fw-clerk", {"card_number": "33021326000001"})
+    act(case_id, "collect", "fw-clerk", {"card_number": card_of(case_id)})
     assert case_now(case_id).visits == 1
     assert db.session.scalars(select(Visit.by_choice).where(Visit.case_id == case_id)).one() is False
 
 
 def test_a_lost_card_is_void_made_again_and_sent_again(app: Flask, client: FlaskClient, partners: Outside) -> None:
     case_id, first = posted_permit(partners)
+    lost = card_of(case_id)
     met = case_now(case_id).result_met_at
     arrive(client, first, "987", 1)
     assert (case_now(case_id).state, told_of(case_id)[-1]) == ("lost", "parcel_lost")
@@ -149,7 +151,7 @@ def test_a_lost_card_is_void_made_again_and_sent_again(app: Flask, client: Flask
     act(case_id, "post", "fw-clerk", {"tracking": second})
     arrive(client, second, "704", 9, deliverCode="10")
     case = case_now(case_id)
-    assert (case.state, case.visits, case.results["lost_cards"]) == ("completed", 0, ["33021326000001"])
+    assert (case.state, case.visits, case.results["lost_cards"]) == ("completed", 0, [lost])
     assert case.result_met_at == met, "what left us in time is not late because the courier lost it"
     permit = permit_of_case(case_id)
     assert permit is not None

@@ -21,7 +21,7 @@ from notifications.errors import NotCurrent, NotRequeueable
 from notifications.models import ChannelHold, Delivery
 from notifications.operations import try_again, write_again
 from tests import factories as make
-from tests.notifications.conftest import Outside, due_now, lease_ends, made_permit, row, somebody
+from tests.notifications.conftest import Outside, card_of, due_now, lease_ends, made_permit, row, somebody
 
 CHANNEL = "registration"
 
@@ -109,7 +109,7 @@ def test_a_permit_is_written_when_it_has_its_card(app: Flask, partners: Outside)
     assert (entry["our_ref"], write.state) == (str(write.id), "delivered")
     person = db.session.get_one(Citizen, permit.citizen_id)
     (theirs,) = known(person)["permits"]
-    assert (theirs["number"], theirs["issued"], theirs["state"]) == ("33021326000001", permit.issued_on, "valid")
+    assert (theirs["number"], theirs["issued"], theirs["state"]) == (card_of(case_id), permit.issued_on, "valid")
     assert theirs["endorsed_until"].year == permit.issued_on.year + 1
     db.session.rollback()
     kept = db.session.scalar(select(ResidencePermit.province_number).where(ResidencePermit.id == permit.id))
