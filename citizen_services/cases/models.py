@@ -68,6 +68,9 @@ class Case(Base):
         Index("ix_case_citizen_id_submitted_at", "citizen_id", "submitted_at"),
         Index("ix_case_desk_open", "desk_code", "next_due", "id", postgresql_where=text("desk_code IS NOT NULL")),
         Index("ix_case_office_code_submitted_at", "office_code", "submitted_at", "id"),
+        # Most of an office's cases have ended: the few in another state are not to be looked for among them.
+        Index("ix_case_office_code_state", "office_code", "state", "submitted_at", "id"),
+        Index("ix_case_claimed", "claimed_by", "next_due", "id", postgresql_where=text("claimed_by IS NOT NULL")),
         # A person has one open case of an item; declared items that allow more write another value.
         Index("uq_case_open_per_person", "citizen_id", "item", unique=True, postgresql_where=text("ended_at IS NULL")),
         CheckConstraint("version >= 1", name="version"),

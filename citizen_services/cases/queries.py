@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, exists, func, or_, select
-from sqlalchemy.orm import InstrumentedAttribute, defer
+from sqlalchemy import ColumnElement, exists, func, or_, select, tuple_
+from sqlalchemy.orm import defer
 
 from citizen_services import clock
 from citizen_services.cases import permission
@@ -212,9 +212,19 @@ def desk(
         query = query.where(Case.state == state)
     if held_by:
         query = query.where(Case.claimed_by == held_by)
-    if after:
-        query = query.where(_beyond(Case.next_due, Case.id, after))
-    rows = db.session.scalars(query.order_by(Case.next_due, Case.id).limit(PAGE + 1)).all()
+    # Two looks, since only without an OR the index leads straight to the place: first by the clock, then what has none.
+    moment, last = after or (None, None)
+    rows: list[Case] = []
+    if moment is not None or after is None:
+        timed = query.where(Case.next_due.is_not(None))
+        if last is not None:
+            timed = timed.where(tuple_(Case.next_due, Case.id) > (moment, last))
+        rows += db.session.scalars(timed.order_by(Case.next_due, Case.id).limit(PAGE + 1))
+    if len(rows) <= PAGE:
+        rest = query.where(Case.next_due.is_(None))
+        if last is not None and moment is None:
+            rest = rest.where(Case.id > last)
+        rows += db.session.scalars(rest.order_by(Case.id).limit(PAGE + 1 - len(rows)))
     return _page(rows, "next_due")
 
 
@@ -236,7 +246,7 @@ def of_office(
     if state:
         query = query.where(Case.state == state)
     if after and after[0]:
-        query = query.where(or_(Case.submitted_at < after[0], and_(Case.submitted_at == after[0], Case.id < after[1])))
+        query = query.where(tuple_(Case.submitted_at, Case.id) < (after[0], after[1]))
     rows = db.session.scalars(query.order_by(Case.submitted_at.desc(), Case.id.desc()).limit(PAGE + 1)).all()
     return _page(rows, "submitted_at")
 
@@ -310,16 +320,6 @@ def cases_of_people(citizen_ids: Collection[UUID], office_code: str) -> Sequence
         .limit(100)
     )  # fmt: skip
     return db.session.scalars(query).all()
-
-
-def _beyond(
-    when: InstrumentedAttribute[Any], row: InstrumentedAttribute[Any], after: tuple[datetime | None, UUID]
-) -> Any:
-    """Rows behind a place in ``ORDER BY when, row``, where NULLs come last."""
-    moment, last = after
-    if moment is None:
-        return and_(when.is_(None), row > last)
-    return or_(when > moment, and_(when == moment, row > last), when.is_(None))
 
 
 def _page(rows: Sequence[Case], column: str) -> Page:

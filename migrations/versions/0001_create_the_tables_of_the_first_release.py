@@ -496,6 +496,14 @@ def upgrade() -> None:
         unique=False,
         postgresql_where=sa.text("desk_code IS NOT NULL"),
     )
+    op.create_index(
+        "ix_case_claimed",
+        "case",
+        ["claimed_by", "next_due", "id"],
+        unique=False,
+        postgresql_where=sa.text("claimed_by IS NOT NULL"),
+    )
+    op.create_index("ix_case_office_code_state", "case", ["office_code", "state", "submitted_at", "id"], unique=False)
     op.create_index("ix_case_office_code_submitted_at", "case", ["office_code", "submitted_at", "id"], unique=False)
     op.create_index(
         "uq_case_open_per_person",
@@ -883,6 +891,8 @@ def downgrade() -> None:
     op.drop_table("delivery")
     op.drop_index("uq_case_open_per_person", table_name="case", postgresql_where=sa.text("ended_at IS NULL"))
     op.drop_index("ix_case_office_code_submitted_at", table_name="case")
+    op.drop_index("ix_case_office_code_state", table_name="case")
+    op.drop_index("ix_case_claimed", table_name="case", postgresql_where=sa.text("claimed_by IS NOT NULL"))
     op.drop_index("ix_case_desk_open", table_name="case", postgresql_where=sa.text("desk_code IS NOT NULL"))
     op.drop_index("ix_case_citizen_id_submitted_at", table_name="case")
     op.drop_table("case")

@@ -47,7 +47,9 @@ def test_a_case_is_found_by_number_code_and_exactly_by_person(desk: Desks) -> No
         assert clerk.page.request.full_path.rstrip("?") == "/console/search"
         assert person.id_number not in clerk.page.text.replace(f'value="{q}"', "")
     assert looks_at(person) == [("searched", STATION, "clerk", "handling")] * 6
-    for q in ("阿卜杜拉", "买买提", person.id_number[:17] + "0", person.phone[:-1]):
+    # One in eleven numbers ends with 0 itself.
+    other_end = "1" if person.id_number.endswith("0") else "0"
+    for q in ("阿卜杜拉", "买买提", person.id_number[:17] + other_end, person.phone[:-1]):
         assert number not in ask(clerk, q), q
     assert case_now(other_id).number not in ask(clerk, "阿卜杜拉·买买提")
 
