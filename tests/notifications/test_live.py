@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from flask import Flask
 from sqlalchemy import select
 
 from citizen_services.database import db
-from notifications.models import Receipt
+from citizen_services.registers.queries import permit_of_case
+from notifications.models import Delivery, Receipt
 from tests.house import House
 from tests.notifications.conftest import (
     Outside,
@@ -46,6 +49,15 @@ def test_messages_and_parcels_are_closed_by_the_partners_own_receipts(
     until(lambda: case_now(case_id).state == "completed", "the signature")
     assert parcel_now(case_id).state == "signed"
     until(_all_settled, "every receipt to be settled")
+    permit = permit_of_case(case_id)
+    assert permit is not None
+    until(lambda: writes_of(permit.id) == {"delivered"}, "the province to know of the permit")
+
+
+def writes_of(about: UUID) -> set[str]:
+    """What has become of the writes of a register row."""
+    db.session.rollback()
+    return set(db.session.scalars(select(Delivery.state).where(Delivery.about == about)))
 
 
 def _all_settled() -> bool:
