@@ -8,6 +8,7 @@ import secrets
 from datetime import date, timedelta
 from typing import Any
 from urllib.parse import urlencode
+from uuid import UUID
 
 from flask import session
 from flask_wtf.csrf import generate_csrf
@@ -16,6 +17,7 @@ from sqlalchemy import func, insert, select
 from benchmarks.ground import SERVE_SHOWN, BenchFailed, Ground
 from benchmarks.report import Row, in_turn, row
 from citizen_services import clock
+from citizen_services.cases import drafts
 from citizen_services.cases.models import Case, CaseEvent, Draft
 from citizen_services.database import commit, db, new_id
 from citizen_services.exchange.models import RegisterAnswer
@@ -41,7 +43,7 @@ _DELIVERY = {
     "county": "奉化区",
     "postal_address": "岳林街道金钟路18号3幢502室",
 }
-_DATA: dict[str, Any] = {
+_FORMS: dict[str, dict[str, str]] = {
     "ground": {"ground": "employment"},
     "employment": {"employment_correct": "yes", "employment_remark": ""},
     "portrait": {"portrait_correct": "yes"},
@@ -77,12 +79,14 @@ class People:
         self._rng = random.Random(secrets.randbits(64))
         self._rows: dict[type[Any], list[dict[str, Any]]] = {}
         self._sending: list[tuple[str, str]] = []
+        self._numbers: set[str] = set()
+        #: The columns of the draft that was filled in.
+        self._filled: dict[str, Any] = {}
 
     def add(self) -> None:
         """One more applicant with a complete draft."""
         now, machine, today = clock.now(), clock.protocol_now(), clock.today()
-        born = date(1970, 1, 1) + timedelta(days=self._rng.randrange(12_500))
-        number = invent(self._rng, "522601", born, male=False)
+        born, number = self._invented()
         phone, openid, token = invent_mobile(self._rng), f"oBench{secrets.token_hex(11)}", new_token()
         citizen = Citizen(
             id=new_id(), name="韦小花", id_number=number, phone=phone, hukou_code="522601", epoch=0, gender="female",
@@ -111,27 +115,61 @@ class People:
                 outcome="none" if content is None else "found", content=content, at=now,
                 fresh_until=machine + timedelta(minutes=30),
             )  # fmt: skip
-        draft = new_id()
+        self._sending.append((str(self._draft(citizen.id, {key: str(id_) for key, id_ in kept.items()})), token))
+
+    def _invented(self) -> tuple[date, str]:
+        """A day of birth, and an identity number of it that nobody here has yet."""
+        while True:
+            born = date(1970, 1, 1) + timedelta(days=self._rng.randrange(12_500))
+            number = invent(self._rng, "522601", born, male=False)
+            if number not in self._numbers:
+                self._numbers.add(number)
+                return born, number
+
+    def _draft(self, citizen_id: UUID, answers: dict[str, str]) -> UUID:
+        """The first draft is filled in group by group, as the pages do it; the others are copies of it."""
+        columns = Draft.__table__.columns.keys()
+        if not self._filled:
+            self.written()
+            item = parts().catalogue.item(_ITEM)
+            draft = drafts.begin(item, citizen_id, "wechat", answers)
+            for code, form in _FORMS.items():
+                wrong = drafts.save(item, draft, item.group(code), form, draft.version)
+                if wrong:
+                    raise BenchFailed(f"the form of {code} is not complete: {wrong}")
+            commit()
+            self._filled = {name: getattr(draft, name) for name in columns}
+            return draft.id
+        made = new_id()
+        now = clock.now()
         self._row(
-            Draft, id=draft, citizen_id=citizen.id, item=_ITEM, item_version=parts().catalogue.item(_ITEM).version,
-            door="wechat", data=_DATA, done=list(_DATA), answers={key: str(id_) for key, id_ in kept.items()},
-            started_at=now, saved_at=now, version=1, case_id=None, ended_at=None,
-        )  # fmt: skip
-        self._sending.append((str(draft), token))
+            Draft,
+            **self._filled
+            | {"id": made, "citizen_id": citizen_id, "answers": answers, "started_at": now, "saved_at": now},
+        )
+        return made
 
     def _row(self, table: type[Any], **values: Any) -> None:
         self._rows.setdefault(table, []).append(values)
 
-    def written(self) -> list[tuple[str, str]]:
-        """Write them all and commit; the draft and the session's token of each."""
+    def written(self) -> None:
+        """Write what was gathered, and commit."""
         for table, rows in self._rows.items():
             for start in range(0, len(rows), 500):
                 db.session.execute(insert(table), rows[start : start + 500])
+        self._rows = {}
         commit()
-        return self._sending
+
+    def sending(self, ground: Ground, count: int) -> list[str]:
+        """The requests by which ``count`` new applicants send what they filled in."""
+        self._sending = []
+        for _ in range(count):
+            self.add()
+        self.written()
+        return [request_of(ground, draft, token, self._filled["version"]) for draft, token in self._sending]
 
 
-def request_of(ground: Ground, draft: str, token: str) -> str:
+def request_of(ground: Ground, draft: str, token: str, version: int) -> str:
     """The check page's form as the citizen's browser sends it."""
     app = ground.app
     path = f"/h5/drafts/{draft}"
@@ -144,7 +182,7 @@ def request_of(ground: Ground, draft: str, token: str) -> str:
         {
             "csrf_token": csrf,
             "form_token": secrets.token_urlsafe(16),
-            "version": "1",
+            "version": str(version),
             "action": "submit",
             "commitment": "yes",
         }
@@ -160,27 +198,27 @@ def submit(ground: Ground) -> Row:
     size = ground.size
     warming = max(20, size.submissions // 4)
     people = People()
-    for _ in range(warming + size.runs * size.submissions):
-        people.add()
-    requests = [request_of(ground, draft, token) for draft, token in people.written()]
+    # Applicants are made just before they send, since registers' answers are fresh for minutes only; both sides get
+    # the same requests, and the floor, which knows no draft, may get them first.
+    prepared: dict[int, list[str]] = {}
 
-    def run(port: int, first: int, count: int) -> float:
-        return ground.load(port, requests[first : first + count], 303).rate
+    def run(port: int, number: int) -> float:
+        if number not in prepared:
+            prepared.clear()
+            prepared[number] = people.sending(ground, size.submissions if number >= 0 else warming)
+        return ground.load(port, prepared[number], 303).rate
 
     before = _counts()
     with contextlib.ExitStack() as stack:
         ours = stack.enter_context(ground.served("submit-ours", "app:web()"))
         bare = stack.enter_context(ground.served("submit-floor", "benchmarks.floors.orm_insert:app"))
         for port in (ours, bare):
-            run(port, 0, warming)
-        runs = in_turn(
-            size.runs,
-            lambda number: run(ours, warming + number * size.submissions, size.submissions),
-            lambda number: run(bare, warming + number * size.submissions, size.submissions),
-        )
+            run(port, -1)
+        runs = in_turn(size.runs, lambda number: run(ours, number), lambda number: run(bare, number))
     made = [after - earlier for after, earlier in zip(_counts(), before, strict=True)]
-    if min(made) < len(requests) or made[0] != len(requests):
-        raise BenchFailed(f"{len(requests)} applications were answered; cases, events, notices that came: {made}")
+    sent = warming + size.runs * size.submissions
+    if min(made) < sent or made[0] != sent:
+        raise BenchFailed(f"{sent} applications were answered; cases, events, notices that came: {made}")
     return row(
         "submit",
         "applications/s",
