@@ -67,8 +67,12 @@ def who_moved(case: Case) -> str:
 
 
 def cases_of(citizen_id: UUID) -> Sequence[Case]:
-    """A person's cases, newest first."""
-    query = select(Case).where(Case.citizen_id == citizen_id).order_by(Case.submitted_at.desc()).limit(100)
+    """A person's cases for a list, newest first, at most a hundred; what was filled in is read where asked for."""
+    query = (
+        select(Case).options(*_UNSHOWN).where(Case.citizen_id == citizen_id)
+        .order_by(Case.submitted_at.desc())
+        .limit(100)
+    )  # fmt: skip
     return db.session.scalars(query).all()
 
 
