@@ -52,7 +52,7 @@ def _size(given: argparse.Namespace) -> Size:
         runs=given.runs,
     )
     if given.quick:
-        size = replace(size, requests=200, submissions=60, notices=200)
+        size = replace(size, requests=40, submissions=8, notices=40)
     return size
 
 
@@ -65,7 +65,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHMARKS)}; all where none is given")
     parser.add_argument("--runs", type=int, default=Size.runs, help="runs of each side")
-    parser.add_argument("--quick", action="store_true", help="small runs: to try the harness, not to measure")
+    parser.add_argument("--quick", action="store_true", help="very small runs: to try the harness, never to measure")
     given = parser.parse_args()
     unknown = set(given.names) - set(BENCHMARKS)
     if unknown or given.runs < 1:

@@ -52,7 +52,10 @@ class _Caller(socketserver.StreamRequestHandler):
     def handle(self) -> None:
         """Answer requests until the caller hangs up."""
         while line := self.rfile.readline():
-            method, target, _ = line.decode("latin-1").split(" ", 2)
+            words = line.decode("latin-1").split(" ")
+            if len(words) != 3:
+                return
+            method, target, _ = words
             length = 0
             while (header := self.rfile.readline().strip()) != b"":
                 name, _, value = header.partition(b":")

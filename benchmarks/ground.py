@@ -134,7 +134,7 @@ def ground(var_dir: Path, size: Size) -> Iterator[Ground]:
         stack.callback(valkey.stop)
         with psycopg.connect(postgres.url, autocommit=True) as connection:
             connection.execute("CREATE DATABASE floors")
-        gateway_port = stack.enter_context(_gateway())
+        gateway_port = stack.enter_context(gateway())
         addresses = {
             "VAR_DIR": str(folder),
             "DATABASE_URL": postgres.url,
@@ -155,15 +155,16 @@ def ground(var_dir: Path, size: Size) -> Iterator[Ground]:
 
 
 @contextlib.contextmanager
-def _gateway() -> Iterator[int]:
-    process = subprocess.Popen(
+def gateway() -> Iterator[int]:
+    """Run the SMS gateway that both sides call; gives its port."""
+    with subprocess.Popen(
         [sys.executable, "-m", "benchmarks.gateway"], cwd=ROOT, stdout=subprocess.PIPE, start_new_session=True
-    )
-    try:
-        assert process.stdout is not None  # noqa: S101 - it was asked for
-        yield int(process.stdout.readline())
-    finally:
-        _end(process)
+    ) as process:
+        try:
+            assert process.stdout is not None  # noqa: S101 - it was asked for
+            yield int(process.stdout.readline())
+        finally:
+            _end(process)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
