@@ -11,11 +11,10 @@ import redis
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from citizen_services.api.health_views import HEARTBEAT_LIFETIME
 from citizen_services.clock import protocol_now
 from citizen_services.database import db
 from citizen_services.database.migrate import OLDEST_SERVER, head, is_current
-from citizen_services.database.models import Heartbeat
+from citizen_services.database.models import HEARTBEAT_LIFETIME, Heartbeat
 from citizen_services.parts import Parts
 
 #: More than this between our clock and the database's makes leases and signatures go wrong, in seconds.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from datetime import timedelta
 
 import redis
 from flask import Blueprint, Response, jsonify
@@ -13,14 +12,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from citizen_services.clock import protocol_now
 from citizen_services.database import db
 from citizen_services.database.migrate import is_current
-from citizen_services.database.models import Heartbeat
+from citizen_services.database.models import HEARTBEAT_LIFETIME, Heartbeat
 from citizen_services.parts import parts
 
 bp = Blueprint("health", __name__)
 log = logging.getLogger(__name__)
-
-#: A process that hasn't said so for this long is taken for dead.
-HEARTBEAT_LIFETIME = timedelta(seconds=10)
 
 
 @bp.get("/healthz")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Index, LargeBinary, Text
@@ -22,6 +22,10 @@ class Installation(Base):
     name: Mapped[str] = mapped_column(Text, primary_key=True)
     #: Its value, any JSON.
     value: Mapped[Any] = mapped_column(JSONB)
+
+
+#: A process that hasn't said so for this long is taken for dead.
+HEARTBEAT_LIFETIME = timedelta(seconds=10)
 
 
 class Heartbeat(Base):
