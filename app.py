@@ -160,9 +160,11 @@ def worker() -> None:
 
 def recurring() -> Mapping[str, tuple[float, Callable[[], object]]]:
     """What the scheduler does beside sending: ``{name: (every so many seconds, what)}``; each commits for itself."""
+    from citizen_services.cases import papers
     from citizen_services.cases.audit import seal_due
     from citizen_services.cases.automatic import lapse_overdue, remind_of_drafts
     from citizen_services.database import commit, idempotency
+    from citizen_services.materials import sweep
     from citizen_services.people.sessions import remove_old
     from citizen_services.wechat.memory import forget_old
 
@@ -176,11 +178,19 @@ def recurring() -> Mapping[str, tuple[float, Callable[[], object]]]:
             remove()
             commit()
 
+    def sweep_photos() -> None:
+        # Rows first: a crash between leaves only files, which the next sweep finds without a row.
+        while sweep.forget(papers.gathering()):
+            commit()
+        commit()
+        sweep.remove_files()
+
     return {
         "seal": (5, seal),
         "lapse": (60, lapse_overdue),
         "remind of drafts": (600, remind_of_drafts),
         "tidy": (600, tidy),
+        "photos": (86_400, sweep_photos),
     }
 
 

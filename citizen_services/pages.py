@@ -322,6 +322,15 @@ def render_error(code: int, *, title: str = "", text: str = "", advice: str = ""
     return page, code
 
 
+def photo_response(jpeg: bytes) -> Response:
+    """A photo for whoever was let in: kept nowhere, and no page even where it is opened by itself."""
+    answer = Response(jpeg, mimetype="image/jpeg")
+    answer.headers["Cache-Control"] = "private, no-store"
+    answer.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
+    answer.headers["Cross-Origin-Resource-Policy"] = "same-origin"
+    return answer
+
+
 def _error_page(error: HTTPException) -> ResponseReturnValue:
     if error.code is None or error.code < 400 or error.response is not None:
         return error

@@ -1,16 +1,18 @@
-"""First residence permit (居住证首次申领), on the ground of lawful stable employment that a register confirms.
+"""First residence permit (居住证首次申领), on the ground of employment, of a home, or of study.
 
-Online without a visit: the registers supply what law asks for, the card comes by EMS.
+Online without a visit: registers supply what law asks for, photos of papers what no register knows (居住证暂行条例 art
+9); the card comes by EMS.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
 from marshmallow import Schema, fields, validate
 
-from citizen_services.cases import corrections, decisions
+from citizen_services.cases import corrections, decisions, papers
 from citizen_services.cases.effects import issue, note_tracking, order_parcel
 from citizen_services.cases.situation import Situation
 from citizen_services.catalogue import (
@@ -125,19 +127,21 @@ def _half_year(facts: Facts) -> Verdict:
     )
 
 
+def employed_on(content: Mapping[str, Any], day: date) -> bool:
+    """Whether the social-insurance register's answer tells of an employment that lasts on that day."""
+    until = _day(content.get("until"))
+    return until is None or until >= day
+
+
 def _employed(facts: Facts) -> Verdict:
+    """Never certainly unmet: papers prove an employment too, and there are other grounds."""
     answer = facts.answers.get(EMPLOYMENT.key) or {}
-    if answer.get("outcome") == "found":
-        until = _day(answer["content"].get("until"))
-        if until is None or until >= facts.today:
-            return Verdict(True)
-    if answer.get("outcome") == "unavailable":
-        return Verdict(True, certain=False)
-    return Verdict(
-        False,
-        "社会保险登记中没有查到您目前的就业记录。",
-        "请向用人单位核实参保情况；也可以带劳动合同和身份证到居住地派出所窗口申领，一次办完。",
-    )
+    if answer.get("outcome") == "found" and employed_on(answer["content"], facts.today):
+        return Verdict(True)
+    away = answer.get("outcome") == "unavailable"
+    why = "社会保险登记暂时连不上。" if away else "社会保险登记中没有查到您目前的就业记录。"
+    todo = "查不到也可以申请：请在申请中上传劳动合同等证明；也可以按住所或就读申领。"
+    return Verdict(False, why + todo, todo, certain=False)
 
 
 def _no_permit(facts: Facts) -> Verdict:
@@ -168,7 +172,11 @@ class GroundSchema(Schema):
 
     ground = ChoiceField(
         "申领理由",
-        (("employment", "合法稳定就业", "在奉化的单位上班并参加社会保险"),),
+        (
+            ("employment", "合法稳定就业", "在奉化上班或经营；查到社会保险登记的免交证明"),
+            ("residence", "合法稳定住所", "租房、自有住房，或者住单位、学校宿舍"),
+            ("study", "连续就读", "在奉化的学校就读，有学籍"),
+        ),
         hint="符合其中一项即可",
     )
 
@@ -255,7 +263,7 @@ VOUCHER = Doc(
     "受理凭证",
     (
         "{name}：您申请的“{item}”（办件编号{number}）于{at}受理。",
-        "已收到：申请表；居民身份证、证件照片、居住登记和就业信息由公安、人力社保等部门数据共享取得，不需要您提交。",
+        "已收到：{taken}。{shared}",
         "承诺办结日期：{due}前。证件将通过 EMS 寄到您填写的地址，须本人签收。",
         "办理进度可在微信公众号“我的办件”中查看。对办理过程有意见的，可拨打服务热线或 12345 反映。",
         "{office}",
@@ -327,8 +335,8 @@ ITEM = ServiceItem(
     version=1,
     legal_basis=(permit_regulation("第二条、第九条"), migrant_regulation("第十六条至第十八条")),
     guide=Guide(
-        summary="在奉化登记居住满半年、有合法稳定就业的外地户籍人员，网上申领居住证，EMS 送到家，一次也不用跑。",
-        audience="户籍不在宁波市区、在奉化居住登记满半年的就业人员",
+        summary="在奉化登记居住满半年，有稳定就业、住所或连续就读的外地户籍人员，网上申领，EMS 送到家，一次也不用跑。",
+        audience="户籍不在宁波市区、在奉化居住登记满半年，有合法稳定就业、合法稳定住所或连续就读的人员",
         result="居住证（卡片，EMS 寄送）",
         fee="首次申领免费，邮寄费由公安机关承担",
         keeps="申请资料随办件归档保存，仅用于居住证的审核、制作、签发和法律规定的公共服务。",
@@ -340,7 +348,7 @@ ITEM = ServiceItem(
         PreCheck("age", "年满16周岁（未满的由监护人代办）", permit_regulation("第九条"), _of_age),
         PreCheck("registered", "已在奉化办理居住登记", migrant_regulation("第十六条"), _registered),
         PreCheck("half_year", "居住登记满半年", permit_regulation("第二条"), _half_year),
-        PreCheck("employed", "有合法稳定就业", permit_regulation("第二条"), _employed),
+        PreCheck("employed", "有合法稳定就业、合法稳定住所或连续就读", permit_regulation("第二条"), _employed),
         PreCheck("no_permit", "没有宁波市区签发的有效居住证", permit_regulation("第十条"), _no_permit),
     ),
     groups=(
@@ -363,8 +371,26 @@ ITEM = ServiceItem(
         Material("residence", "居住登记", migrant_regulation("第十六条"), (HISTORY,)),
         Material(
             "employment", "就业证明", permit_regulation("第九条"), (EMPLOYMENT,),
-            shown_as=(("用人单位", "employer"), ("统一社会信用代码", "credit_code"), ("参保起始", "since")),
-            when=Equals("ground", "ground", "employment"),
+            shown_as=(
+                ("用人单位", "employer"), ("统一社会信用代码", "credit_code"), ("参保起始", "since"),
+                ("参保截止", "until"),
+            ),
+            when=Equals("ground", "ground", "employment"), proves=employed_on,
+        ),
+        Material(
+            "employment_proof", "就业证明材料", permit_regulation("第九条"), upload=True,
+            examples=("劳动合同", "用人单位出具的劳动关系证明", "营业执照（自己经营的）"),
+            when=Equals("ground", "ground", "employment"), unless_confirmed="employment",
+        ),
+        Material(
+            "residence_proof", "住所证明材料", permit_regulation("第九条"), upload=True,
+            examples=("房屋租赁合同", "房屋产权证明", "购房合同", "出租人、用人单位或者学校出具的住宿证明"),
+            when=Equals("ground", "ground", "residence"),
+        ),
+        Material(
+            "study_proof", "就读证明材料", permit_regulation("第九条"), upload=True,
+            examples=("学生证", "学校出具的连续就读证明"),
+            when=Equals("ground", "ground", "study"),
         ),
     ),
     states=(
@@ -447,7 +473,7 @@ ITEM = ServiceItem(
         ),
         Step(
             "submitted", "accept", "accepted", _CLERK, "受理", "已受理",
-            then=(issue(VOUCHER),),
+            then=(papers.name_taken, issue(VOUCHER)),
             tell=turn(
                 "accepted", "申请已受理",
                 text="您申请的{item}（{number}）已受理，我们承诺{due}前办结。受理凭证可在办件页查看。",

@@ -15,6 +15,7 @@ from uuid import UUID
 from marshmallow import Schema, fields, validate
 from sqlalchemy import select, update
 
+from citizen_services.cases import papers
 from citizen_services.cases.clocks import calendar
 from citizen_services.cases.errors import InvalidInput, MovedOn
 from citizen_services.cases.models import Correction
@@ -58,10 +59,12 @@ class RequestSchema(Schema):
 
 
 class AnswerSchema(Schema):
-    """What the person gives with ``answer_correction``: new answers of the named fields, and uploads by material."""
+    """What the person gives with ``answer_correction``: new answers of the named fields.
+
+    Photos of the named materials were gathered for the request before, under its id.
+    """
 
     answers = fields.Dict(keys=fields.String(), values=fields.Dict(), load_default=dict)
-    uploads = fields.Dict(keys=fields.String(), values=fields.List(fields.UUID()), load_default=dict)
 
 
 def open_correction(case_id: UUID) -> Correction | None:
@@ -99,6 +102,11 @@ def named_fields(items: Sequence[Mapping[str, str]]) -> dict[str, list[str]]:
         if name:
             found.setdefault(group, []).append(name)
     return found
+
+
+def named_materials(items: Sequence[Mapping[str, str]]) -> list[str]:
+    """The codes of the named materials."""
+    return [item["code"] for item in items if "." not in item["code"]]
 
 
 def label_of(item: ServiceItem, code: str) -> str:
@@ -164,9 +172,8 @@ def _answer(situation: Situation, change: Change) -> None:
         valid, wrong = forms.check_group(group.schema, merged)
         errors |= {f"{group_code}.{name}": sentences for name, sentences in wrong.items() if name in names}
         data[group_code] = valid
-    for item in correction.items:
-        if "." not in item["code"] and not situation.given["uploads"].get(item["code"]):
-            errors[item["code"]] = ["请补交这份材料"]
+    named = named_materials(correction.items)
+    errors |= papers.hand_in(change, correction.id, situation.case_id, [situation.item.material(m) for m in named])
     if errors:
         raise InvalidInput(errors)
     situation.columns["data"] = forms.active_data(situation.item, data)

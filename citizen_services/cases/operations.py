@@ -18,7 +18,7 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 
 from citizen_services import clock
-from citizen_services.cases import chain, clocks, permission
+from citizen_services.cases import chain, clocks, papers, permission
 from citizen_services.cases.errors import (
     AlreadyOpen,
     GuardFailed,
@@ -34,7 +34,7 @@ from citizen_services.cases.signals import case_moved
 from citizen_services.cases.situation import Situation
 from citizen_services.catalogue import Catalogue, forms
 from citizen_services.catalogue.vocabulary import ServiceItem, State, Step
-from citizen_services.database import Change, db, new_id, violated_constraint
+from citizen_services.database import Change, Conflict, db, new_id, violated_constraint
 from citizen_services.database.idempotency import Once
 from citizen_services.parts import parts
 from citizen_services.people.actors import Actor
@@ -205,7 +205,8 @@ def submit(catalogue: Catalogue, draft: Draft, actor: Actor, *, once: Once | Non
 
     Version 1, event 1, a number. The draft must have passed ``drafts.complete``.
 
-    Raises AlreadyOpen where the person has an open case of the item, GuardFailed, MovedOn (the draft was sent already).
+    Raises AlreadyOpen where the person has an open case of the item, GuardFailed, MovedOn (the draft was sent already),
+    InvalidInput by the codes of materials of which no photo was brought.
     """
     item = catalogue.item(draft.item)
     citizen = db.session.get_one(Citizen, draft.citizen_id)
@@ -236,6 +237,11 @@ def submit(catalogue: Catalogue, draft: Draft, actor: Actor, *, once: Once | Non
         .values(ended_at=at, case_id=situation.case_id),
         otherwise=MovedOn,
     )
+    missing = papers.hand_in(
+        act.change, draft.id, situation.case_id, papers.wanted(item, data, situation.answers, situation.today)
+    )
+    if missing:
+        raise InvalidInput(missing)
     act.take(step, {})
     act.run_automatic()
     columns = dict.fromkeys(_NULLABLE) | {"due_provisional": False} | situation.columns
@@ -276,6 +282,9 @@ def _write(act: _Act, once: Once | None) -> Outcome:
         once.remember(act.change, {"case_id": str(outcome.case_id), "number": outcome.number, "state": outcome.state})
     try:
         act.change.write()
+    except Conflict as fault:
+        # A photo was taken out at this very moment.
+        raise MovedOn from fault
     except IntegrityError as fault:
         constraint = violated_constraint(fault) or ""
         if constraint == "uq_case_open_per_person":

@@ -9,7 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from citizen_services.catalogue.vocabulary import PLACEHOLDERS, Notice, ServiceItem, Step
+from citizen_services.catalogue.vocabulary import PLACEHOLDERS, Material, Notice, ServiceItem, Step
 from citizen_services.rules import templates
 from citizen_services.rules.errors import RuleError
 from citizen_services.rules.periods import promise_holds
@@ -151,6 +151,24 @@ def _materials(item: ServiceItem) -> Iterator[str]:
             yield f"material {material.code} is unused: no register supplies it and nobody can bring it"
         elif material.shown_as and material.code not in confirmed:
             yield f"material {material.code} is unused: it is to be shown, but no group does"
+        if material.examples and not material.upload:
+            yield f"material {material.code} names examples, but nobody can bring it"
+        if material.unless_confirmed is not None:
+            yield from _in_place_of(item, material, confirmed)
+
+
+def _in_place_of(item: ServiceItem, material: Material, confirmed: set[str]) -> Iterator[str]:
+    """What keeps a material from being brought in place of the one that a register supplies."""
+    code = material.unless_confirmed
+    other = next((one for one in item.materials if one.code == code), None)
+    if not material.upload:
+        yield f"material {material.code} stands in for {code}, but nobody can bring it"
+    if other is None or not other.suppliers:
+        yield f"material {material.code} stands in for {code}, which no register supplies"
+    elif code not in confirmed:
+        yield f"material {material.code} stands in for {code}, which no group lets anybody confirm"
+    elif other.when != material.when:
+        yield f"material {material.code} stands in for {code}, but is needed under another condition"
 
 
 def _conditions(item: ServiceItem) -> Iterator[str]:

@@ -57,6 +57,8 @@ def whole(item: ServiceItem) -> dict[str, Any]:
                 "source": str(m.source),
                 "suppliers": [s.key for s in m.suppliers],
                 "upload": m.upload,
+                "unless_confirmed": m.unless_confirmed,
+                "examples": list(m.examples),
                 "deferrable": m.deferrable,
             }
             for m in item.materials

@@ -121,6 +121,8 @@ def _group(group: Group) -> tuple[str, ...]:
 def _material(material: Material) -> tuple[str, ...]:
     suppliers = [supplier.key for supplier in material.suppliers] + (["upload"] if material.upload else [])
     needed = condition_words(material.when) + (", may follow later" if material.deferrable else "")
+    if material.unless_confirmed:
+        needed += f", unless {material.unless_confirmed} is supplied and confirmed"
     return (f"`{material.code}`", material.name, str(material.source), " else ".join(suppliers), needed)
 
 

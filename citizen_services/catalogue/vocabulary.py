@@ -84,8 +84,10 @@ class Supplier:
 class Material:
     """A material (材料) that law asks for, and who supplies it instead of the person.
 
-    ``suppliers`` in order of preference; with none the person brings it (``upload``). ``shown_as`` are the lines
-    shown to be confirmed: (label, path in the register's answer).
+    ``suppliers`` in order of preference; with none the person brings photos of it (``upload``), one of ``examples``.
+    ``shown_as`` are the lines shown to be confirmed: (label, path in the register's answer). ``proves`` tells of an
+    answer whether it supplies the material on a day. ``unless_confirmed`` names the material in whose place this one
+    is brought where no register supplied it, or the person says that what it knows is wrong.
     """
 
     code: str
@@ -96,6 +98,9 @@ class Material:
     when: Condition | None = None
     deferrable: bool = False
     upload: bool = False
+    examples: tuple[str, ...] = ()
+    proves: Callable[[Mapping[str, Any], date], bool] | None = None
+    unless_confirmed: str | None = None
 
 
 @dataclass(frozen=True)

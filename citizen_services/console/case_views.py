@@ -25,7 +25,7 @@ from citizen_services.cases.errors import (
 )
 from citizen_services.cases.models import Case
 from citizen_services.cases.once import do_once
-from citizen_services.console import answers, render, steps
+from citizen_services.console import answers, paper_views, render, steps
 from citizen_services.console.access import (
     ReasonWanted,
     case_staff,
@@ -146,7 +146,12 @@ def _page(
         shown=shown,
         correct=correct,
         correct_url=url_for("console_cases.act", case_id=case.id, action=correct.action) if correct else "",
-        checks=steps.check_rows(item, case, cards, address, shown, typed, at_field) if correct else [],
+        checks=steps.check_rows(
+            item, case, cards, address, shown, typed, at_field, paper_views.words_of(item, case, registers)
+        )
+        if correct
+        else [],
+        photos=paper_views.pages_of(item, case),
         corrections=steps.corrections_of(item, case),
         typed=typed if correct and failed == correct.action else {},
         nothing_marked=at_field.get("items"),

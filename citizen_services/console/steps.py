@@ -53,8 +53,12 @@ def check_rows(
     shown: Mapping[str, str] | None,
     typed: Mapping[str, str],
     errors: Mapping[str, Sequence[Any]],
+    brought: Mapping[str, str],
 ) -> list[dict[str, Any]]:
-    """Every answer and material of a case as ``check_row`` has it judged: right, or to be corrected."""
+    """Every answer and material of a case as ``check_row`` has it judged: right, or to be corrected.
+
+    ``brought`` says of materials what the person brought, by code.
+    """
     rows: list[dict[str, Any]] = []
     for group in item.active_groups(case.data):
         given = case.data.get(group.code, {})
@@ -76,7 +80,8 @@ def check_rows(
     by_title = {card["title"]: card for card in cards}
     for material in item.active_materials(case.data):
         verdict = by_title.get(material.name, {}).get("verdict", "")
-        rows.append({"name": material.code, "label": f"材料：{material.name}", "value": verdict or "见材料"})
+        value = "，".join(words for words in (verdict, brought.get(material.code, "")) if words)
+        rows.append({"name": material.code, "label": f"材料：{material.name}", "value": value})
     for row in rows:
         row["verdict"] = typed.get(f"check-{row['name']}", "")
         row["reason"] = typed.get(f"reason-{row['name']}", "")

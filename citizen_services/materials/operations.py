@@ -120,16 +120,19 @@ def remove(citizen_id: UUID, draft_id: UUID, upload_id: UUID, code: str | None =
     )
 
 
-def attach(change: Change, draft_id: UUID, case_id: UUID, replace: Collection[str] = ()) -> None:
+def attach(
+    change: Change, draft_id: UUID, case_id: UUID, replace: Collection[str] = (), only: Collection[str] | None = None
+) -> None:
     """Let a change move everything that was gathered for a draft, or a correction, to its case.
+
+    Of materials that are not in ``only`` nothing is moved: what another answer made superfluous is not handed in.
 
     Photos of the materials in ``replace`` that the case had before are marked as replaced; of other materials the new
     ones stand behind those. A photo taken out meanwhile makes the change a Conflict.
     """
     _lock(draft_id.bytes)
-    gathered = db.session.execute(
-        select(Material.id, Material.code, Material.position).where(Material.draft_id == draft_id)
-    ).all()
+    here = select(Material.id, Material.code, Material.position).where(Material.draft_id == draft_id)
+    gathered = db.session.execute(here if only is None else here.where(Material.code.in_(only))).all()
     before = db.session.execute(
         select(Material.id, Material.code, Material.position, Material.replaced_at).where(Material.case_id == case_id)
     ).all()

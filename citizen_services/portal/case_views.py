@@ -9,9 +9,9 @@ from uuid import UUID
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from citizen_services.cases import corrections, operations
+from citizen_services.cases import corrections, operations, papers
 from citizen_services.cases.errors import InvalidInput, MovedOn, NotPossible
-from citizen_services.cases.models import Case
+from citizen_services.cases.models import Case, Correction
 from citizen_services.cases.once import do_once
 from citizen_services.cases.queries import cases_of, document, documents_of, events_of, own_case, steps_for
 from citizen_services.catalogue import forms
@@ -19,6 +19,7 @@ from citizen_services.catalogue.vocabulary import ServiceItem, Step
 from citizen_services.database import db
 from citizen_services.database.base import rollback
 from citizen_services.database.idempotency import KeyReused, Once
+from citizen_services.materials.queries import of_case, of_draft
 from citizen_services.parts import parts
 from citizen_services.people import looks
 from citizen_services.people.queries import office, offices
@@ -40,8 +41,9 @@ from citizen_services.portal.guards import (
 )
 from citizen_services.portal.home_views import case_card, draft_card, open_cards, open_drafts, tell_refusals
 from citizen_services.portal.keeping import MARK, keep_answer, led_to_login, mark_of
+from citizen_services.portal.photos import PhotoUrl, cards, earlier_of, handed_in
 from citizen_services.portal.schemas import Posted
-from citizen_services.rules.dates import chinese_moment
+from citizen_services.rules.dates import chinese_moment, local_date
 from citizen_services.security import new_token
 from citizen_services.words import role_word
 
@@ -72,10 +74,10 @@ def mine() -> ResponseReturnValue:
 @citizen_required
 def show(case_id: UUID) -> ResponseReturnValue:
     """One case; ``?sent=1`` right after sending it."""
-    return _page(own_case(the_citizen().id, case_id), sent=request.args.get("sent") == "1")
+    return case_page(own_case(the_citizen().id, case_id), sent=request.args.get("sent") == "1")
 
 
-def _page(
+def case_page(
     case: Case,
     status: int = 200,
     *,
@@ -116,6 +118,9 @@ def _page(
         correct=panel(item, case, asked, events, lambda id_: _image_url(case, id_), typed=typed, errors=errors)
         if asked
         else None,
+        photos=_cards(case, asked, errors or {}) if asked else [],
+        handed_in=handed_in(item, of_case(case.id), _photo_url(case)),
+        photo_token=lambda: new_token(16),
         correct_token=new_token(16),
         mark=(MARK, mark_of(case.id)),
         autosave=url_for("portal_autosave.answer", case_id=case.id),
@@ -139,6 +144,34 @@ def _page(
     return page, status
 
 
+def _photo_url(case: Case) -> PhotoUrl:
+    return lambda id_, **more: url_for("portal_uploads.case_photo", case_id=case.id, upload_id=id_, **more)
+
+
+def _cards(case: Case, asked: Correction, errors: Mapping[str, Sequence[str]]) -> list[dict[str, Any]]:
+    """The materials that a correction names, with the photos brought in answer so far."""
+    item, why = parts().catalogue.item(case.item, case.item_version), {i["code"]: i["why"] for i in asked.items}
+    wanted = [item.material(code) for code in corrections.named_materials(asked.items)]
+    shown = cards(
+        wanted,
+        of_draft(asked.id),
+        url=lambda code: url_for("portal_uploads.of_case", case_id=case.id, at=code),
+        photo_url=_photo_url(case),
+        errors=errors,
+        reasons=why,
+        earlier=earlier_of(case.citizen_id, asked.id, wanted),
+        correcting=True,
+    )
+    place = office(case.office_code)
+    for card in shown:
+        if not card["files"]:
+            card["hint"] = (
+                f"这份材料还没有收到。拍照上传就行；不会用手机上传的，也可以把原件带到{place.name}（{place.address}），"
+                f"来之前请打电话 {place.phone}。"
+            )
+    return shown
+
+
 def _act(step: Step) -> dict[str, Any]:
     return {"action": step.action, "label": step.label, "danger": step.danger, "form_token": new_token(16)}
 
@@ -160,12 +193,18 @@ def _looks(citizen_id: UUID, case_id: UUID) -> list[dict[str, Any]]:
 def _register_rows(item: ServiceItem, case: Case) -> list[dict[str, Any]]:
     """What registers supplied instead of papers, one line a material."""
     answers = registers.kept(case.answers)
+    day = local_date(case.submitted_at)
+    brought = {m.unless_confirmed: m for m in papers.wanted(item, case.data, answers, day)}
     rows = []
     for material in item.active_materials(case.data):
         if not material.suppliers:
             continue
         supplier, answer = registers.answer_for(material, answers)
         name = registers.source_name(supplier.source)
+        if material.code in brought:
+            proof = brought[material.code].name
+            rows.append({"label": material.name, "value": f"以您上传的{proof}为准", "source": name})
+            continue
         if answer is None or answer["outcome"] == "unavailable":
             rows.append({"label": material.name, "value": "免提交，由民警核实", "source": f"{name}当时没有连上"})
             continue
@@ -264,14 +303,14 @@ def _answer(case: Case, posted: Posted) -> ResponseReturnValue:
         rollback()
         fresh, asked = own_case(the_citizen().id, case_id), corrections.open_correction(case_id)
         typed = typed_of(item, asked, posted.form) if asked is not None else None
-        return _page(fresh, 422, typed=typed, errors=errors_of(fault.errors))
+        return case_page(fresh, 422, typed=typed, errors=errors_of(fault.errors))
     except (MovedOn, NotPossible, KeyReused):
         rollback()
         db.session.expire_all()
         fresh, asked = own_case(the_citizen().id, case_id), corrections.open_correction(case_id)
         if asked is None:
-            return _page(fresh, 409, moved=_OVER)
-        return _page(fresh, 409, typed=typed_of(item, asked, posted.form), moved=_ASKED_ANEW)
+            return case_page(fresh, 409, moved=_OVER)
+        return case_page(fresh, 409, typed=typed_of(item, asked, posted.form), moved=_ASKED_ANEW)
     flash(
         f"补正已经收到，不用您再做什么。现在是“{item.state(answer['state']).word}”，下面写着谁在办、最晚哪天答复。",
         "ok",

@@ -23,11 +23,6 @@ def named_groups(item: ServiceItem, correction: Correction) -> list[tuple[Group,
     return [(g, [name for name in g.schema.fields if name in named[g.code]]) for g in item.groups if g.code in named]
 
 
-def named_materials(correction: Correction) -> list[str]:
-    """The codes of the materials that a request names."""
-    return [one["code"] for one in correction.items if "." not in one["code"]]
-
-
 def typed_of(item: ServiceItem, correction: Correction, form: Mapping[str, str]) -> dict[str, str]:
     """What was sent for the named fields, to be shown again; everything else of the form is dropped."""
     texts: dict[str, str] = {}
@@ -88,10 +83,6 @@ def panel(
         "by": who_acted(asked) if asked else "",
         "new_because": correction.new_because or "",
         "kept": typed is None and bool(correction.typed),
-        "materials": [
-            {"code": code, "label": label_of(item, code), "why": why[code], "errors": errors.get(code, ())}
-            for code in named_materials(correction)
-        ],
         "groups": [
             {
                 "title": group.title,

@@ -4,27 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from flask import render_template, url_for
 from flask.typing import ResponseReturnValue
 
 from citizen_services import clock
-from citizen_services.cases import drafts
+from citizen_services.cases import drafts, papers
 from citizen_services.cases.clocks import calendar
 from citizen_services.cases.models import Draft
-from citizen_services.catalogue.vocabulary import Group, ServiceItem
+from citizen_services.catalogue.vocabulary import Group, Material, ServiceItem
+from citizen_services.materials import queries
 from citizen_services.people.models import Citizen
 from citizen_services.portal import registers, render
 from citizen_services.portal.defaults import defaults_of
 from citizen_services.portal.keeping import MARK, mark_of
+from citizen_services.portal.photos import cards, earlier_of, paper_rows
 from citizen_services.rules.dates import chinese_day, chinese_moment
 from citizen_services.rules.masking import mask_id, mask_name, mask_phone
 from citizen_services.rules.periods import deadline
 from citizen_services.security import new_token
 
-#: The address of the check page.
-CHECK = "check"
+#: The addresses of the check page and of the page of papers.
+CHECK, PAPERS = "check", "papers"
 
 
 @dataclass
@@ -42,6 +45,16 @@ class Filled:
     moved: str = ""
     #: What was searched for among the addresses.
     words: str = ""
+
+    @cached_property
+    def wanted(self) -> tuple[Material, ...]:
+        """The materials of which photos are brought, given the answers so far and the registers'."""
+        return papers.wanted(self.item, self.draft.data, registers.kept(self.draft.answers), clock.today())
+
+    @property
+    def steps(self) -> int:
+        """How many pages there are: one a group, the papers where any are wanted, and the check page."""
+        return len(self.groups) + bool(self.wanted) + 1
 
     @property
     def groups(self) -> tuple[Group, ...]:
@@ -62,13 +75,17 @@ def group_page(filled: Filled, group: Group, status: int = 200) -> ResponseRetur
     values = filled.typed if filled.typed is not None else {**(stored or defaults_of(group, filled.citizen))}
     if kept is not None:
         values = {**values, **kept}
-    expected = len(filled.item.active_groups({**draft.data, group.code: values})) + 1
+    there = {**draft.data, group.code: values}
+    brought = papers.wanted(filled.item, there, registers.kept(draft.answers), clock.today())
+    expected = len(filled.item.active_groups(there)) + bool(brought) + 1
     material = registers.material_of(filled.item, group.confirms)
     card = (
         registers.card(material, _answers_shown(filled, group), lambda id_: _image_url(draft, id_))
         if material
         else None
     )
+    if material and card and not card["found"]:
+        card["text"] += _paper_instead(papers.stand_in(filled.item, material.code))
     fields = render.fields_of(group, values, filled.errors, confirmable=card is None or bool(card["found"]))
     searched = render.address_field(group)
     if searched:
@@ -102,6 +119,11 @@ def group_page(filled: Filled, group: Group, status: int = 200) -> ResponseRetur
         live=True,
     )
     return page, status
+
+
+def _paper_instead(material: Material | None) -> str:
+    """What a person brings where no register knows, said right there."""
+    return f"接下来请上传{'、'.join(material.examples)}等其中一种的照片。" if material else ""
 
 
 def _changed_words(changed: drafts.Changed | None) -> list[str]:
@@ -150,6 +172,55 @@ def _offer_addresses(filled: Filled, lookup: dict[str, Any]) -> None:
     lookup |= {"query": filled.words, "query_name": "q", "choices": choices}
 
 
+def papers_page(filled: Filled, status: int = 200) -> ResponseReturnValue:
+    """Photos of what no register supplies: what is wanted, why, and what is there so far."""
+    draft, item = filled.draft, filled.item
+    gathered = queries.of_draft(draft.id)
+    page = render_template(
+        "h5/draft_papers.html",
+        item=item,
+        cards=cards(
+            filled.wanted,
+            gathered,
+            url=lambda code: url_for("portal_uploads.of_draft", draft_id=draft.id, at=code),
+            photo_url=lambda id_, **more: url_for(
+                "portal_uploads.draft_photo", draft_id=draft.id, upload_id=id_, **more
+            ),
+            errors=filled.errors,
+            reasons={m.code: _why(item, m, filled) for m in filled.wanted},
+            earlier=earlier_of(filled.citizen.id, draft.id, filled.wanted),
+        ),
+        errors=filled.errors,
+        moved=filled.moved,
+        done=not papers.missing(filled.wanted, gathered),
+        check_url=filled.url(CHECK),
+        form_token=lambda: new_token(16),
+        case_data={"id": draft.id, "state": "draft", "version": draft.version},
+        heading="上传证明材料",
+        step=f"{item.name} · 第 {len(filled.groups) + 1} 步，共 {filled.steps} 步",
+        back=filled.url(CHECK) if filled.from_check else filled.url(filled.groups[-1].code),
+        live=True,
+    )
+    return page, status
+
+
+def _why(item: ServiceItem, material: Material, filled: Filled) -> str:
+    """Why a paper is wanted, though registers are asked first."""
+    code = material.unless_confirmed
+    if code is None:
+        return f"{material.source}规定要有这份证明，现在还没有部门登记可以代替，所以请您上传。"
+    supplier, answer = registers.answer_for(item.material(code), registers.kept(filled.draft.answers))
+    name = registers.source_name(supplier.source)
+    if answer is None or answer["outcome"] == "unavailable":
+        return f"{name}暂时连不上，没有查到您的信息，请上传证明代替。过一会儿再查到的，就不用上传了。"
+    if answer["outcome"] != "found":
+        return f"{name}里没有查到您的信息，请上传证明代替。"
+    # Where there was nothing to confirm, "no" was sent without being asked.
+    if papers.denied(item, code, filled.draft.data):
+        return f"您说{name}里的信息与实际不符，请上传证明，由民警核实。"
+    return f"{name}里的信息已经到期，请上传现在的证明。"
+
+
 def check_page(filled: Filled, status: int = 200) -> ResponseReturnValue:
     """Check your answers: everything once more, with a way back to each, the commitment, and the sending."""
     draft, item, citizen = filled.draft, filled.item, filled.citizen
@@ -178,7 +249,6 @@ def check_page(filled: Filled, status: int = 200) -> ResponseReturnValue:
         )
     first = deadline(clock.now(), item.clocks.first_answer, calendar())
     provisional = "（暂定，以公布的放假安排为准）" if first.provisional else ""
-    groups = filled.groups
     page = render_template(
         "h5/draft_check.html",
         item=item,
@@ -191,8 +261,10 @@ def check_page(filled: Filled, status: int = 200) -> ResponseReturnValue:
         materials=[
             {"label": m.name, "value": "免提交", "source": registers.source_name(m.suppliers[0].source)}
             for m in item.active_materials(draft.data)
-            if m.suppliers
+            if m.suppliers and m.code not in {one.unless_confirmed for one in filled.wanted}
         ],
+        papers=paper_rows(filled.wanted, queries.of_draft(draft.id)) if filled.wanted else [],
+        papers_url=filled.url(PAPERS),
         errors=filled.errors,
         moved=filled.moved,
         first_answer="" if item.clocks.at_once else chinese_day(first.last_day) + provisional,
@@ -201,8 +273,8 @@ def check_page(filled: Filled, status: int = 200) -> ResponseReturnValue:
         url=filled.url(),
         case_data={"id": draft.id, "state": "draft", "version": draft.version},
         heading="请核对后提交",
-        step=f"{item.name} · 第 {len(groups) + 1} 步，共 {len(groups) + 1} 步",
-        back=filled.url(groups[-1].code),
+        step=f"{item.name} · 第 {filled.steps} 步，共 {filled.steps} 步",
+        back=filled.url(PAPERS if filled.wanted else filled.groups[-1].code),
         live=True,
     )
     return page, status

@@ -10,18 +10,19 @@ from flask import Blueprint, abort, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from citizen_services import clock
-from citizen_services.cases import drafts, eligibility, operations
-from citizen_services.cases.errors import MovedOn, NotEligible
+from citizen_services.cases import drafts, eligibility, operations, papers
+from citizen_services.cases.errors import InvalidInput, MovedOn, NotEligible
 from citizen_services.cases.once import do_once, note
 from citizen_services.catalogue.vocabulary import Group, ServiceItem
 from citizen_services.database import commit, db, new_id
 from citizen_services.database.base import rollback
 from citizen_services.database.idempotency import KeyReused, Once
 from citizen_services.exchange.models import RegisterAnswer
+from citizen_services.materials.queries import of_draft
 from citizen_services.parts import parts
 from citizen_services.people.models import Consent
 from citizen_services.portal import registers, render
-from citizen_services.portal.draft_pages import CHECK, Filled, check_page, group_page, guide_url
+from citizen_services.portal.draft_pages import CHECK, PAPERS, Filled, check_page, group_page, guide_url, papers_page
 from citizen_services.portal.guards import (
     citizen_actor,
     citizen_required,
@@ -71,9 +72,11 @@ def show(draft_id: UUID) -> ResponseReturnValue:
     if not step:
         # What was typed and not saved comes first: its person wants to find it again.
         group = drafts.unsaved_group(filled.item, filled.draft) or drafts.next_group(filled.item, filled.draft)
-        step = group.code if group else CHECK
+        step = group.code if group else _after_groups(filled)
     if step == CHECK:
         return check_page(filled)
+    if step == PAPERS and filled.wanted:
+        return papers_page(filled)
     group = next((group for group in filled.groups if group.code == step), None)
     if group is None:
         # Another answer has hidden this question meanwhile, or there never was one of that name.
@@ -82,7 +85,12 @@ def show(draft_id: UUID) -> ResponseReturnValue:
 
 
 def _declared(item: ServiceItem, code: str) -> bool:
-    return any(group.code == code for group in item.groups)
+    return code == PAPERS or any(group.code == code for group in item.groups)
+
+
+def _after_groups(filled: Filled) -> str:
+    """What follows when every group is filled in: the papers that are still missing, else the check page."""
+    return PAPERS if papers.missing(filled.wanted, of_draft(filled.draft.id)) else CHECK
 
 
 @bp.get("/<uuid:draft_id>/answers/<uuid:answer_id>.jpg")
@@ -145,7 +153,7 @@ def _save(filled: Filled, posted: Posted) -> ResponseReturnValue:
 def _groups_of(filled: Filled, posted: Posted) -> list[Group]:
     """The groups that a form answers: the one it names, or each whose fields it brings."""
     if posted.group:
-        if not _declared(filled.item, posted.group):
+        if all(group.code != posted.group for group in filled.item.groups):
             abort(404)
         return [filled.item.group(posted.group)]
     found = [group for group in filled.item.groups if any(name in posted.form for name in group.schema.fields)]
@@ -238,7 +246,7 @@ def _onward(filled: Filled, posted: Posted) -> str:
     """The next page: back to the check page, unless the change opened a question that isn't answered yet."""
     group = drafts.next_group(filled.item, filled.draft)
     if group is None:
-        return filled.url(CHECK)
+        return filled.url(_after_groups(filled))
     return filled.url(group.code, **({"from": CHECK} if posted.from_check else {}))
 
 
@@ -264,6 +272,11 @@ def _submit(filled: Filled, posted: Posted) -> ResponseReturnValue:
                 return _ended(fresh)
             fresh.moved = _CHANGED
             return check_page(fresh, 409)
+        except InvalidInput as fault:
+            rollback()
+            fresh = _mine(filled.draft.id)
+            fresh.errors = {code: [str(one) for one in sentences] for code, sentences in fault.errors.items()}
+            return papers_page(fresh, 422)
     return redirect(url_for("portal_cases.show", case_id=done["case_id"], sent=1), 303)
 
 
@@ -287,6 +300,10 @@ def _not_ready(filled: Filled, posted: Posted) -> ResponseReturnValue | None:
     if waiting is not None:
         filled.from_check = True
         return group_page(filled, waiting, 409)
+    unbrought = papers.missing(filled.wanted, of_draft(draft.id)) if filled.wanted else {}
+    if unbrought:
+        filled.errors, filled.from_check = unbrought, True
+        return papers_page(filled, 422)
     if posted.version is not None and posted.version != draft.version:
         filled.moved = _CHANGED
         return check_page(filled, 409)

@@ -62,7 +62,11 @@ class Posted:
             form=form,
         )
 
-    def once(self, actor: Actor) -> Once:
-        """This form as a write that is done once: the same token with other content is refused."""
+    def once(self, actor: Actor, more: Mapping[str, str] | None = None) -> Once:
+        """This form as a write that is done once: the same token with other content is refused.
+
+        ``more`` is what else was sent, such as a file's hash.
+        """
         body = {name: value for name, value in self.form.items() if name not in _TOKENS}
-        return Once.of(actor.key, request.endpoint or "", self.token, {"path": request.path, "form": body})
+        sent = {"path": request.path, "form": body, **(more or {})}
+        return Once.of(actor.key, request.endpoint or "", self.token, sent)

@@ -25,6 +25,7 @@ from citizen_services.catalogue import (
     Source,
     State,
     Step,
+    Supplier,
     UnknownItem,
 )
 from citizen_services.catalogue.describe import golden
@@ -44,6 +45,12 @@ def with_step(action: str, **changes: Any) -> ServiceItem:
     """The permit with one step changed."""
     steps = tuple(replace(step, **changes) if step.action == action else step for step in PERMIT.steps)
     return replace(PERMIT, steps=steps)
+
+
+def with_material(code: str, **changes: Any) -> ServiceItem:
+    """The permit with one material changed."""
+    materials = tuple(replace(one, **changes) if one.code == code else one for one in PERMIT.materials)
+    return replace(PERMIT, materials=materials)
 
 
 def with_notice(**changes: Any) -> ServiceItem:
@@ -107,6 +114,26 @@ PLANTED: dict[str, tuple[Any, str]] = {
     "material shown nowhere": (
         lambda: replace(PERMIT, groups=tuple(g for g in PERMIT.groups if g.code != "portrait")),
         "material portrait is unused",
+    ),
+    "examples of what nobody can bring": (
+        lambda: with_material("portrait", examples=("一寸照片",)),
+        "material portrait names examples, but nobody can bring it",
+    ),
+    "a paper in place of another that nobody can bring": (
+        lambda: with_material("employment_proof", upload=False, suppliers=(Supplier("population", "person"),)),
+        "material employment_proof stands in for employment, but nobody can bring it",
+    ),
+    "a paper in place of what no register supplies": (
+        lambda: with_material("employment_proof", unless_confirmed="residence_proof"),
+        "material employment_proof stands in for residence_proof, which no register supplies",
+    ),
+    "a paper in place of what nobody confirms": (
+        lambda: with_material("residence_proof", unless_confirmed="identity"),
+        "material residence_proof stands in for identity, which no group lets anybody confirm",
+    ),
+    "a paper in place of what is needed otherwise": (
+        lambda: with_material("study_proof", unless_confirmed="employment"),
+        "material study_proof stands in for employment, but is needed under another condition",
     ),
     "duplicate field": (
         lambda: replace(PERMIT, groups=(*PERMIT.groups, replace(PERMIT.groups[0], code="again"))),

@@ -22,6 +22,7 @@ from citizen_services.parts import parts
 from citizen_services.people.actors import Actor
 from citizen_services.people.models import Citizen, Look
 from tests import factories
+from tests.materials.acting import take
 
 ACTS: dict[str, Callable[[], tuple[Actor, str, dict[str, str]]]] = {
     "accept": lambda: (factories.staff("yl-clerk"), "accept", {}),
@@ -79,6 +80,9 @@ def permit(
         answers[key] = factories.answer(person, source, topic, content if registers == "found" else None, registers)
     draft.answers, draft.data = answers, data
     db.session.flush()
+    if correct == "no":
+        # Who says that the register is wrong brings a paper.
+        take(person, draft.id, "employment_proof")
     outcome = operations.submit(parts().catalogue, draft, factories.applicant(person))
     commit()
     for action in done:

@@ -58,7 +58,7 @@ def test_everything_to_be_corrected_is_asked_for_at_once_in_the_officers_words(d
     assert "详细地址 请写明楼栋和房间号" in clerk.words
     assert "还没有确认本人已知晓" in clerk.words
     answer = {"delivery": {"postal_address": "岳林街道金钟路18号9幢101室", "receiver_phone": "13900139000"}}
-    given = {"answers": answer, "uploads": {}}
+    given = {"answers": answer}
     operations.perform(
         parts().catalogue, case_id, "answer_correction", factories.applicant(person), case.version, given
     )

@@ -90,7 +90,7 @@ def test_a_planted_import_is_seen() -> None:
 
 #: Modules that open no door: whoever calls them commits.
 _NO_DOOR = re.compile(
-    r"(citizen_services/(people|cases|registers|exchange|wechat)|notifications)/(operations|queries|models|schemas)\.py"
+    r"(citizen_services/(people|cases|registers|exchange|wechat|materials)|notifications)/(operations|queries|models|schemas)\.py"
     # The scheduler's door into cases is automatic.py.
     r"|citizen_services/cases/(?!automatic\.py).*|citizen_services/rules/.*|citizen_services/catalogue/.*|workflows/.*"
 )
@@ -98,6 +98,7 @@ _COMMITS = {"commit", "rollback", "begin"}
 #: Functions that end the caller's transaction all the same, each with the reason.
 MAY_END: Mapping[str, str] = {
     "citizen_services/exchange/operations.py: _end_reading": "Ends only a reading one: a register is asked.",
+    "citizen_services/materials/operations.py: _end_reading": "Ends only a reading one: a photo is decoded.",
     "citizen_services/cases/once.py: do_once": "Called by the doors alone, as their one commit.",
     "citizen_services/cases/fitness.py: refuse_unfit": "Runs before the first request, for the composition root alone.",
 }

@@ -13,7 +13,7 @@ from werkzeug.routing import Map, Rule
 from werkzeug.test import TestResponse
 
 from citizen_services.cases.models import Case, Document
-from citizen_services.database import commit, db
+from citizen_services.database import commit, db, new_id
 from citizen_services.pages import CONTENT_SECURITY_POLICY
 from citizen_services.people.models import Citizen, Staff
 from citizen_services.people.sessions import open_session
@@ -32,6 +32,7 @@ from tests.guards.route_kit import (
 )
 from tests.guards.stories import through
 from tests.house import House
+from tests.materials.acting import hand_in, take
 from tests.portal.conftest import Resident, resident
 
 __all__ = ["resident"]
@@ -90,12 +91,17 @@ def world(resident: Callable[..., Resident], _application: Flask, house: House, 
             member = db.session.scalars(select(Staff).where(Staff.login == login)).one()
             tokens[name] = {"console_session": open_session("staff", staff=member.id, epoch=member.epoch).token}
         commit()
+        person = db.session.get_one(Citizen, owner.id)
+        gathered = new_id()
+        upload = take(person, gathered)
+        hand_in(gathered, case_id)
         case = db.session.get_one(Case, case_id)
         document = db.session.scalars(select(Document.id).where(Document.case_id == case_id)).first()
     values = {
         "case_id": str(case_id),
         "draft_id": draft_path.rpartition("/")[2],
         "document_id": str(document),
+        "upload_id": str(upload.id),
         "answer_id": case.answers["population.portrait"],
         "action": "approve",
         "code": "residence-permit-first",

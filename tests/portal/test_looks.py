@@ -59,6 +59,7 @@ def test_a_permit_looks_right_from_the_guide_to_the_document(
     press("开始办理")
     page.wait_for_url("**/h5/drafts/**")
     seen("draft-ground")
+    page.get_by_label("合法稳定就业").check()
     press("保存并继续")
     page.get_by_role("heading", name="核对就业信息").wait_for()
     seen("draft-employment")

@@ -10,6 +10,8 @@ import pytest
 from citizen_services.database import db
 from citizen_services.exchange.models import RegisterAnswer
 from tests.house import House
+from tests.materials import pictures
+from tests.people.browser import upload
 from tests.portal.conftest import ADDRESS, EMPLOYER, OTHER_ADDRESS, Resident
 
 PERMIT, REGISTRATION = "residence-permit-first", "residence-registration"
@@ -96,6 +98,8 @@ def test_while_registers_are_away_one_applies_all_the_same_and_confirms_nothing_
     assert person.draft().answers["population.portrait"] in page.open(f"{person.path}?step=portrait").text
     page.open(person.path)
     page.submit("save")
+    page.submit("upload", file=upload(pictures.jpeg(), "a.jpg"))
+    page.open(f"{person.path}?step=check")
     page.submit("submit", commitment="yes")
     assert [case.state for case in person.cases()] == ["submitted"]
 

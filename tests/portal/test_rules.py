@@ -291,7 +291,9 @@ def test_whoever_lost_the_job_after_confirming_it_is_told_so_instead_of_sending(
     person.browser.open(person.path)
     answer = person.browser.submit("submit", commitment="yes")
     assert (answer.status_code, person.cases()) == (422, [])
-    assert "没有查到您目前的就业记录" in answer.text
+    assert "社会保险登记里没有查到" in person.browser.words
+    person.browser.submit("save")
+    assert "请上传证明代替" in person.browser.words, "no end of it: a paper takes the register's place"
 
 
 def _a_day_later(person: Resident) -> None:

@@ -101,13 +101,13 @@ def test_who_has_a_permit_of_ningbos_districts_needs_no_second_one() -> None:
     assert verdict("no_permit", facts(answers=history(permits=[permit | {"state": "cancelled"}]))).met
 
 
-def test_employment_that_ended_is_none_and_a_silent_register_stops_nobody() -> None:
+def test_employment_that_ended_is_none_and_a_register_that_is_silent_or_away_stops_nobody() -> None:
+    assert verdict("employed", facts()) == Verdict(True)
     ended = {"outcome": "found", "content": EMPLOYMENT | {"until": "2026-10-31"}}
-    assert not verdict("employed", facts(answers={"social_insurance.employment": ended})).met
-    away = verdict(
-        "employed", facts(answers={"social_insurance.employment": {"outcome": "unavailable", "content": None}})
-    )
-    assert not away.certain
+    for answer in (ended, {"outcome": "none", "content": None}, {"outcome": "unavailable", "content": None}):
+        found = verdict("employed", facts(answers={"social_insurance.employment": answer}))
+        assert (found.met, found.certain) == (False, False)
+        assert "查不到也可以申请：请在申请中上传劳动合同等证明" in found.why
 
 
 @given(st.lists(st.tuples(st.integers(0, 900), st.integers(1, 300)), min_size=1, max_size=6))

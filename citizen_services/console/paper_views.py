@@ -1,0 +1,91 @@
+"""Photos of papers at the desk: small ones beside the answers, whole ones for whoever may see the case, recorded."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from flask import Blueprint, abort, request, url_for
+from flask.typing import ResponseReturnValue
+
+from citizen_services import clock
+from citizen_services.cases import corrections, papers
+from citizen_services.cases.models import Case
+from citizen_services.catalogue.vocabulary import ServiceItem
+from citizen_services.console.access import ReasonWanted, case_staff, role_of, tell_refusals, visible_case
+from citizen_services.console.guards import current_actor
+from citizen_services.database import Change, commit
+from citizen_services.materials import queries as photos
+from citizen_services.materials.errors import NoSuchUpload, StoreDamaged
+from citizen_services.pages import photo_response, render_error
+from citizen_services.people import looks
+from citizen_services.rules.dates import chinese_moment, local_date
+
+log = logging.getLogger(__name__)
+
+bp = Blueprint("console_papers", __name__, url_prefix="/console/cases")
+tell_refusals(bp)
+
+
+@bp.errorhandler(ReasonWanted)
+def _not_here(fault: ReasonWanted) -> ResponseReturnValue:
+    return render_error(404)
+
+
+@bp.get("/<uuid:case_id>/photos/<uuid:upload_id>")
+@case_staff
+def photo(case_id: UUID, upload_id: UUID) -> ResponseReturnValue:
+    """A photo that was handed in with a case, small; with ``size=full`` the whole one, which is recorded."""
+    actor = current_actor()
+    case = visible_case(actor, case_id)
+    try:
+        upload = photos.handed_in(case.id, upload_id)
+        if request.args.get("size") != "full":
+            return photo_response(photos.thumbnail(upload))
+        picture = photos.photo(upload)
+    except NoSuchUpload:
+        abort(404)
+    except StoreDamaged as fault:
+        log.error("a photo of case %s can't be shown: %s", case.id, fault)
+        abort(500)
+    change = Change(clock.now())
+    looks.note(change, actor, case.citizen_id, "unmasked", "查看材料照片", role=role_of(actor), case_id=case.id)
+    change.write()
+    commit()
+    return photo_response(picture)
+
+
+def pages_of(item: ServiceItem, case: Case) -> list[dict[str, Any]]:
+    """The photos of a case as ``viewer`` shows them, those that a correction replaced last."""
+    found = sorted(photos.of_case(case.id, replaced=True), key=lambda piece: piece.replaced)
+    number: Counter[tuple[str, bool]] = Counter()
+    pages = []
+    for piece in found:
+        number[piece.code, piece.replaced] += 1
+        small = url_for("console_papers.photo", case_id=case.id, upload_id=piece.upload_id)
+        pages.append(
+            {
+                "title": f"{corrections.label_of(item, piece.code)} 第 {number[piece.code, piece.replaced]} 张",
+                "src": small,
+                "full": f"{small}?size=full",
+                "kind": "image",
+                "note": f"{chinese_moment(piece.at)}上传" + ("，补正前的" if piece.replaced else ""),
+            }
+        )
+    return pages
+
+
+def words_of(item: ServiceItem, case: Case, answers: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """Of each material that the person may bring: what was brought, or why nothing is, by code."""
+    there = Counter(piece.code for piece in photos.of_case(case.id))
+    wanted = {m.code for m in papers.wanted(item, case.data, answers, local_date(case.submitted_at))}
+    words = {}
+    for material in item.active_materials(case.data):
+        if there[material.code]:
+            words[material.code] = f"申请人上传了 {there[material.code]} 张照片"
+        elif material.upload:
+            words[material.code] = "没有上传" if material.code in wanted else "登记已查到，不用上传"
+    return words
