@@ -74,7 +74,7 @@ class Scheduler:
         self._running: dict[str, Future[None]] = {}
         self._hooks = [
             _Hook(SWEEP_EVERY_S, self.sweep, "sweep"),
-            _Hook(PARCELS_EVERY_S, sweep_parcels, "parcels"),
+            _Hook(PARCELS_EVERY_S, self.parcels, "parcels"),
             *(_Hook(hook.seconds, hook.function, hook.name) for hook in _hooks),
         ]
 
@@ -135,6 +135,18 @@ class Scheduler:
             else:
                 tasks.send(name.removeprefix("send-"))
 
+    def parcels(self) -> None:
+        """What parcels need, asking the courier here where no worker could be woken for it."""
+        alone = sweep_parcels()
+        running = self._running.get(queue.TRACKING)
+        if alone and (running is None or running.done()):
+            self._running[queue.TRACKING] = self._own.submit(self._track, alone)
+
+    def _track(self, parcel_ids: list[UUID]) -> None:
+        with self._app.app_context():
+            for parcel_id in parcel_ids:
+                tasks.track(str(parcel_id))
+
     def close(self) -> None:
         """Wait for what is under way."""
         self._own.shutdown(wait=True)
@@ -161,15 +173,20 @@ def due_channels() -> dict[str, datetime]:
     return {channel: since for channel, since in rows if since is not None}
 
 
-def sweep_parcels() -> None:
-    """Ask the courier where a sub-code is missing or nothing was heard; tell cases what they could not take before."""
-    for parcel_id in parcels_to_track():
-        queue.wake_tracking(parcel_id)
+def sweep_parcels() -> list[UUID]:
+    """Have the courier asked where a sub-code is missing or nothing was heard.
+
+    Tell cases what they could not take before.
+
+    Returns the parcels for which no worker could be woken, since Redis is away.
+    """
+    alone = [parcel_id for parcel_id in parcels_to_track() if not queue.wake_tracking(parcel_id)]
     for parcel_id in _to_tell():
         parcel = parcels.lock(parcel_id)
         parcels.tell_case_of_order(parcel)
         courses.follow(parcel)
         commit()
+    return alone
 
 
 def parcels_to_track() -> list[UUID]:

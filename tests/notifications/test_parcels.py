@@ -29,7 +29,7 @@ from tests.notifications.conftest import Outside, act, case_now, due_now, lease_
 MORNING = datetime(2026, 11, 10, 8, 0, tzinfo=SHANGHAI)
 
 
-def _stamp(minute: int) -> str:
+def stamp(minute: int) -> str:
     """A moment of that morning as China Post writes it."""
     return (MORNING + timedelta(minutes=minute)).strftime("%Y-%m-%d %H:%M:%S")
 
@@ -40,7 +40,7 @@ def push(client: FlaskClient, tracking: str, code: str, minute: int, **more: str
     event = {
         "waybillNo": tracking,
         "opCode": code,
-        "opTime": _stamp(minute),
+        "opTime": stamp(minute),
         "opName": "无法签收" if code == "705" else "轨迹",
         "opDesc": "已签收" if code == "705" else "轨迹",
         **more,
@@ -83,7 +83,7 @@ def test_a_parcel_is_ordered_and_ends_the_case_when_the_person_signs(
     act(case_id, "post", "fw-clerk", {"tracking": tracking})
     # The push tells no sub-code: the courier is asked, and only then it is a signature.
     for minute, code in enumerate(("203", "954", "702", "704")):
-        event = {"opCode": code, "opTime": _stamp(minute), "push": False} | (
+        event = {"opCode": code, "opTime": stamp(minute), "push": False} | (
             {"deliverCode": "10"} if code == "704" else {}
         )
         partners.house.control("POST", f"parcels/{tracking}", event)

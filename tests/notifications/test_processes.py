@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
+from flask.testing import FlaskClient
 from rq import Queue
 from rq.job import Job, JobStatus
 from rq.serializers import JSONSerializer
@@ -21,12 +22,13 @@ from citizen_services.database.models import Heartbeat
 from citizen_services.parts import EXTENSION, parts
 from citizen_services.redis import Breaker, web_client
 from deploy.embedded import Valkey, start_valkey
-from notifications import heartbeats, queue, scheduler
+from notifications import heartbeats, queue, scheduler, tasks
 from notifications.models import Delivery
 from notifications.scheduler import Scheduler
 from tests.house import House, Process, running
 from tests.notifications.conftest import (
     Outside,
+    act,
     case_now,
     due_now,
     lease_ends,
@@ -38,6 +40,7 @@ from tests.notifications.conftest import (
     tell,
     tries,
 )
+from tests.notifications.test_parcels import ordered_permit, push, stamp
 
 
 def until(true: Callable[[], object], what: str, seconds: float = 30) -> None:
@@ -283,3 +286,20 @@ def test_a_heartbeat_is_a_row_by_machine_time_that_ages_when_the_process_is_gone
         assert not heartbeats.lives(name)
     db.session.rollback()
     assert not db.session.execute(text("SELECT 1 FROM heartbeat")).all()
+
+
+def test_with_redis_away_the_scheduler_itself_asks_who_signed(
+    app: Flask, client: FlaskClient, partners: Outside, own_redis: _Redis
+) -> None:
+    case_id, tracking = ordered_permit(partners)
+    act(case_id, "post", "fw-clerk", {"tracking": tracking})
+    own_redis.server.stop()
+    signed = {"opCode": "704", "opTime": stamp(3), "deliverCode": "10", "push": False}
+    partners.house.control("POST", f"parcels/{tracking}", signed)
+    assert push(client, tracking, "704", 3) == 200
+    tasks.settle()
+    assert case_now(case_id).state == "posted", "the push does not say who signed"
+    alone = Scheduler(app)
+    alone.parcels()
+    alone.close()
+    assert case_now(case_id).state == "completed"
