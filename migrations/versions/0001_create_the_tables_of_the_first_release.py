@@ -490,18 +490,18 @@ def upgrade() -> None:
     )
     op.create_index("ix_case_citizen_id_submitted_at", "case", ["citizen_id", "submitted_at"], unique=False)
     op.create_index(
-        "ix_case_desk_open",
-        "case",
-        ["desk_code", "next_due", "id"],
-        unique=False,
-        postgresql_where=sa.text("desk_code IS NOT NULL"),
-    )
-    op.create_index(
         "ix_case_claimed",
         "case",
         ["claimed_by", "next_due", "id"],
         unique=False,
         postgresql_where=sa.text("claimed_by IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_case_desk_open",
+        "case",
+        ["desk_code", "next_due", "id"],
+        unique=False,
+        postgresql_where=sa.text("desk_code IS NOT NULL"),
     )
     op.create_index("ix_case_office_code_state", "case", ["office_code", "state", "submitted_at", "id"], unique=False)
     op.create_index("ix_case_office_code_submitted_at", "case", ["office_code", "submitted_at", "id"], unique=False)
@@ -548,11 +548,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_delivery")),
     )
     op.create_index(
-        "ix_delivery_about",
-        "delivery",
-        ["about", "id"],
-        unique=False,
-        postgresql_where=sa.text("about IS NOT NULL"),
+        "ix_delivery_about", "delivery", ["about", "id"], unique=False, postgresql_where=sa.text("about IS NOT NULL")
     )
     op.create_index(
         "ix_delivery_by_day",
@@ -875,25 +871,25 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_delivery_partner_ref"), table_name="delivery")
     op.drop_index(op.f("ix_delivery_parcel_id"), table_name="delivery")
     op.drop_index(op.f("ix_delivery_notice_id"), table_name="delivery")
-    op.drop_index("ix_delivery_due", table_name="delivery", postgresql_where=sa.text("due_at IS NOT NULL"))
     op.drop_index(
         "ix_delivery_expires",
         table_name="delivery",
         postgresql_where=sa.text("state = 'pending' AND expires_at IS NOT NULL"),
     )
-    op.drop_index("ix_delivery_by_day", table_name="delivery", postgresql_where=sa.text("by_day AND state = 'pending'"))
-    op.drop_index("ix_delivery_about", table_name="delivery", postgresql_where=sa.text("about IS NOT NULL"))
+    op.drop_index("ix_delivery_due", table_name="delivery", postgresql_where=sa.text("due_at IS NOT NULL"))
     op.drop_index(
         "ix_delivery_dead",
         table_name="delivery",
         postgresql_where=sa.text("state IN ('failed', 'expired') AND requeued_as IS NULL"),
     )
+    op.drop_index("ix_delivery_by_day", table_name="delivery", postgresql_where=sa.text("by_day AND state = 'pending'"))
+    op.drop_index("ix_delivery_about", table_name="delivery", postgresql_where=sa.text("about IS NOT NULL"))
     op.drop_table("delivery")
     op.drop_index("uq_case_open_per_person", table_name="case", postgresql_where=sa.text("ended_at IS NULL"))
     op.drop_index("ix_case_office_code_submitted_at", table_name="case")
     op.drop_index("ix_case_office_code_state", table_name="case")
-    op.drop_index("ix_case_claimed", table_name="case", postgresql_where=sa.text("claimed_by IS NOT NULL"))
     op.drop_index("ix_case_desk_open", table_name="case", postgresql_where=sa.text("desk_code IS NOT NULL"))
+    op.drop_index("ix_case_claimed", table_name="case", postgresql_where=sa.text("claimed_by IS NOT NULL"))
     op.drop_index("ix_case_citizen_id_submitted_at", table_name="case")
     op.drop_table("case")
     op.drop_index(
