@@ -64,6 +64,8 @@ tell_refusals(bp)
 _ACT, _REASON, _REVEAL = ActSchema(), ReasonSchema(), RevealSchema()
 #: In the session: which masked value the next page shows, once. Ids only.
 _SHOWN = "shown_once"
+#: The page that shows it follows at once, seconds.
+_SHOWN_FOR_S = 60
 _STALE = "这个页面已经过期或不完整，请重新打开办件后再试。"
 Errors = Mapping[str, Sequence[Any]] | str
 
@@ -355,7 +357,7 @@ def reveal(case_id: UUID) -> ResponseReturnValue:
         return line.key
 
     key = do_once(once_of(actor, given["form_token"]), note)
-    session[_SHOWN] = [str(case.id), key]
+    session[_SHOWN] = [str(case.id), key, int(clock.protocol_now().timestamp())]
     return redirect(url_for("console_cases.show", case_id=case_id, _anchor="applicant"), 303)
 
 
@@ -363,6 +365,9 @@ def _take_shown(case: Case, applicant: Citizen) -> dict[str, str] | None:
     """The value that this page shows and no later one does: ``{key, value}``."""
     if request.method != "GET" or (session.get(_SHOWN) or [None])[0] != str(case.id):
         return None
-    key = session.pop(_SHOWN)[1]
+    _, key, noted_at = session.pop(_SHOWN)
+    # The session is the browser's: sent back later it must not show the value anew without a look of its own.
+    if clock.protocol_now().timestamp() - noted_at > _SHOWN_FOR_S:
+        return None
     line = next((one for one in answers.all_lines(render.item_of(case), case, applicant) if one.key == key), None)
     return {"key": line.key, "value": line.full} if line else None

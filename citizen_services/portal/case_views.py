@@ -86,7 +86,10 @@ def case_page(
     errors: Mapping[str, Sequence[str]] | None = None,
     moved: str = "",
 ) -> ResponseReturnValue:
-    """The page of a case; ``typed`` and ``errors`` are of an answer to a correction that was not taken."""
+    """The page of a case; ``typed`` and ``errors`` are of an answer to a correction, or of a step.
+
+    That was not taken.
+    """
     citizen = the_citizen()
     item = parts().catalogue.item(case.item, case.item_version)
     events, documents = events_of(case.id), documents_of(case.id)
@@ -136,7 +139,11 @@ def case_page(
         ],
         documents=documents,
         # A correction is answered by the form that names what is wrong.
-        acts=[_act(step) for step in steps_for(item, case, citizen_actor()) if step.action != ANSWER],
+        acts=[
+            _act(step, case, typed or {}, errors or {})
+            for step in steps_for(item, case, citizen_actor())
+            if step.action != ANSWER
+        ],
         looks=_looks(citizen.id, case.id),
         back="/h5/cases",
         live=True,
@@ -172,8 +179,16 @@ def _cards(case: Case, asked: Correction, errors: Mapping[str, Sequence[str]]) -
     return shown
 
 
-def _act(step: Step) -> dict[str, Any]:
-    return {"action": step.action, "label": step.label, "danger": step.danger, "form_token": new_token(16)}
+def _act(step: Step, case: Case, typed: Mapping[str, str], errors: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+    """A step that is the person's own, with its inputs; what the application says already stands in them."""
+    known = {name: value for answers in case.data.values() for name, value in answers.items()}
+    return {
+        "action": step.action,
+        "label": step.label,
+        "danger": step.danger,
+        "form_token": new_token(16),
+        "fields": render.step_fields(step.input, known | dict(typed), errors) if step.input is not None else [],
+    }
 
 
 def _looks(citizen_id: UUID, case_id: UUID) -> list[dict[str, Any]]:
@@ -272,7 +287,12 @@ def act(case_id: UUID) -> ResponseReturnValue:
     item = parts().catalogue.item(case.item, case.item_version)
     step = item.step(case.state, posted.action)
     given = forms.form_data(posted.form, step.input) if step is not None and step.input is not None else {}
-    answer = _perform(case, posted, given)
+    try:
+        answer = _perform(case, posted, given)
+    except InvalidInput as fault:
+        rollback()
+        typed = render.typed(posted.form, step.input) if step is not None and step.input is not None else {}
+        return case_page(own_case(the_citizen().id, case_id), 422, typed=typed, errors=errors_of(fault.errors))
     flash(f"已办好：{item.state(answer['state']).word}。", "ok")
     return redirect(url_for("portal_cases.show", case_id=case_id), 303)
 

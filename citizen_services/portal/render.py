@@ -56,6 +56,11 @@ def fields_of(group: Group, values: Values, errors: Errors, *, confirmable: bool
     return shown
 
 
+def step_fields(schema: Schema, values: Values, errors: Errors) -> list[dict[str, Any]]:
+    """The inputs of a step that is the person's own, as ``kit/forms.html`` takes them."""
+    return [_field(name, field, values.get(name), errors.get(name, ())) for name, field in schema.fields.items()]
+
+
 def _field(name: str, field: fields_.Field[Any], value: Any, errors: Sequence[str]) -> dict[str, Any]:
     about = field.metadata
     kind = str(about.get("kind", "text"))
