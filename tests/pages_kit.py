@@ -32,6 +32,9 @@ WECHAT_AGENT = (
 #: The rules of axe that pages must pass.
 AXE_TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
+#: Taller than this no window is made, CSS pixels.
+_TALLEST_WINDOW = 8000
+
 #: What is asked of a page, in its own language: see there.
 _PROBE = (Path(__file__).parent / "pages" / "probe.js").read_text(encoding="utf-8")
 
@@ -198,10 +201,17 @@ def _ask(page: Page, call: str) -> Any:
 def _axe_faults(page: Page) -> list[str]:
     # evaluate() is not stopped by the page's content policy, so the real policy stays on.
     page.evaluate(axe_source() + ";0")
+    window = page.viewport_size
+    if window is not None:
+        # axe can't judge a line that the window's edge cuts through: while it looks, the whole page fits.
+        height = min(page.evaluate("document.documentElement.scrollHeight"), _TALLEST_WINDOW)
+        page.set_viewport_size({"width": window["width"], "height": max(height, window["height"])})
     result: dict[str, Any] = page.evaluate(
         "tags => axe.run(document, {runOnly: tags, resultTypes: ['violations', 'incomplete']})",
         AXE_TAGS,
     )
+    if window is not None:
+        page.set_viewport_size(window)
     found = [
         f"axe {rule['id']}: {node['html'][:160]} ({node.get('failureSummary', '').splitlines()[-1].strip()[:200]})"
         for rule in result["violations"]

@@ -40,7 +40,7 @@ ONLY_IN: Mapping[str, str] = {
     "sqlite3": "",
     # Pictures of strangers are decoded in a process of their own.
     "subprocess": r"deploy/.*|citizen_services/sandbox/.*|citizen_services/materials/decode\.py",
-    "psycopg": r"deploy/.*",
+    "psycopg": r"deploy/.*|citizen_services/database/base\.py",
 }
 _ROOM = re.compile(r"(citizen_services|notifications|workflows)/")
 
