@@ -6,9 +6,10 @@ from flask import Flask
 
 
 def init_app(app: Flask) -> None:
-    """Connect the receivers of the platform's signals and open the partners' doors."""
-    from notifications import receivers
+    """Connect the receivers of the platform's signals; open the partners' doors and the staff's page of telling."""
+    from notifications import console_views, receivers
     from notifications.receipts import views
 
     receivers.connect()
     app.register_blueprint(views.bp)
+    app.register_blueprint(console_views.bp)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Interval, Select, cast, func, or_, select
-from sqlalchemy.orm import aliased
+from sqlalchemy import ColumnElement, Interval, Select, cast, func, or_, select, true
+from sqlalchemy.orm import aliased, defer
 
 from citizen_services import clock
 from citizen_services.cases.models import Case
@@ -20,6 +20,7 @@ from notifications.models import ChannelHold, Delivery, Notice, Parcel, ParcelEv
 from notifications.writeback import CHANNEL as WRITE_BACK
 
 PAGE = 50
+_EVERYWHERE = true()
 
 
 def notices_of_citizen(citizen_id: UUID, limit: int = PAGE) -> Sequence[Notice]:
@@ -53,8 +54,11 @@ def by_reason(beginning: str, *, channel: str | None = None, limit: int = PAGE) 
     return db.session.scalars(query.order_by(Delivery.id.desc()).limit(limit)).all()
 
 
-def parcels_without_number(limit: int = PAGE) -> Sequence[Parcel]:
-    """Parcels whose order may have been taken though we have no number: a clerk types it from the label."""
+def parcels_without_number(limit: int = PAGE, *, within: ColumnElement[bool] = _EVERYWHERE) -> Sequence[Parcel]:
+    """Parcels whose order may have been taken though we have no number: a clerk types it from the label.
+
+    ``within`` here and below: of which cases (or tries) alone.
+    """
     waiting = select(Delivery.parcel_id).where(
         Delivery.channel == "ems",
         or_(
@@ -62,7 +66,8 @@ def parcels_without_number(limit: int = PAGE) -> Sequence[Parcel]:
             (Delivery.state == "failed") & Delivery.requeued_as.is_(None),
         ),
     )
-    query = select(Parcel).where(Parcel.tracking.is_(None), Parcel.id.in_(waiting)).order_by(Parcel.id)
+    query = select(Parcel).join(Case, Case.id == Parcel.case_id).options(defer(Parcel.receiver))
+    query = query.where(Parcel.tracking.is_(None), Parcel.id.in_(waiting), within).order_by(Parcel.id)
     return db.session.scalars(query.limit(limit)).all()
 
 
@@ -126,12 +131,12 @@ def _dead() -> list[ColumnElement[bool]]:
     ]
 
 
-def dead_letter_counts() -> list[DeadLetters]:
+def dead_letter_counts(*, within: ColumnElement[bool] = _EVERYWHERE) -> list[DeadLetters]:
     """What ended in vain, counted by channel and reason, the most frequent first."""
     counted = func.count()
     rows = db.session.execute(
         select(Delivery.channel, func.coalesce(Delivery.reason, ""), counted, func.min(Delivery.made_at))
-        .where(*_dead())
+        .where(*_dead(), within)
         .group_by(Delivery.channel, Delivery.reason)
         .order_by(counted.desc(), Delivery.channel)
         .limit(PAGE)
@@ -139,23 +144,27 @@ def dead_letter_counts() -> list[DeadLetters]:
     return [DeadLetters(*row) for row in rows]
 
 
-def dead_letters(channel: str | None = None, reason: str = "", limit: int = PAGE) -> Sequence[Delivery]:
+def dead_letters(
+    channel: str | None = None, reason: str = "", limit: int = PAGE, *, within: ColumnElement[bool] = _EVERYWHERE
+) -> Sequence[Delivery]:
     """Tries that ended in vain, newest first; ``reason`` is how it begins. ``operations.requeue`` tries once more."""
-    query = select(Delivery).where(*_dead(), func.coalesce(Delivery.reason, "").startswith(reason, autoescape=True))
+    begins = func.coalesce(Delivery.reason, "").startswith(reason, autoescape=True)
+    query = select(Delivery).options(defer(Delivery.payload)).where(*_dead(), begins, within)
     if channel is not None:
         query = query.where(Delivery.channel == channel)
     return db.session.scalars(query.order_by(Delivery.id.desc()).limit(limit)).all()
 
 
-def rejected_writebacks(limit: int = PAGE) -> Sequence[Delivery]:
+def rejected_writebacks(limit: int = PAGE, *, within: ColumnElement[bool] = _EVERYWHERE) -> Sequence[Delivery]:
     """What the province's register rejected, oldest first.
 
     ``words`` are the register's, ``about`` the registration or permit. ``operations.write_again`` writes it as it is
     by then.
     """
     query = select(Delivery).where(
-        Delivery.channel == WRITE_BACK, Delivery.state == "failed", Delivery.requeued_as.is_(None)
+        Delivery.channel == WRITE_BACK, Delivery.state == "failed", Delivery.requeued_as.is_(None), within
     )
+    query = query.options(defer(Delivery.payload))
     return db.session.scalars(query.order_by(Delivery.id).limit(limit)).all()
 
 
@@ -167,7 +176,7 @@ def writebacks_of(about: UUID) -> Sequence[Delivery]:
 # --- parcels that need a look ------------------------------------------------------------------------------------
 
 
-def _last_of_open_cases() -> Select[Parcel]:
+def _last_of_open_cases(within: ColumnElement[bool]) -> Select[Parcel]:
     """Parcels to people whose case goes on, the last one of each."""
     later = aliased(Parcel)
     superseded = select(later.id).where(
@@ -176,12 +185,13 @@ def _last_of_open_cases() -> Select[Parcel]:
     return (
         select(Parcel)
         .join(Case, Case.id == Parcel.case_id)
-        .where(Parcel.direction == "out", Case.ended_at.is_(None), ~superseded.exists())
+        .where(Parcel.direction == "out", Case.ended_at.is_(None), ~superseded.exists(), within)
+        .options(defer(Parcel.receiver))
         .order_by(Parcel.id)
     )
 
 
-def parcels_to_check(limit: int = PAGE) -> Sequence[Parcel]:
+def parcels_to_check(limit: int = PAGE, *, within: ColumnElement[bool] = _EVERYWHERE) -> Sequence[Parcel]:
     """Signed for by somebody else, lost, or not delivered for a reason that only an enquiry clears up; oldest first."""
     after = aliased(ParcelEvent)
     unclear = select(ParcelEvent.id).where(
@@ -190,16 +200,16 @@ def parcels_to_check(limit: int = PAGE) -> Sequence[Parcel]:
         ParcelEvent.attempt_code.not_in(WRONG_ADDRESS | ABSENT),
         ~select(after.id).where(after.parcel_id == ParcelEvent.parcel_id, after.op_time > ParcelEvent.op_time).exists(),
     )
-    query = _last_of_open_cases().where(
+    query = _last_of_open_cases(within).where(
         or_(Parcel.course.in_(("other", "lost")), (Parcel.course == "moving") & unclear.exists())
     )
     return db.session.scalars(query.limit(limit)).all()
 
 
-def parcels_silent(days: int = 3, limit: int = PAGE) -> Sequence[Parcel]:
+def parcels_silent(days: int = 3, limit: int = PAGE, *, within: ColumnElement[bool] = _EVERYWHERE) -> Sequence[Parcel]:
     """On their way, and nothing was heard of them for so many days (business time); the longest silent first."""
     heard = func.coalesce(Parcel.heard_at, Parcel.at)
-    query = _last_of_open_cases().where(
+    query = _last_of_open_cases(within).where(
         Parcel.course.in_(("moving", "refused", "back")),
         Parcel.tracking.is_not(None),
         heard <= clock.now() - timedelta(days=days),
@@ -207,11 +217,12 @@ def parcels_silent(days: int = 3, limit: int = PAGE) -> Sequence[Parcel]:
     return db.session.scalars(query.order_by(None).order_by(heard, Parcel.id).limit(limit)).all()
 
 
-def parcels_returned(limit: int = PAGE) -> Sequence[Parcel]:
+def parcels_returned(limit: int = PAGE, *, within: ColumnElement[bool] = _EVERYWHERE) -> Sequence[Parcel]:
     """Returned to us and not yet sent again or collected, oldest first."""
-    return db.session.scalars(_last_of_open_cases().where(Parcel.course == "returned").limit(limit)).all()
+    return db.session.scalars(_last_of_open_cases(within).where(Parcel.course == "returned").limit(limit)).all()
 
 
-def parcels_coming_back(limit: int = PAGE) -> Sequence[Parcel]:
+def parcels_coming_back(limit: int = PAGE, *, within: ColumnElement[bool] = _EVERYWHERE) -> Sequence[Parcel]:
     """Refused or sent back by the courier, and on their way to us, oldest first."""
-    return db.session.scalars(_last_of_open_cases().where(Parcel.course.in_(("refused", "back"))).limit(limit)).all()
+    query = _last_of_open_cases(within).where(Parcel.course.in_(("refused", "back")))
+    return db.session.scalars(query.limit(limit)).all()

@@ -13,12 +13,12 @@ from typing import Any
 from uuid import UUID
 
 from marshmallow import Schema, fields, validate
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, select, update
 
 from citizen_services.cases import papers
 from citizen_services.cases.clocks import calendar
 from citizen_services.cases.errors import InvalidInput, MovedOn
-from citizen_services.cases.models import Correction
+from citizen_services.cases.models import Case, Correction
 from citizen_services.cases.situation import Situation
 from citizen_services.catalogue import forms
 from citizen_services.catalogue.vocabulary import Effect, Period, ServiceItem
@@ -225,3 +225,13 @@ def overdue(now: datetime, limit: int = 100) -> Sequence[Correction]:
         Correction.reached_at.is_not(None),
     )
     return db.session.scalars(query.order_by(Correction.due).limit(limit)).all()
+
+
+def unreached(now: datetime, within: ColumnElement[bool], limit: int = 100) -> Sequence[Correction]:
+    """Open requests whose date has passed and of which nobody knows that they reached the person, oldest first.
+
+    ``within``: of which cases alone. These people are called; ``note_reached`` ends the waiting.
+    """
+    query = select(Correction).join(Case, Case.id == Correction.case_id)
+    query = query.where(Correction.state == "open", Correction.due <= now, Correction.reached_at.is_(None), within)
+    return db.session.scalars(query.order_by(Correction.due, Correction.id).limit(limit)).all()

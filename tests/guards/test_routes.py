@@ -17,6 +17,7 @@ from citizen_services.database import commit, db, new_id
 from citizen_services.pages import CONTENT_SECURITY_POLICY
 from citizen_services.people.models import Citizen, Staff
 from citizen_services.people.sessions import open_session
+from notifications.models import Delivery, Notice, Parcel
 from tests.guards.route_kit import (
     EVERYBODY,
     STAFF,
@@ -97,11 +98,21 @@ def world(resident: Callable[..., Resident], _application: Flask, house: House, 
         hand_in(gathered, case_id)
         case = db.session.get_one(Case, case_id)
         document = db.session.scalars(select(Document.id).where(Document.case_id == case_id)).first()
+        delivery = db.session.scalars(
+            select(Delivery.id).join(Notice, Notice.id == Delivery.notice_id).where(Notice.case_id == case_id)
+        ).first()
+        parcel_id = new_id()
+        db.session.add(
+            Parcel(id=parcel_id, case_id=case_id, direction="out", receiver={}, state="ordered", at=case.submitted_at)
+        )
+        commit()
     values = {
         "case_id": str(case_id),
         "draft_id": draft_path.rpartition("/")[2],
         "document_id": str(document),
         "upload_id": str(upload.id),
+        "delivery_id": str(delivery),
+        "parcel_id": str(parcel_id),
         "answer_id": case.answers["population.portrait"],
         "action": "approve",
         "code": "residence-permit-first",
