@@ -33,10 +33,22 @@ MOST_COUNTED = 1000
 _UNSHOWN = (defer(Case.data), defer(Case.answers), defer(Case.results), defer(Case.head))
 
 
+#: Register answers that one session remembers: more than any act needs.
+_MOST_KEPT = 50
+
+
 def register_answers(ids: Mapping[str, str]) -> dict[str, dict[str, Any]]:
     """The register answers of those ids: ``{source.topic: {outcome, content, at}}``."""
-    rows = db.session.scalars(select(RegisterAnswer).where(RegisterAnswer.id.in_([UUID(i) for i in ids.values()])))
-    return {f"{r.source}.{r.topic}": {"outcome": r.outcome, "content": r.content, "at": r.at} for r in rows}
+    # One act asks for them several times; an answer never changes once it is kept, and opening a portrait costs.
+    kept: dict[str, tuple[str, dict[str, Any]]] = db.session.info.setdefault("register_answers", {})
+    if len(kept) > _MOST_KEPT:
+        kept.clear()
+    missing = [UUID(id_) for id_ in ids.values() if id_ not in kept]
+    if missing:
+        for r in db.session.scalars(select(RegisterAnswer).where(RegisterAnswer.id.in_(missing))):
+            kept[str(r.id)] = (f"{r.source}.{r.topic}", {"outcome": r.outcome, "content": r.content, "at": r.at})
+    found = [kept[id_] for id_ in ids.values() if id_ in kept]
+    return {key: dict(answer) for key, answer in found}
 
 
 def actions_done_by(case_id: UUID, actor: Actor) -> frozenset[str]:
