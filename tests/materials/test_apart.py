@@ -27,8 +27,16 @@ def taken(file: bytes) -> Picture:
 
 
 def decoders() -> list[psutil.Process]:
-    """The decoding processes of this one that live; servers of the tests are not among them."""
-    return [one for one in psutil.Process().children() if one.name().startswith("python")]
+    """The decoding processes of this one that live; the sandbox and other servers of the tests are not among them."""
+    return [one for one in psutil.Process().children() if _decodes(one)]
+
+
+def _decodes(one: psutil.Process) -> bool:
+    try:
+        return Path(decoding._SCRIPT).name in {Path(word).name for word in one.cmdline()}
+    except psutil.NoSuchProcess:
+        # Ended while it was looked at.
+        return False
 
 
 def test_an_honest_looking_bomb_is_killed_by_memory_or_time() -> None:
