@@ -23,6 +23,6 @@ def configure(environment: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [h for h in root.handlers if not isinstance(h.formatter, ScrubbedFormatter)] + [handler]
     root.setLevel(logging.INFO)
-    # These log whole requests, query strings included.
-    for name in ("urllib3", "werkzeug", "wechatpy", "rq.worker"):
+    # These log whole requests, query strings included, or what nobody asks for (alembic).
+    for name in ("urllib3", "werkzeug", "wechatpy", "rq.worker", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)
