@@ -89,7 +89,9 @@ def timeline_of(
     state = item.state(case.state)
     if state.final:
         return rows
-    now: dict[str, Any] = {"title": state.word, "when": _by_when(case), "text": state.waits_for, "status": "current"}
+    # The act just done often bears the state's own word; said twice in a row it would read like a slip.
+    title = "正在办理" if rows and rows[-1]["title"] == state.word else state.word
+    now: dict[str, Any] = {"title": title, "when": _by_when(case), "text": state.waits_for, "status": "current"}
     rows.append({**now, **(turn or {})})
     rows += [{"title": s.label, "status": "todo"} for s in road_ahead(item, case.state) if s.by.kind != "citizen"]
     return rows
