@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
+from collections import deque
 from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
@@ -26,12 +27,21 @@ from citizen_services.security import keyring
 
 STATION = "330213001000"
 _seeds = itertools.count(1)
+_given: deque[str] = deque(maxlen=200)
+
+
+def new_number(rng: random.Random, division: str, born: date, male: bool) -> str:
+    """A number that none of the last people got: a day and a place have only some five hundred."""
+    while (number := invent(rng, division, born, male)) in _given:
+        pass
+    _given.append(number)
+    return number
 
 
 def citizen(name: str = "李雷", hukou_code: str = "522601", born: date = date(1994, 5, 23)) -> Citizen:
     """A bound migrant worker of Kaili, Guizhou; committed."""
     rng = random.Random(next(_seeds))
-    number = invent(rng, hukou_code, born, male=True)
+    number = new_number(rng, hukou_code, born, male=True)
     phone = invent_mobile(rng)
     person = Citizen(
         id=new_id(),

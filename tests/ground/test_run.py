@@ -76,7 +76,9 @@ def test_a_killed_supervisor_and_a_killed_launcher_leave_nothing_astray(launched
     launched.until_running()
     first = launched.run_file()["pids"]
     supervisor = processes.noted(launched.var_dir / "supervisor.pid")
+    orphans = [processes.Process.of(first["postgres"]), processes.Process.of(first["workers"][0])]
     assert supervisor is not None
+    assert None not in orphans
     supervisor.send(signal.SIGKILL)
     launched.until(
         "everything is new after the supervisor's death",
@@ -84,17 +86,17 @@ def test_a_killed_supervisor_and_a_killed_launcher_leave_nothing_astray(launched
             launched.run_file().get("pids", {}).get("postgres") not in (None, first["postgres"]) and launched.ready()
         ),
     )
-    assert not psutil.pid_exists(first["postgres"])
-    assert not psutil.pid_exists(first["workers"][0])
+    assert not any(orphan.alive() for orphan in orphans if orphan)
 
     assert launched.process is not None
     launched.process.kill()
     launched.process.wait()
-    left = launched.run_file()["pids"]
+    left = processes.Process.of(launched.run_file()["pids"]["postgres"])
+    assert left is not None
     launched.start(WORKERS="1")
     launched.until_running(times=2)
     assert "left behind" in launched.told()
-    assert not psutil.pid_exists(left["postgres"])
+    assert not left.alive()
     # The data are the same: the table remembers both migrations before this one.
     with urllib.request.urlopen(f"http://127.0.0.1:{launched.port}/readyz", timeout=5) as answer:
         assert json.load(answer)["migrated"] == 3
@@ -115,14 +117,15 @@ def test_a_killed_supervisor_and_a_killed_launcher_leave_nothing_astray(launched
 def test_when_make_is_killed_all_stops_and_the_next_start_waits_for_that(launched: Launched) -> None:
     launched.start(by_make=True, WORKERS="1")
     launched.until_running()
-    before = launched.run_file()["pids"]
+    before = processes.Process.of(launched.run_file()["pids"]["postgres"])
+    assert before is not None
     assert launched.process is not None
     launched.process.kill()
     launched.process.wait()
     launched.start(by_make=True, WORKERS="1")
     launched.until_running(times=2)
-    assert launched.run_file()["pids"]["postgres"] != before["postgres"]
-    assert not psutil.pid_exists(before["postgres"])
+    assert processes.Process.of(launched.run_file()["pids"]["postgres"]) != before
+    assert not before.alive()
     launched.process.kill()
     launched.until("nothing is left when make is gone", lambda: everything_gone(launched))
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import ast
+import random
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
+from datetime import date
 
+from tests import factories
 from tests.house import ROOT
 
 _LEFT_OUT = re.compile(
@@ -80,3 +83,8 @@ def test_planted_tests_that_are_left_out_or_cannot_fail_are_seen() -> None:
     }
     assert list(left_out(planted)) == ["tests/test_a.py:1: @pytest.mark." + "skip"]
     assert cannot_fail(planted) == ["tests/test_b.py: test_two"]
+
+
+def test_people_of_one_birthday_never_get_one_number() -> None:
+    numbers = [factories.new_number(random.Random(1 + n // 2), "522601", date(1994, 5, 23), True) for n in range(100)]
+    assert len(set(numbers)) == 100

@@ -16,8 +16,8 @@ from sqlalchemy import text
 
 from citizen_services.database import commit, db
 from citizen_services.people.signals import binding_moved, code_wanted
-from citizen_services.rules.identity import invent
 from citizen_services.rules.phones import invent_mobile
+from tests import factories
 from tests.house import House
 from tests.people.browser import Browser, photo
 
@@ -82,9 +82,8 @@ def invented(outside: House) -> Callable[..., Invented]:
 
     def make(name: str = "韦小花", face: str = "match", **more: Any) -> Invented:
         rng = random.Random(next(_seeds))
-        person = Invented(
-            name, invent(rng, "522601", date(1994, 5, 23), False), invent_mobile(rng), f"o{rng.getrandbits(100):027x}"
-        )
+        number = factories.new_number(rng, "522601", date(1994, 5, 23), male=False)
+        person = Invented(name, number, invent_mobile(rng), f"o{rng.getrandbits(100):027x}")
         portrait = base64.b64encode(photo(358, 441)).decode()
         row = {
             "portrait": portrait,
