@@ -60,10 +60,9 @@ def reasons_for_opening(actor: Actor, citizen_id: UUID, case_id: UUID, now: date
     return frozenset(row.reason for row in rows)
 
 
-def looks_at(citizen_id: UUID, limit: int = 100) -> list[Look]:
-    """The newest looks at a citizen's data, newest first."""
-    return list(
-        db.session.scalars(
-            select(Look).where(Look.citizen_id == citizen_id).order_by(Look.at.desc(), Look.id.desc()).limit(limit)
-        )
-    )
+def looks_at(citizen_id: UUID, case_id: UUID | None = None, limit: int = 100) -> list[Look]:
+    """The newest looks at a citizen's data, or at one case of theirs, newest first."""
+    query = select(Look).where(Look.citizen_id == citizen_id)
+    if case_id is not None:
+        query = query.where(Look.case_id == case_id)
+    return list(db.session.scalars(query.order_by(Look.at.desc(), Look.id.desc()).limit(limit)))

@@ -248,10 +248,16 @@ class Look(Base):
     office_code: Mapped[str] = mapped_column(ForeignKey("office.code"))
     #: The role in which it was seen.
     role: Mapped[str] = mapped_column(Text)
-    citizen_id: Mapped[UUID] = mapped_column(ForeignKey("citizen.id"), index=True)
+    citizen_id: Mapped[UUID] = mapped_column(ForeignKey("citizen.id"))
     #: No foreign key: a look outlives what was looked at.
     case_id: Mapped[UUID | None] = mapped_column()
     #: ``opened`` (a case), ``unmasked`` (a field), ``searched``, ``bound`` (at a counter).
     what: Mapped[str] = mapped_column(Text)
-    #: Why, in the person's words or ``handling`` for whoever works on the case.
-    reason: Mapped[str] = mapped_column(Text)
+    #: Why, in words of whoever looked, who may have named somebody; or ``handling`` for whoever works on the case.
+    reason: Mapped[str] = mapped_column(Secret("look.reason"))
+
+    # Read newest first: all looks at a person, or those at one case.
+    __table_args__ = (
+        Index("ix_look_citizen_id_at", "citizen_id", "at", "id"),
+        Index("ix_look_citizen_id_case_id_at", "citizen_id", "case_id", "at", "id"),
+    )

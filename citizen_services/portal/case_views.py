@@ -200,8 +200,7 @@ def _looks(citizen_id: UUID, case_id: UUID) -> list[dict[str, Any]]:
             "value": "办理这个办件" if look.reason == looks.HANDLING else look.reason,
             "note": chinese_moment(look.at),
         }
-        for look in looks.looks_at(citizen_id)
-        if look.case_id == case_id
+        for look in looks.looks_at(citizen_id, case_id)
     ]
 
 

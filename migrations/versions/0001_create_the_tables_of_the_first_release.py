@@ -606,13 +606,14 @@ def upgrade() -> None:
         sa.Column("citizen_id", sa.Uuid(), nullable=False),
         sa.Column("case_id", sa.Uuid(), nullable=True),
         sa.Column("what", sa.Text(), nullable=False),
-        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("reason", sa.LargeBinary(), nullable=False),
         sa.ForeignKeyConstraint(["citizen_id"], ["citizen.id"], name=op.f("fk_look_citizen_id")),
         sa.ForeignKeyConstraint(["office_code"], ["office.code"], name=op.f("fk_look_office_code")),
         sa.ForeignKeyConstraint(["staff_id"], ["staff.id"], name=op.f("fk_look_staff_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_look")),
     )
-    op.create_index(op.f("ix_look_citizen_id"), "look", ["citizen_id"], unique=False)
+    op.create_index("ix_look_citizen_id_at", "look", ["citizen_id", "at", "id"], unique=False)
+    op.create_index("ix_look_citizen_id_case_id_at", "look", ["citizen_id", "case_id", "at", "id"], unique=False)
     op.create_index(op.f("ix_look_staff_id"), "look", ["staff_id"], unique=False)
     op.create_table(
         "role_grant",
@@ -859,7 +860,8 @@ def downgrade() -> None:
     op.drop_table("session")
     op.drop_table("role_grant")
     op.drop_index(op.f("ix_look_staff_id"), table_name="look")
-    op.drop_index(op.f("ix_look_citizen_id"), table_name="look")
+    op.drop_index("ix_look_citizen_id_case_id_at", table_name="look")
+    op.drop_index("ix_look_citizen_id_at", table_name="look")
     op.drop_table("look")
     op.drop_index("uq_delivery_notice_id_channel", table_name="delivery")
     op.drop_index(
