@@ -1,4 +1,4 @@
-"""The common caller: one pooled session a partner, every wait bounded, no retries, nothing personal or secret told on.
+"""The common caller: pooled connections a partner, every wait bounded, no retries, nothing personal or secret told on.
 
 The kinds of failure are told apart by what the partner may have got; see outcomes.py.
 """
@@ -9,18 +9,19 @@ import json
 import logging
 import re
 import ssl
+import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from http.cookiejar import DefaultCookiePolicy
 from typing import Any, Literal
+from urllib.parse import urlencode, urlsplit
 from uuid import uuid4
 
-import requests
+import certifi
 import urllib3
-from requests.adapters import HTTPAdapter
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, ReadTimeoutError
 
+from citizen_services import metrics
 from citizen_services.exchange.breaker import Breaker
 from citizen_services.exchange.outcomes import OutsideError, Uncertain, Unreachable
 
@@ -31,6 +32,7 @@ _CONNECTIONS = 20
 _CHUNK = 64 * 1024
 #: The largest answer that is read unless an operation says more.
 ANSWER_LIMIT = 1024 * 1024
+_ALWAYS: Mapping[str, str] = {"Accept": "*/*", "Accept-Encoding": "identity", "User-Agent": "citizen-services"}
 
 
 @dataclass(frozen=True)
@@ -101,14 +103,10 @@ class Caller:
     def __init__(self, partner: str, breaker: Breaker | None = None) -> None:
         self.partner = partner
         self._breaker = breaker or Breaker()
-        self._session = requests.Session()
-        # Neither proxies nor credentials out of the environment or ~/.netrc may get at a partner's requests.
-        self._session.trust_env = False
-        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        self._session.headers.clear()
-        adapter = HTTPAdapter(pool_connections=4, pool_maxsize=_CONNECTIONS, max_retries=0)
-        self._session.mount("https://", adapter)
-        self._session.mount("http://", adapter)
+        # Pools, not urllib3's manager, whose every request parses the whole address twice; nor a library above it, that
+        # takes proxies, credentials and cookies from elsewhere and costs three times as much.
+        self._pools: dict[tuple[str, str], urllib3.HTTPConnectionPool] = {}
+        self._lock = threading.Lock()
 
     def send(
         self,
@@ -130,36 +128,47 @@ class Caller:
         if not _REF.fullmatch(ref):
             raise ValueError("a reference is 1 to 64 characters of A-Z a-z 0-9 . _ : -")
         if not self._breaker.may_call():
+            metrics.called(self.partner, operation, "left_alone", None)
             raise Unreachable(self.partner, operation, "left alone after repeated failures")
         began = time.monotonic()
         reply: Reply | None = None
         fault: OutsideError | None = None
-        sent = {"Accept": "*/*", "Accept-Encoding": "identity", "User-Agent": "citizen-services"}
-        sent |= dict(headers or {}) | {"X-Request-Ref": ref}
+        pool, target = self._where(url, params)
+        sent = {**_ALWAYS, **(headers or {}), "X-Request-Ref": ref}
         try:
-            with self._session.request(
+            response = pool.urlopen(
                 method,
-                url,
-                params=params,
-                data=body,
+                target,
+                body=body,
                 headers=sent,
-                timeout=(patience.connect_s, patience.read_s),
+                timeout=urllib3.Timeout(connect=patience.connect_s, read=patience.read_s),
+                retries=False,
                 # A redirected POST would be sent twice, and credentials to whom nobody named.
-                allow_redirects=False,
-                stream=True,
-            ) as response:
+                redirect=False,
+                preload_content=False,
+            )
+            try:
                 content = _read(response, limit, began + patience.whole_s)
-                if content is None:
-                    fault = Uncertain(self.partner, operation, "the answer is too long, or takes too long")
-                else:
-                    reply = Reply(self.partner, operation, response.status_code, response.headers, content)
-        except (requests.RequestException, HTTPError, OSError) as error:
+            except BaseException:
+                response.close()
+                raise
+            finally:
+                response.release_conn()
+            if content is None:
+                fault = Uncertain(self.partner, operation, "the answer is too long, or takes too long")
+            else:
+                reply = Reply(self.partner, operation, response.status, response.headers, content)
+        except (HTTPError, OSError) as error:
             fault = self._sorted(error, operation)
         # Raised out here: raised in the handler it would keep the library's, with its address, as its context.
+        took = time.monotonic() - began
         if fault is not None or reply is None:
             self._breaker.failed()
-            log.warning("%s ref=%s after %.2f s", fault, ref, time.monotonic() - began)
+            outcome = "unreachable" if isinstance(fault, Unreachable) else "uncertain"
+            metrics.called(self.partner, operation, outcome, took)
+            log.warning("%s ref=%s after %.2f s", fault, ref, took)
             raise fault or Uncertain(self.partner, operation, "no answer")
+        metrics.called(self.partner, operation, "http_5xx" if reply.status >= 500 else "answered", took)
         if reply.status >= 500:
             self._breaker.failed()
             log.warning("%s %s ref=%s: HTTP %d", self.partner, operation, ref, reply.status)
@@ -167,23 +176,47 @@ class Caller:
             self._breaker.succeeded()
         return reply
 
+    def _where(self, url: str, params: Mapping[str, str] | None) -> tuple[urllib3.HTTPConnectionPool, str]:
+        """The pool of an address's host, and what is asked of it: path and query as the request line has them."""
+        parts = urlsplit(url)
+        query = "&".join(piece for piece in (parts.query, urlencode(params or {})) if piece)
+        origin = (parts.scheme, parts.netloc)
+        pool = self._pools.get(origin)
+        if pool is None:
+            with self._lock:
+                pool = self._pools.get(origin)
+                if pool is None:
+                    pool = self._pools[origin] = _pool(parts.scheme, parts.hostname or "", parts.port)
+        path = parts.path or "/"
+        return pool, f"{path}?{query}" if query else path
+
     def _sorted(self, error: BaseException, operation: str) -> OutsideError:
         chain = list(_causes(error))
         if any(isinstance(cause, NewConnectionError | ConnectTimeoutError) for cause in chain):
             return Unreachable(self.partner, operation, "no connection")
         if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in chain):
             return Unreachable(self.partner, operation, "its certificate is not trusted")
-        if any(isinstance(cause, requests.Timeout | ReadTimeoutError | TimeoutError) for cause in chain):
+        if any(isinstance(cause, ReadTimeoutError | TimeoutError) for cause in chain):
             return Uncertain(self.partner, operation, "no answer in time")
         return Uncertain(self.partner, operation, f"the connection broke ({type(error).__name__})")
 
 
-def _read(response: requests.Response, limit: int, until: float) -> bytes | None:
+def _pool(scheme: str, host: str, port: int | None) -> urllib3.HTTPConnectionPool:
+    """Kept connections to one host; more than are kept may be open at once."""
+    if ":" in host:
+        host = f"[{host}]"
+    if scheme == "https":
+        return urllib3.HTTPSConnectionPool(
+            host, port, maxsize=_CONNECTIONS, retries=False, cert_reqs="CERT_REQUIRED", ca_certs=certifi.where()
+        )
+    return urllib3.HTTPConnectionPool(host, port, maxsize=_CONNECTIONS, retries=False)
+
+
+def _read(response: urllib3.BaseHTTPResponse, limit: int, until: float) -> bytes | None:
     """The whole body; None where it is longer than ``limit`` or has not come by ``until`` (monotonic seconds)."""
-    raw: urllib3.HTTPResponse = response.raw
     pieces: list[bytes] = []
     size = 0
-    while piece := raw.read1(_CHUNK, decode_content=True):
+    while piece := response.read1(_CHUNK, decode_content=True):
         size += len(piece)
         if size > limit or time.monotonic() > until:
             response.close()
