@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import functools
 import hashlib
+import logging
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,11 +18,14 @@ from urllib.parse import urlsplit, urlunsplit
 
 from flask import Blueprint, Flask, Response, current_app, g, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from werkzeug.exceptions import HTTPException, InternalServerError
+from werkzeug.exceptions import HTTPException, InternalServerError, ServiceUnavailable
 
+from citizen_services.database.base import DATABASE_AWAY, rollback
 from citizen_services.rules.dates import SHANGHAI, chinese_date, chinese_day, chinese_moment, local_date
 from citizen_services.rules.masking import mask_address, mask_id, mask_name, mask_phone
 from citizen_services.words import role_word, standing_word, state_word
+
+log = logging.getLogger(__name__)
 
 STATIC = Path(__file__).parent / "static"
 
@@ -45,6 +49,8 @@ VENDOR_FILES: Mapping[str, tuple[str, str]] = {
 MACHINE_DOORS = ("/api/", "/wechat", "/receipts/", "/healthz", "/readyz", "/metrics")
 
 _YEAR_S = 365 * 24 * 3600
+#: When to try again where the database is away, in seconds: a restart takes about as long.
+_BACK_SOON_S = 5
 
 switches = Blueprint("pages", __name__)
 
@@ -356,7 +362,15 @@ def init_pages(app: Flask, machine_error: Callable[[HTTPException], ResponseRetu
             return machine_error(error) if machine_error else error
         return _error_page(error)
 
+    def database_away(fault: Exception) -> ResponseReturnValue:
+        # Never its text: statements and keys carry personal data.
+        log.warning("the database is away: %s", type(getattr(fault, "orig", None) or fault).__name__)
+        rollback()
+        return answer_error(ServiceUnavailable(retry_after=_BACK_SOON_S))
+
     app.register_blueprint(switches)
+    for fault in DATABASE_AWAY:
+        app.register_error_handler(fault, database_away)
     app.register_error_handler(HTTPException, answer_error)
     # A crash reaches the handler of 500 only under its own class, not under HTTPException.
     app.register_error_handler(InternalServerError, answer_error)

@@ -11,7 +11,8 @@ from typing import Any
 import psycopg
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import MetaData
-from sqlalchemy.exc import DisconnectionError, IntegrityError
+from sqlalchemy.exc import DisconnectionError, IntegrityError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -24,6 +25,9 @@ NAMING = {
     "fk": "fk_%(table_name)s_%(column_0_N_name)s",
     "pk": "pk_%(table_name)s",
 }
+
+#: PostgreSQL doesn't answer: no connection, one that broke, none free in time, a statement or lock over its time.
+DATABASE_AWAY = (OperationalError, InterfaceError, NoConnectionFree)
 
 _AFTER_COMMIT = "after_commit"
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from sqlalchemy.exc import InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as NoConnectionFree
+from citizen_services.database.base import DATABASE_AWAY
 
-#: PostgreSQL doesn't answer: no connection, one that broke, none free in time, a statement or lock over its time.
-DATABASE_AWAY = (OperationalError, InterfaceError, NoConnectionFree)
+__all__ = ["DATABASE_AWAY"]
