@@ -28,6 +28,8 @@ PARTNERS: Mapping[str, tuple[str, ...]] = {
     "MIGRANTS": ("APP_ID", "APP_KEY"),
     "ADDRESSES": ("APP_ID", "APP_KEY"),
     "SOCIAL_INSURANCE": ("APP_ID", "APP_KEY"),
+    "MARKET": ("APP_ID", "APP_KEY"),
+    "SCHOOLS": ("APP_ID", "APP_KEY"),
 }
 
 _LOOPBACK = re.compile(r"^(localhost|127\.|0\.0\.0\.0|\[?::1)", re.IGNORECASE)

@@ -10,9 +10,11 @@ from sqlalchemy import Engine
 from citizen_services.exchange.addresses import Addresses
 from citizen_services.exchange.ems import Ems
 from citizen_services.exchange.http import Caller
+from citizen_services.exchange.market import Market
 from citizen_services.exchange.migrants import Migrants
 from citizen_services.exchange.outcomes import Refused
 from citizen_services.exchange.population import Population
+from citizen_services.exchange.schools import Schools
 from citizen_services.exchange.sms_aliyun import SmsAliyun
 from citizen_services.exchange.social_insurance import SocialInsurance
 from citizen_services.exchange.wechat_api import WeChatApi
@@ -32,6 +34,8 @@ def partner_clients(settings: Settings, engine: Engine) -> Mapping[str, Any]:
         "migrants": Migrants,
         "addresses": Addresses,
         "social_insurance": SocialInsurance,
+        "market": Market,
+        "schools": Schools,
         "sms_aliyun": lambda partner: SmsAliyun(partner, settings.templates),
         "ems": Ems,
         "wechat_api": lambda partner: _wechat_api(partner, settings, engine),
@@ -73,6 +77,16 @@ def addresses() -> Addresses:
 def social_insurance() -> SocialInsurance:
     """The social insurance's client."""
     return _client("social_insurance", SocialInsurance)
+
+
+def market() -> Market:
+    """The client of the register of market entities."""
+    return _client("market", Market)
+
+
+def schools() -> Schools:
+    """The school rolls' client."""
+    return _client("schools", Schools)
 
 
 def sms_aliyun() -> SmsAliyun:

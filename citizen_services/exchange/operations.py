@@ -97,12 +97,24 @@ def _employment() -> Ask:
     return lambda number, ref: client.employment(number, ref=ref)
 
 
+def _business() -> Ask:
+    client = clients.market()
+    return lambda number, ref: client.business(number, ref=ref)
+
+
+def _enrolment() -> Ask:
+    client = clients.schools()
+    return lambda number, ref: client.enrolment(number, ref=ref)
+
+
 #: What can be asked by a person's number.
 TOPICS: Mapping[str, Topic] = {
     "population.person": Topic(_person, _fields),
     "population.portrait": Topic(_portrait, _image),
     "migrants.history": Topic(_history, _lists),
     "social_insurance.employment": Topic(_employment, _fields),
+    "market.business": Topic(_business, _fields),
+    "schools.enrolment": Topic(_enrolment, _fields),
 }
 
 

@@ -21,6 +21,8 @@ SERVES: Mapping[str, timedelta] = {
     "population.portrait": timedelta(days=7),
     "migrants.history": timedelta(minutes=5),
     "social_insurance.employment": timedelta(hours=12),
+    "market.business": timedelta(hours=12),
+    "schools.enrolment": timedelta(hours=12),
     "addresses.address": timedelta(days=30),
 }
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-REGISTERS = ("population", "migrants", "addresses", "social_insurance")
+REGISTERS = ("population", "migrants", "addresses", "social_insurance", "market", "schools")
 PARTNERS = ("wechat_api", "wechat_oauth", "sms_aliyun", "ems", *REGISTERS)
 
 

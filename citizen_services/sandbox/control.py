@@ -16,7 +16,7 @@ from werkzeug.exceptions import HTTPException
 from citizen_services.rules.errors import RuleError
 from citizen_services.rules.identity import parse_identity
 from citizen_services.rules.phones import parse_mobile
-from citizen_services.sandbox import addresses, migrants, population
+from citizen_services.sandbox import addresses, market, migrants, population, schools
 from citizen_services.sandbox.config import PARTNERS
 from citizen_services.sandbox.ems import EmsDesk
 from citizen_services.sandbox.faults import parse_fault
@@ -140,6 +140,19 @@ def blueprint(world: World) -> Blueprint:
         names = ("text", "station", "community", "grid")
         return put("addresses", code, lambda: {"code": code} | {name: str(body[name]) for name in names})
 
+    @routes.put("/organisations/<credit_code>")
+    def organisation(credit_code: str) -> Response:
+        row = fields()
+        return put(market.TABLE, credit_code.upper(), lambda: market.organisation_row(credit_code, row))
+
+    @routes.put("/students/<id_number>")
+    def student(id_number: str) -> Response:
+        number, body = identity(id_number), body_of()
+        if not body:
+            state.delete(schools.TABLE, number.number)
+            return jsonify(None)
+        return put(schools.TABLE, number.number, lambda: schools.student_row(body))
+
     @routes.put("/migrants/<id_number>")
     def migrant(id_number: str) -> Response:
         number, body = identity(id_number), fields()
@@ -247,17 +260,21 @@ def blueprint(world: World) -> Blueprint:
     def push() -> Response:
         return jsonify(pushed_by(fields()))
 
-    @routes.delete("/<any(people, employment, addresses, migrants):table>/<key>")
+    @routes.delete("/<any(people, employment, addresses, organisations, students, migrants):table>/<key>")
     def remove(table: str, key: str) -> Response:
         if not state.delete(table, key):
             raise ControlError(404, f"{key} is not there")
         return jsonify(None)
 
-    @routes.get("/<any(people, employment, addresses, migrants, followers, parcels, menu):table>")
+    @routes.get(
+        "/<any(people, employment, addresses, organisations, students, migrants, followers, parcels, menu):table>"
+    )
     def rows(table: str) -> Response:
         return jsonify(state.rows(table))
 
-    @routes.get("/<any(people, employment, addresses, migrants, followers, parcels, menu):table>/<key>")
+    @routes.get(
+        "/<any(people, employment, addresses, organisations, students, migrants, followers, parcels, menu):table>/<key>"
+    )
     def row(table: str, key: str) -> Response:
         found = state.get(table, key)
         if found is None:

@@ -35,6 +35,8 @@ PARTNER_NAMES = {
     "migrants": "流动人口库",
     "addresses": "标准地址库",
     "social_insurance": "社会保险",
+    "market": "市场主体登记",
+    "schools": "学籍登记",
 }
 OPERATION_NAMES = {
     "token": "取接口凭据",
@@ -61,6 +63,8 @@ OPERATION_NAMES = {
     "search": "搜索地址",
     "address": "查询地址",
     "employment": "查询参保",
+    "business": "查询经营主体",
+    "enrolment": "查询学籍",
 }
 OUTCOME_NAMES = {"ok": "正常", "accepted": "已受理", "repeated": "重复"}
 #: What a courier does next, as the page's buttons offer it: label, opCode, deliverCode, attemptDeliveryCode.

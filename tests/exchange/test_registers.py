@@ -12,9 +12,11 @@ import pytest
 from PIL import Image
 
 from citizen_services.exchange.addresses import Address, Addresses
+from citizen_services.exchange.market import Business, Market
 from citizen_services.exchange.migrants import Migrants, PermitToWrite, RegistrationToWrite, Written
 from citizen_services.exchange.outcomes import Accepted, NotAccepted, Refused, Unknown
 from citizen_services.exchange.population import Population
+from citizen_services.exchange.schools import Enrolment, Schools
 from citizen_services.exchange.social_insurance import Employment, SocialInsurance
 from citizen_services.rules.identity import invent
 from tests.house import House
@@ -121,3 +123,32 @@ def test_a_write_whose_answer_was_lost_is_found_by_its_reference(outside: House)
     assert isinstance(found, Written)
     assert province.write_registration(ref, registration) == Accepted(found.register_number)
     assert len(province.history(number).value.registrations) == 1
+
+
+def test_the_register_of_market_entities_tells_which_business_somebody_runs_now(outside: House) -> None:
+    market = Market(outside.settings.partner("market"))
+    number = somebody()
+    assert market.business(number).value is None
+    ended = {"name": "老韦早餐店", "since": "2020-01-02", "until": "2025-03-01", "id_number": number}
+    outside.control("PUT", "organisations/91330283MA2AXXXX0X", ended)
+    assert market.business(number).value == Business(
+        "老韦早餐店", "91330283MA2AXXXX0X", "sole_trader", "operator", "", date(2020, 1, 2), date(2025, 3, 1)
+    )
+    runs = {"id_number": number, "role": "legal_representative"}
+    stands = {"name": "奉化小花服饰有限公司", "kind": "company", "since": "2024-05-06", "people": [runs]}
+    outside.control("PUT", "organisations/91330283MA2BXXXX1Y", stands)
+    found = market.business(number).value
+    assert found is not None
+    assert (found.business, found.role, found.ended) == ("奉化小花服饰有限公司", "legal_representative", None)
+    assert market.business(somebody()).value is None, "somebody else runs nothing"
+
+
+def test_the_school_rolls_tell_where_somebody_studies(outside: House) -> None:
+    schools = Schools(outside.settings.partner("schools"))
+    number = somebody()
+    assert schools.enrolment(number).value is None
+    roll = {"school": "奉化区职业教育中心", "grade": "二年级", "since": "2025-09-01", "until": None}
+    outside.control("PUT", f"students/{number}", roll)
+    assert schools.enrolment(number).value == Enrolment("奉化区职业教育中心", "二年级", date(2025, 9, 1), None)
+    outside.control("PUT", f"students/{number}", None)
+    assert schools.enrolment(number).value is None

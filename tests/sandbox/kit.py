@@ -41,7 +41,7 @@ CREDENTIALS = {
     "SANDBOX_QUERY_DELAY_S": "1",
 } | {
     f"{name}_{part}": f"{name.lower()}-{part.lower()}"
-    for name in ("POPULATION", "MIGRANTS", "ADDRESSES", "SOCIAL_INSURANCE")
+    for name in ("POPULATION", "MIGRANTS", "ADDRESSES", "SOCIAL_INSURANCE", "MARKET", "SCHOOLS")
     for part in ("APP_ID", "APP_KEY")
 }
 
