@@ -32,7 +32,7 @@ def create_app(settings: Settings | None = None, *, process: str = "web") -> Fla
 
     import notifications
     import workflows
-    from citizen_services import api, clock, console, logs, portal, redis, security, wechat
+    from citizen_services import api, clock, console, logs, metrics, portal, redis, security, wechat
     from citizen_services.catalogue import Catalogue
     from citizen_services.database.base import db, engine_options
     from citizen_services.database.installation import read_clock_shift
@@ -60,6 +60,8 @@ def create_app(settings: Settings | None = None, *, process: str = "web") -> Fla
         PAGES_HELP_PHONE=settings.help_phone,
         PAGES_HELP_COUNTER=settings.help_counter,
     )
+    logs.identify(app)
+    metrics.watch(app)
     db.init_app(app)
     with app.app_context():
         engine = db.engine

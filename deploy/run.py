@@ -13,6 +13,7 @@ import fcntl
 import json
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -151,11 +152,19 @@ class Installation:
             "VAR_DIR": str(self.places.var_dir),
             "PORT": str(self.places.port),
             "SANDBOX_PORT": str(self.places.sandbox_port),
+            "PROMETHEUS_MULTIPROC_DIR": str(self._figures()),
             # Our own modules, wherever the checkout stands; output at once, so that a log shows how a process ended.
             "PYTHONPATH": str(ROOT),
             "PYTHONUNBUFFERED": "1",
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{environ.get('PATH', os.defpath)}",
         }
+
+    def _figures(self) -> Path:
+        """An empty folder in which this run's processes count together."""
+        folder = self.places.var_dir / "metrics"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(mode=0o700, parents=True)
+        return folder
 
     def programs(self) -> list[Program]:
         """Everything that runs, in the order of starting."""

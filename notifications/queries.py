@@ -7,19 +7,22 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from prometheus_client.metrics_core import Metric
 from sqlalchemy import ColumnElement, Interval, Select, cast, func, or_, select, true
 from sqlalchemy.orm import aliased, defer
 
-from citizen_services import clock
+from citizen_services import clock, metrics
 from citizen_services.cases.models import Case
 from citizen_services.database import db
 from citizen_services.exchange.ems_codes import NOT_DELIVERED
 from notifications import daytime
 from notifications.courses import ABSENT, WRONG_ADDRESS
 from notifications.models import ChannelHold, Delivery, Notice, Parcel, ParcelEvent
+from notifications.queue import SENDING
 from notifications.writeback import CHANNEL as WRITE_BACK
 
 PAGE = 50
+CHANNELS = tuple(queue.removeprefix("send-") for queue in SENDING)
 _EVERYWHERE = true()
 
 
@@ -88,6 +91,36 @@ def oldest_due(channel: str | None = None) -> timedelta | None:
         query = query.where(Delivery.channel == channel)
     waited: timedelta | None = db.session.execute(query).scalar_one()
     return waited
+
+
+def figures() -> list[Metric]:
+    """How telling is, for ``/metrics``: due and since when, dead letters, channels on hold; each by channel."""
+    due = db.session.execute(
+        select(Delivery.channel, func.count(), func.extract("epoch", func.now() - func.min(Delivery.made_at)))
+        .where(Delivery.state.in_(("pending", "sending")), Delivery.due_at <= func.now(), daytime.may_go())
+        .group_by(Delivery.channel)
+    ).all()
+    # A channel where nothing is due says 0, so that an alarm sees that it is well.
+    found = dict.fromkeys(CHANNELS, (0, 0.0)) | {row[0]: (row[1], float(row[2])) for row in due}
+    counted = select(Delivery.channel, func.count()).where(*_dead()).group_by(Delivery.channel)
+    dead = dict.fromkeys(CHANNELS, 0) | dict(db.session.execute(counted).all())
+    waiting = {hold.channel: 1 for hold in holds()}
+    return [
+        metrics.gauge("outbox_due", "Tries that are due.", ("channel",), [(c, n) for c, (n, _) in found.items()]),
+        metrics.gauge(
+            "outbox_oldest_due_seconds",
+            "For how long the oldest thing that is due has waited.",
+            ("channel",),
+            [(c, age) for c, (_, age) in found.items()],
+        ),
+        metrics.gauge("dead_letters", "Tries of the last month that ended in vain.", ("channel",), dead.items()),
+        metrics.gauge(
+            "channel_held",
+            "Whether a channel waits for an operator.",
+            ("channel",),
+            [(c, waiting.get(c, 0)) for c in found],
+        ),
+    ]
 
 
 def untold(since: datetime, limit: int = PAGE) -> Sequence[Notice]:

@@ -35,7 +35,12 @@ def settings() -> set[str]:
     """Every name that the environment may hold, as the code reads them."""
     read = "".join(
         (ROOT / name).read_text(encoding="utf-8")
-        for name in ("citizen_services/settings.py", "citizen_services/sandbox/config.py", "deploy/places.py")
+        for name in (
+            "citizen_services/settings.py",
+            "citizen_services/metrics.py",
+            "citizen_services/sandbox/config.py",
+            "deploy/places.py",
+        )
     ) + (ROOT / "deploy/gunicorn.conf.py").read_text(encoding="utf-8")
     found = set(
         re.findall(
