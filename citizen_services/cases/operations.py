@@ -200,10 +200,19 @@ def perform(
     return _write(act, once)
 
 
-def submit(catalogue: Catalogue, draft: Draft, actor: Actor, *, once: Once | None = None) -> Outcome:
+def submit(
+    catalogue: Catalogue,
+    draft: Draft,
+    actor: Actor,
+    *,
+    once: Once | None = None,
+    door: str = "",
+    given: Mapping[str, Any] | None = None,
+) -> Outcome:
     """Make a case of a draft that is complete.
 
-    Version 1, event 1, a number. The draft must have passed ``drafts.complete``.
+    Version 1, event 1, a number. The draft must have passed ``drafts.complete``. ``door`` is where it is sent (else
+    where it was begun), ``given`` what is noted with the sending.
 
     Raises AlreadyOpen where the person has an open case of the item, GuardFailed, MovedOn (the draft was sent already),
     InvalidInput by the codes of materials of which no photo was brought.
@@ -217,7 +226,7 @@ def submit(catalogue: Catalogue, draft: Draft, actor: Actor, *, once: Once | Non
         case_id=new_id(),
         number=_next_number(item, at),
         district=parts().settings.district,
-        door=draft.door,
+        door=door or draft.door,
         state=None,
         citizen=citizen,
         actor=actor,
@@ -242,7 +251,7 @@ def submit(catalogue: Catalogue, draft: Draft, actor: Actor, *, once: Once | Non
     )
     if missing:
         raise InvalidInput(missing)
-    act.take(step, {})
+    act.take(step, _plain(given or {}))
     act.run_automatic()
     columns = dict.fromkeys(_NULLABLE) | {"due_provisional": False} | situation.columns
     act.change.add(
@@ -253,7 +262,7 @@ def submit(catalogue: Catalogue, draft: Draft, actor: Actor, *, once: Once | Non
         item=item.code,
         item_version=item.version,
         citizen_id=citizen.id,
-        door=draft.door,
+        door=situation.door,
         version=act.version,
         office_code=situation.office,
         data=data,

@@ -19,11 +19,15 @@ from citizen_services.catalogue.vocabulary import ServiceItem, Step
 from citizen_services.database import db
 from citizen_services.database.base import rollback
 from citizen_services.database.idempotency import KeyReused, Once
+from citizen_services.filling import fields, registers
+from citizen_services.filling.photos import PhotoUrl, cards, earlier_of, handed_in
+from citizen_services.filling.posted import Posted
 from citizen_services.materials.queries import of_case, of_draft
 from citizen_services.parts import parts
 from citizen_services.people import looks
-from citizen_services.people.queries import office, offices
-from citizen_services.portal import registers, render, timeline
+from citizen_services.people.models import Office
+from citizen_services.people.queries import office, offices, service_centre
+from citizen_services.portal import timeline
 from citizen_services.portal.correction_pages import (
     ANSWER,
     errors_of,
@@ -41,8 +45,6 @@ from citizen_services.portal.guards import (
 )
 from citizen_services.portal.home_views import case_card, draft_card, open_cards, open_drafts, tell_refusals
 from citizen_services.portal.keeping import MARK, keep_answer, led_to_login, mark_of
-from citizen_services.portal.photos import PhotoUrl, cards, earlier_of, handed_in
-from citizen_services.portal.schemas import Posted
 from citizen_services.rules.dates import chinese_moment, local_date
 from citizen_services.security import new_token
 from citizen_services.words import role_word
@@ -97,6 +99,15 @@ def case_page(
     standard = address[registers.ADDRESS.key]["content"] if address else None
     asked = corrections.open_correction(case.id)
     turn = {"when": f"最晚 {until_words(asked)}", "action": {"href": "#correct", "label": "去补正"}} if asked else None
+    acts = [
+        # A correction is answered by the form that names what is wrong.
+        _act(item, step, case, typed or {}, errors or {})
+        for step in steps_for(item, case, citizen_actor())
+        if step.action != ANSWER
+    ]
+    chosen = next((act["chosen"] for act in acts if act["chosen"]), "")
+    if chosen:
+        turn = {"text": f"您选了：{chosen}。有进展会告诉您。"}
     others = cases_of(citizen.id) if case.ended_at is not None else ()
     running = next((c for c in others if c.item == case.item and c.ended_at is None), None)
     page = render_template(
@@ -113,7 +124,7 @@ def case_page(
         sent=sent,
         moved=moved,
         errors=errors or {},
-        office=office(case.office_code),
+        office=_who_works_on(item, case),
         state=item.state(case.state),
         clocks=timeline.clocks_of(item, case),
         steps=timeline.timeline_of(item, case, events, turn),
@@ -133,22 +144,24 @@ def case_page(
         answers=[
             {
                 "title": group.title,
-                "rows": render.answer_rows(group, case.data.get(group.code, {}), masked=True, address=standard),
+                "rows": fields.answer_rows(group, case.data.get(group.code, {}), masked=True, address=standard),
             }
             for group in item.active_groups(case.data)
         ],
         documents=documents,
-        # A correction is answered by the form that names what is wrong.
-        acts=[
-            _act(step, case, typed or {}, errors or {})
-            for step in steps_for(item, case, citizen_actor())
-            if step.action != ANSWER
-        ],
+        acts=acts,
+        chosen=chosen,
         looks=_looks(citizen.id, case.id),
         back="/h5/cases",
         live=True,
     )
     return page, status
+
+
+def _who_works_on(item: ServiceItem, case: Case) -> Office:
+    """The office on whose desk the case lies now: whom the person would call."""
+    at_centre = item.state(case.state).desk == "service_centre"
+    return service_centre(case.district) if at_centre else office(case.office_code)
 
 
 def _photo_url(case: Case) -> PhotoUrl:
@@ -179,16 +192,31 @@ def _cards(case: Case, asked: Correction, errors: Mapping[str, Sequence[str]]) -
     return shown
 
 
-def _act(step: Step, case: Case, typed: Mapping[str, str], errors: Mapping[str, Sequence[str]]) -> dict[str, Any]:
-    """A step that is the person's own, with its inputs; what the application says already stands in them."""
+def _act(
+    item: ServiceItem, step: Step, case: Case, typed: Mapping[str, str], errors: Mapping[str, Sequence[str]]
+) -> dict[str, Any]:
+    """A step that is the person's own, with its inputs; what the application says already stands in them.
+
+    ``ends`` where it ends the case without its result; ``chosen`` is what they said before where it may be said anew.
+    """
     known = {name: value for answers in case.data.values() for name, value in answers.items()}
     return {
         "action": step.action,
         "label": step.label,
         "danger": step.danger,
+        "ends": step.danger and item.state(step.end).final,
+        "chosen": _said(step, case),
         "form_token": new_token(16),
-        "fields": render.step_fields(step.input, known | dict(typed), errors) if step.input is not None else [],
+        "fields": fields.step_fields(step.input, known | dict(typed), errors) if step.input is not None else [],
     }
+
+
+def _said(step: Step, case: Case) -> str:
+    """The words of what the person decided by this step before, empty where they have not yet."""
+    if step.input is None:
+        return ""
+    decided = [name for name, field in step.input.fields.items() if field.required]
+    return "、".join(str(case.results[name]) for name in decided if case.results.get(name))
 
 
 def _looks(citizen_id: UUID, case_id: UUID) -> list[dict[str, Any]]:
@@ -290,7 +318,7 @@ def act(case_id: UUID) -> ResponseReturnValue:
         answer = _perform(case, posted, given)
     except InvalidInput as fault:
         rollback()
-        typed = render.typed(posted.form, step.input) if step is not None and step.input is not None else {}
+        typed = fields.typed(posted.form, step.input) if step is not None and step.input is not None else {}
         return case_page(own_case(the_citizen().id, case_id), 422, typed=typed, errors=errors_of(fault.errors))
     flash(f"已办好：{item.state(answer['state']).word}。", "ok")
     return redirect(url_for("portal_cases.show", case_id=case_id), 303)

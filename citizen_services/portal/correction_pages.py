@@ -8,7 +8,7 @@ from typing import Any
 from citizen_services.cases.corrections import label_of, named_fields
 from citizen_services.cases.models import Case, CaseEvent, Correction
 from citizen_services.catalogue.vocabulary import Group, ServiceItem
-from citizen_services.portal import registers, render
+from citizen_services.filling import fields, registers
 from citizen_services.portal.timeline import last_day, who_acted
 from citizen_services.rules.dates import chinese_day
 from citizen_services.rules.text import fold_width
@@ -27,7 +27,7 @@ def typed_of(item: ServiceItem, correction: Correction, form: Mapping[str, str])
     """What was sent for the named fields, to be shown again; everything else of the form is dropped."""
     texts: dict[str, str] = {}
     for group, names in named_groups(item, correction):
-        texts |= {name: text for name, text in render.typed(form, group.schema).items() if name in names}
+        texts |= {name: text for name, text in fields.typed(form, group.schema).items() if name in names}
     return texts
 
 
@@ -109,7 +109,7 @@ def _fields(
     errors: Mapping[str, Sequence[str]],
     why: Mapping[str, str],
 ) -> list[dict[str, Any]]:
-    shown = [field for field in render.fields_of(group, values, errors) if field["name"] in names]
+    shown = [field for field in fields.fields_of(group, values, errors) if field["name"] in names]
     for field in shown:
         # The officer's words stand where they are needed; the usual hint follows them.
         words = f"要改的地方：{why[group.code + '.' + field['name']]}"

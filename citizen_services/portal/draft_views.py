@@ -2,95 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
 from uuid import UUID
 
-from flask import Blueprint, abort, flash, redirect, request, url_for
+from flask import Blueprint, url_for
 from flask.typing import ResponseReturnValue
 
-from citizen_services import clock
-from citizen_services.cases import drafts, eligibility, operations, papers
-from citizen_services.cases.errors import InvalidInput, MovedOn, NotEligible
-from citizen_services.cases.once import do_once, note
-from citizen_services.catalogue.vocabulary import Group, ServiceItem
-from citizen_services.database import commit, db, new_id
-from citizen_services.database.base import rollback
-from citizen_services.database.idempotency import KeyReused, Once
-from citizen_services.exchange.models import RegisterAnswer
-from citizen_services.materials.queries import of_draft
-from citizen_services.parts import parts
-from citizen_services.people.models import Consent
-from citizen_services.portal import registers, render
-from citizen_services.portal.draft_pages import CHECK, PAPERS, Filled, check_page, group_page, guide_url, papers_page
-from citizen_services.portal.guards import (
-    citizen_actor,
-    citizen_required,
-    current_citizen,
-    the_citizen,
-)
+from citizen_services.filling import changes, registers
+from citizen_services.filling.pages import Filled, filled_of
+from citizen_services.portal.guards import citizen_required, current_citizen, the_citizen
 from citizen_services.portal.home_views import tell_refusals
 from citizen_services.portal.keeping import keep_draft, led_to_login
-from citizen_services.portal.schemas import Posted
+from citizen_services.portal.places import PORTAL
 
 bp = Blueprint("portal_drafts", __name__, url_prefix="/h5/drafts")
 tell_refusals(bp)
 
-_MOVED = "这份申请刚刚在别的页面保存过。您在这里填的内容还没有保存，请核对后再按一次“保存并继续”。"
-_CHANGED = "这份申请刚刚在别的页面改过，还没有提交。下面是最新内容，请再核对一遍后提交。"
-_SAYS_OTHERWISE = "您核对之后，登记信息有了变化。下面是最新的，请重新核对，然后再提交。"
-_REUSED = "这个页面之前已经保存过一次。您这次填的内容还没有保存，请核对后再按一次“保存并继续”。"
-
 
 def _mine(draft_id: UUID) -> Filled:
-    citizen = the_citizen()
-    draft = drafts.mine(citizen.id, draft_id)
-    return Filled(citizen, draft, parts().catalogue.item(draft.item))
-
-
-def _ended(filled: Filled) -> ResponseReturnValue:
-    """A draft that is no more: sent (lead to its case) or thrown away."""
-    if filled.draft.case_id is not None:
-        return redirect(url_for("portal_cases.show", case_id=filled.draft.case_id), 303)
-    flash("这份草稿已经删除。", "info")
-    return redirect(url_for("portal_items.guide", code=filled.item.code), 303)
-
-
-# --- Looking ------------------------------------------------------------------------------------------------------
+    return filled_of(PORTAL, the_citizen(), draft_id)
 
 
 @bp.get("/<uuid:draft_id>")
 @citizen_required
 def show(draft_id: UUID) -> ResponseReturnValue:
     """The page of ``?step=``; without one the first group that is not done, or the check page."""
-    filled = _mine(draft_id)
-    if filled.draft.ended_at is not None:
-        return _ended(filled)
-    filled.from_check = request.args.get("from") == CHECK
-    filled.words = request.args.get("q", "").strip()
-    step = request.args.get("step", "")
-    if not step:
-        # What was typed and not saved comes first: its person wants to find it again.
-        group = drafts.unsaved_group(filled.item, filled.draft) or drafts.next_group(filled.item, filled.draft)
-        step = group.code if group else _after_groups(filled)
-    if step == CHECK:
-        return check_page(filled)
-    if step == PAPERS and filled.wanted:
-        return papers_page(filled)
-    group = next((group for group in filled.groups if group.code == step), None)
-    if group is None:
-        # Another answer has hidden this question meanwhile, or there never was one of that name.
-        return redirect(filled.url(), 303) if _declared(filled.item, step) else abort(404)
-    return group_page(filled, group)
-
-
-def _declared(item: ServiceItem, code: str) -> bool:
-    return code == PAPERS or any(group.code == code for group in item.groups)
-
-
-def _after_groups(filled: Filled) -> str:
-    """What follows when every group is filled in: the papers that are still missing, else the check page."""
-    return PAPERS if papers.missing(filled.wanted, of_draft(filled.draft.id)) else CHECK
+    return changes.show(_mine(draft_id))
 
 
 @bp.get("/<uuid:draft_id>/answers/<uuid:answer_id>.jpg")
@@ -101,265 +37,9 @@ def picture(draft_id: UUID, answer_id: UUID) -> ResponseReturnValue:
     return registers.image(registers.own_answer(filled.citizen.id, answer_id))
 
 
-# --- Changing -----------------------------------------------------------------------------------------------------
-
-
 @bp.post("/<uuid:draft_id>")
 def change(draft_id: UUID) -> ResponseReturnValue:
     """``save`` a group, ``submit`` the whole, or ``discard`` it; the form says which."""
     if current_citizen() is None:
         return led_to_login(url_for("portal_drafts.show", draft_id=draft_id), keep_draft(draft_id))
-    filled = _mine(draft_id)
-    posted = Posted.read()
-    filled.from_check = posted.from_check
-    action = posted.action or ("submit" if "commitment" in posted.form else "save")
-    acts = {"save": _save, "submit": _submit, "discard": _discard}
-    if action not in acts:
-        abort(400)
-    return acts[action](filled, posted)
-
-
-def _save(filled: Filled, posted: Posted) -> ResponseReturnValue:
-    groups = _groups_of(filled, posted)
-    if posted.form.get("drop"):
-        return _forget_typed(filled, posted, groups)
-    once = posted.once(citizen_actor())
-    try:
-        answer = do_once(once, lambda once: _store(filled, posted, groups, once))
-    except (MovedOn, KeyReused) as fault:
-        rollback()
-        fresh = _mine(filled.draft.id)
-        if fresh.draft.ended_at is not None:
-            return _ended(fresh)
-        fresh.from_check, fresh.moved = posted.from_check, _REUSED if isinstance(fault, KeyReused) else _MOVED
-        fresh.typed = render.typed(posted.form, groups[0].schema)
-        return group_page(fresh, groups[0], 409)
-    fresh = _mine(filled.draft.id)
-    if fresh.draft.ended_at is not None:
-        return _ended(fresh)
-    if posted.form.get("later"):
-        flash("已经替您保存，还没有提交。随时可以从“我的办件”接着填。", "info")
-        return redirect(url_for("portal_home.front"), 303)
-    if posted.form.get("lookup"):
-        return redirect(_search_url(fresh, posted, groups[0]), 303)
-    for group in groups:
-        if group.code in answer["errors"]:
-            fresh.from_check, fresh.errors = posted.from_check, answer["errors"][group.code]
-            fresh.typed = render.typed(posted.form, group.schema)
-            return group_page(fresh, group, 422)
-    return redirect(_onward(fresh, posted), 303)
-
-
-def _groups_of(filled: Filled, posted: Posted) -> list[Group]:
-    """The groups that a form answers: the one it names, or each whose fields it brings."""
-    if posted.group:
-        if all(group.code != posted.group for group in filled.item.groups):
-            abort(404)
-        return [filled.item.group(posted.group)]
-    found = [group for group in filled.item.groups if any(name in posted.form for name in group.schema.fields)]
-    return found or abort(400)
-
-
-def _forget_typed(filled: Filled, posted: Posted, groups: Sequence[Group]) -> ResponseReturnValue:
-    """Go back to what is saved of a group: what was only typed is dropped."""
-
-    def forget(once: Once) -> Any:
-        drafts.drop_typed(filled.draft, groups[0])
-        return note(once, {"dropped": True})
-
-    do_once(posted.once(citizen_actor()), forget)
-    more = {"from": CHECK} if posted.from_check else {}
-    return redirect(filled.url(groups[0].code, **more), 303)
-
-
-def _store(filled: Filled, posted: Posted, groups: Sequence[Group], once: Once) -> Any:
-    """Store what is valid of these groups; the answer names what is not: ``{errors: {group: {field: [...]}}}``."""
-    if filled.draft.ended_at is not None:
-        raise MovedOn
-    draft, item = filled.draft, filled.item
-    if posted.version is not None and posted.version != draft.version:
-        raise MovedOn
-    chosen: dict[str, tuple[str, str, str]] = {}
-    for group in groups:
-        name = render.address_field(group)
-        code = posted.form.get(name, "").strip() if name else ""
-        if name and code:
-            chosen[group.code] = (name, *_choose(filled, code))
-    errors: dict[str, dict[str, list[str]]] = {}
-    rests_on = dict(draft.answers)
-    for group in groups:
-        form = dict(posted.form)
-        name, answer, refusal = chosen.get(group.code, ("", "", ""))
-        if refusal:
-            del form[name]
-        wrong = drafts.save(item, draft, group, form, draft.version)
-        if refusal:
-            wrong = wrong | {name: [refusal]}
-        if answer:
-            rests_on[registers.ADDRESS.key] = answer
-        if wrong:
-            errors[group.code] = wrong
-            # What can't be taken as it is stays as it was typed, to be mended now or another day.
-            drafts.keep_typed(draft, group, render.typed(posted.form, group.schema))
-    rests_on |= _seen(filled, posted, groups)
-    db.session.flush()
-    drafts.refresh_answers(draft, rests_on)
-    return note(once, {"errors": errors})
-
-
-def _choose(filled: Filled, code: str) -> tuple[str, str]:
-    """The id of the register's answer on a chosen address, or why it can't be used.
-
-    Both are empty where the draft rests on that address already.
-    """
-    known = registers.chosen_address(filled.draft)
-    if known and known["code"] == code:
-        return "", ""
-    try:
-        return registers.choose_address(filled.citizen, code), ""
-    except registers.NotChosen as fault:
-        return "", fault.sentence
-
-
-def _seen(filled: Filled, posted: Posted, groups: Sequence[Group]) -> dict[str, str]:
-    """The register answer that stood above the question: what is confirmed is what was shown."""
-    given = posted.form.get("seen", "")
-    material = registers.material_of(filled.item, groups[0].confirms)
-    if not given or material is None:
-        return {}
-    try:
-        row = db.session.get(RegisterAnswer, UUID(given))
-    except ValueError:
-        abort(400)
-    if row is None or row.citizen_id != filled.citizen.id:
-        abort(400)
-    key = f"{row.source}.{row.topic}"
-    return {key: str(row.id)} if key in [supplier.key for supplier in material.suppliers] else {}
-
-
-def _search_url(filled: Filled, posted: Posted, group: Group) -> str:
-    more = {"from": CHECK} if posted.from_check else {}
-    return filled.url(group.code, q=posted.form.get("q", "").strip()[:100], **more)
-
-
-def _onward(filled: Filled, posted: Posted) -> str:
-    """The next page: back to the check page, unless the change opened a question that isn't answered yet."""
-    group = drafts.next_group(filled.item, filled.draft)
-    if group is None:
-        return filled.url(_after_groups(filled))
-    return filled.url(group.code, **({"from": CHECK} if posted.from_check else {}))
-
-
-def _submit(filled: Filled, posted: Posted) -> ResponseReturnValue:
-    actor = citizen_actor()
-    once = posted.once(actor)
-    done = once.answer()
-    if done is None:
-        wrong = _not_ready(filled, posted)
-        if wrong is not None:
-            return wrong
-        anew = _asked_again(filled)
-        if anew is not None:
-            _refuse_unmet(filled)
-            filled.errors = {next(iter(anew.schema.fields)): [_SAYS_OTHERWISE]}
-            filled.from_check = True
-            return group_page(filled, anew, 422)
-        try:
-            done = do_once(once, lambda once: _send(filled, once))
-        except MovedOn:
-            fresh = _mine(filled.draft.id)
-            if fresh.draft.ended_at is not None:
-                return _ended(fresh)
-            fresh.moved = _CHANGED
-            return check_page(fresh, 409)
-        except InvalidInput as fault:
-            rollback()
-            fresh = _mine(filled.draft.id)
-            fresh.errors = {code: [str(one) for one in sentences] for code, sentences in fault.errors.items()}
-            return papers_page(fresh, 422)
-    return redirect(url_for("portal_cases.show", case_id=done["case_id"], sent=1), 303)
-
-
-def _not_ready(filled: Filled, posted: Posted) -> ResponseReturnValue | None:
-    """The page that says why it can't be sent yet; None where it can."""
-    draft, item = filled.draft, filled.item
-    if draft.ended_at is not None:
-        return _ended(filled)
-    missing = drafts.missing(item, draft)
-    for group in filled.groups:
-        name = render.address_field(group)
-        code = draft.data.get(group.code, {}).get(name) if name else None
-        known = registers.chosen_address(draft) if name else None
-        if name and group.code not in missing and (known is None or known["code"] != code):
-            missing[group.code] = {name: [f"请搜索并选择{group.schema.fields[name].metadata['label']}"]}
-        if group.code in missing:
-            filled.errors, filled.from_check = missing[group.code], True
-            return group_page(filled, group, 422)
-    # Nothing is sent past what its person typed and has not saved, or what the declaration asks otherwise by now.
-    waiting = drafts.unsaved_group(item, draft) or next((g for g in filled.groups if drafts.changed(draft, g)), None)
-    if waiting is not None:
-        filled.from_check = True
-        return group_page(filled, waiting, 409)
-    unbrought = papers.missing(filled.wanted, of_draft(draft.id)) if filled.wanted else {}
-    if unbrought:
-        filled.errors, filled.from_check = unbrought, True
-        return papers_page(filled, 422)
-    if posted.version is not None and posted.version != draft.version:
-        filled.moved = _CHANGED
-        return check_page(filled, 409)
-    if item.commitment and posted.form.get("commitment") != "yes":
-        filled.errors = {"commitment": ["请勾选承诺后再提交"]}
-        return check_page(filled, 422)
-    return None
-
-
-def _asked_again(filled: Filled) -> Group | None:
-    """Ask the registers again whose answers are too old to rest on; the first page whose answer is another by now.
-
-    What couldn't be asked when the page was filled in stays so: an officer verifies it.
-    """
-    draft, item = filled.draft, filled.item
-    old = {key: kept for key, kept in registers.kept(draft.answers).items() if kept["outcome"] != "unavailable"}
-    now = registers.ask(filled.citizen, [supplier for supplier in item.suppliers() if supplier.key in old])
-    other = {
-        key: str(answer["id"])
-        for key, answer in now.items()
-        if answer["outcome"] != "unavailable"
-        and (answer["outcome"], answer["content"]) != (old[key]["outcome"], old[key]["content"])
-    }
-    if not other:
-        return None
-    drafts.refresh_answers(draft, {**draft.answers, **other})
-    commit()
-    shown = ((group, registers.material_of(item, group.confirms)) for group in filled.groups)
-    return next((g for g, material in shown if material and any(s.key in other for s in material.suppliers)), None)
-
-
-def _refuse_unmet(filled: Filled) -> None:
-    facts = eligibility.facts_of(filled.citizen, registers.kept(filled.draft.answers))
-    unmet = eligibility.unmet(filled.item, facts)
-    if unmet:
-        raise NotEligible([(one.check, one.verdict) for one in unmet])
-
-
-def _send(filled: Filled, once: Once) -> Any:
-    """Send it: eligible still, commitment kept, one case made."""
-    draft, item, citizen = filled.draft, filled.item, filled.citizen
-    _refuse_unmet(filled)
-    if item.commitment:
-        words, at = item.commitment, clock.now()
-        db.session.add(Consent(id=new_id(), citizen_id=citizen.id, purpose="commitment", words=words, at=at))
-    outcome = operations.submit(parts().catalogue, draft, citizen_actor(), once=once)
-    return {"case_id": str(outcome.case_id)}
-
-
-def _discard(filled: Filled, posted: Posted) -> ResponseReturnValue:
-    def discard(once: Once) -> Any:
-        if posted.version is not None and posted.version != filled.draft.version:
-            raise MovedOn("您在别的页面保存过这份草稿，所以没有删除")
-        drafts.discard(filled.draft)
-        return note(once, {"discarded": True})
-
-    do_once(posted.once(citizen_actor()), discard)
-    flash("草稿已经删除。需要时可以重新申请。", "info")
-    return redirect(guide_url(filled), 303)
+    return changes.change(_mine(draft_id))

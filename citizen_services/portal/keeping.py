@@ -20,10 +20,10 @@ from citizen_services.cases.errors import CaseError
 from citizen_services.cases.models import Case, Draft
 from citizen_services.database import commit, db
 from citizen_services.database.base import rollback
+from citizen_services.filling import fields
 from citizen_services.pages import render_error
 from citizen_services.parts import parts
 from citizen_services.people.sessions import LIFETIMES
-from citizen_services.portal import render
 from citizen_services.portal.correction_pages import typed_of
 from citizen_services.portal.guards import in_wechat, to_be_known
 
@@ -58,7 +58,7 @@ def keep_draft(draft_id: UUID) -> bool:
     group = next((group for group in item.groups if group.code == request.form.get("group")), None)
     if group is None:
         return False
-    texts = render.typed(request.form, group.schema)
+    texts = fields.typed(request.form, group.schema)
     return _keep(lambda: drafts.keep_typed(draft, group, texts))
 
 

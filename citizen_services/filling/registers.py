@@ -32,6 +32,8 @@ SOURCES: Mapping[str, str] = {
     "population": "人口信息库",
     "migrants": "浙江省流动人口登记",
     "social_insurance": "社会保险登记",
+    "market": "市场主体登记",
+    "schools": "学籍登记",
     "addresses": "标准地址库",
 }
 

@@ -6,10 +6,6 @@ from citizen_services.catalogue.vocabulary import Group
 from citizen_services.parts import parts
 from citizen_services.people.models import Citizen
 from citizen_services.registers.queries import current_registration
-from citizen_services.rules.divisions import NINGBO, PROVINCES
-
-#: The city whose districts NINGBO lists.
-_CITY = "宁波市"
 
 
 def defaults_of(group: Group, citizen: Citizen) -> dict[str, str]:
@@ -20,10 +16,9 @@ def defaults_of(group: Group, citizen: Citizen) -> dict[str, str]:
     if group.code != "delivery":
         choices = {name: field.metadata.get("choices", ()) for name, field in group.schema.fields.items()}
         return {name: str(only[0][0]) for name, only in choices.items() if len(only) == 1}
-    district = parts().settings.district
-    known = {"receiver": citizen.name, "receiver_phone": citizen.phone, "province": PROVINCES[district[:2]]}
-    if district in NINGBO:
-        known |= {"city": _CITY, "county": NINGBO[district]}
+    settings = parts().settings
+    known = {"receiver": citizen.name, "receiver_phone": citizen.phone, "province": settings.province_name}
+    known |= {"city": settings.city_name, "county": settings.district_name}
     registration = current_registration(citizen.id)
     if registration is not None:
         known["postal_address"] = _without(

@@ -1,4 +1,4 @@
-"""What every form of a citizen's page carries besides its answers, and doing what it asks once."""
+"""What every form of an application carries besides its answers, and doing what it asks once."""
 
 from __future__ import annotations
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
+from uuid import UUID
 
 from flask import render_template, url_for
 from flask.typing import ResponseReturnValue
@@ -15,12 +16,13 @@ from citizen_services.cases import drafts, papers
 from citizen_services.cases.clocks import calendar
 from citizen_services.cases.models import Draft
 from citizen_services.catalogue.vocabulary import Group, Material, ServiceItem
+from citizen_services.filling import fields, registers
+from citizen_services.filling.defaults import defaults_of
+from citizen_services.filling.photos import cards, earlier_of, paper_rows
+from citizen_services.filling.place import Place
 from citizen_services.materials import queries
+from citizen_services.parts import parts
 from citizen_services.people.models import Citizen
-from citizen_services.portal import registers, render
-from citizen_services.portal.defaults import defaults_of
-from citizen_services.portal.keeping import MARK, mark_of
-from citizen_services.portal.photos import cards, earlier_of, paper_rows
 from citizen_services.rules.dates import chinese_day, chinese_moment
 from citizen_services.rules.masking import mask_id, mask_name, mask_phone
 from citizen_services.rules.periods import deadline
@@ -34,6 +36,7 @@ CHECK, PAPERS = "check", "papers"
 class Filled:
     """One person's draft at one request, and what its page has to show besides what is stored."""
 
+    place: Place
     citizen: Citizen
     draft: Draft
     item: ServiceItem
@@ -64,7 +67,23 @@ class Filled:
     def url(self, step: str = "", **more: Any) -> str:
         """The address of one of its pages."""
         named: dict[str, Any] = ({"step": step} if step else {}) | more
-        return url_for("portal_drafts.show", draft_id=self.draft.id, **named)
+        return url_for(self.place.draft, draft_id=self.draft.id, **named)
+
+    @property
+    def guide(self) -> str:
+        """The address of where the item is begun."""
+        return self.place.guide(self.citizen, self.item)
+
+    def again(self) -> Filled:
+        """The same as it is stored now, without anything typed or wrong; raises NoSuchCase."""
+        draft = drafts.mine(self.citizen.id, self.draft.id)
+        return replace(self, draft=draft, from_check=False, typed=None, errors={}, moved="", words="")
+
+
+def filled_of(place: Place, citizen: Citizen, draft_id: UUID) -> Filled:
+    """A draft of a person's; raises NoSuchCase for anybody else's."""
+    draft = drafts.mine(citizen.id, draft_id)
+    return Filled(place, citizen, draft, parts().catalogue.item(draft.item))
 
 
 def group_page(filled: Filled, group: Group, status: int = 200) -> ResponseReturnValue:
@@ -80,32 +99,31 @@ def group_page(filled: Filled, group: Group, status: int = 200) -> ResponseRetur
     expected = len(filled.item.active_groups(there)) + bool(brought) + 1
     material = registers.material_of(filled.item, group.confirms)
     card = (
-        registers.card(material, _answers_shown(filled, group), lambda id_: _image_url(draft, id_))
+        registers.card(material, _answers_shown(filled, group), lambda id_: _image_url(filled, id_))
         if material
         else None
     )
     if material and card and not card["found"]:
         card["text"] += _paper_instead(papers.stand_in(filled.item, material.code))
-    fields = render.fields_of(group, values, filled.errors, confirmable=card is None or bool(card["found"]))
-    searched = render.address_field(group)
+    inputs = fields.fields_of(group, values, filled.errors, confirmable=card is None or bool(card["found"]))
+    searched = fields.address_field(group)
     if searched:
-        _offer_addresses(filled, next(f for f in fields if f["name"] == searched))
+        _offer_addresses(filled, next(f for f in inputs if f["name"] == searched))
     position = groups.index(group)
     before = groups[position - 1].code if position else ""
     page = render_template(
-        "h5/draft_group.html",
+        f"{filled.place.templates}group.html",
         item=filled.item,
         group=group,
         card=card,
-        fields=fields,
+        fields=inputs,
         errors=filled.errors,
         moved=filled.moved,
         unsaved=kept is not None and bool(stored),
         changed=_changed_words(drafts.changed(draft, group)),
         saved=chinese_moment(draft.saved_at),
-        autosave=url_for("portal_autosave.draft", draft_id=draft.id),
-        mark=(MARK, mark_of(draft.id)),
-        stored=render.answer_rows(group, stored, masked=False, address=registers.chosen_address(draft))
+        autosave=url_for(filled.place.autosave, draft_id=draft.id),
+        stored=fields.answer_rows(group, stored, masked=False, address=registers.chosen_address(draft))
         if filled.moved
         else [],
         from_check=filled.from_check,
@@ -115,8 +133,10 @@ def group_page(filled: Filled, group: Group, status: int = 200) -> ResponseRetur
         heading=group.title,
         step=f"{filled.item.name} · 第 {position + 1} 步，共 {expected} 步",
         lead=group.intro,
-        back=filled.url(CHECK) if filled.from_check else (filled.url(before) if before else guide_url(filled)),
+        back=filled.url(CHECK) if filled.from_check else (filled.url(before) if before else filled.guide),
         live=True,
+        you=filled.place.you,
+        **filled.place.more(draft),
     )
     return page, status
 
@@ -134,13 +154,8 @@ def _changed_words(changed: drafts.Changed | None) -> list[str]:
     return [f"{what}：{'、'.join(labels)}。" for what, labels in named.items() if labels]
 
 
-def guide_url(filled: Filled) -> str:
-    """The address of the item's guide."""
-    return url_for("portal_items.guide", code=filled.item.code)
-
-
-def _image_url(draft: Draft, answer_id: str) -> str:
-    return url_for("portal_drafts.picture", draft_id=draft.id, answer_id=answer_id)
+def _image_url(filled: Filled, answer_id: str) -> str:
+    return url_for(filled.place.picture, draft_id=filled.draft.id, answer_id=answer_id)
 
 
 def _answers_shown(filled: Filled, group: Group) -> registers.Answers:
@@ -177,15 +192,13 @@ def papers_page(filled: Filled, status: int = 200) -> ResponseReturnValue:
     draft, item = filled.draft, filled.item
     gathered = queries.of_draft(draft.id)
     page = render_template(
-        "h5/draft_papers.html",
+        f"{filled.place.templates}papers.html",
         item=item,
         cards=cards(
             filled.wanted,
             gathered,
-            url=lambda code: url_for("portal_uploads.of_draft", draft_id=draft.id, at=code),
-            photo_url=lambda id_, **more: url_for(
-                "portal_uploads.draft_photo", draft_id=draft.id, upload_id=id_, **more
-            ),
+            url=lambda code: url_for(filled.place.uploads, draft_id=draft.id, at=code),
+            photo_url=lambda id_, **more: url_for(filled.place.photo, draft_id=draft.id, upload_id=id_, **more),
             errors=filled.errors,
             reasons={m.code: _why(item, m, filled) for m in filled.wanted},
             earlier=earlier_of(filled.citizen.id, draft.id, filled.wanted),
@@ -200,6 +213,8 @@ def papers_page(filled: Filled, status: int = 200) -> ResponseReturnValue:
         step=f"{item.name} · 第 {len(filled.groups) + 1} 步，共 {filled.steps} 步",
         back=filled.url(CHECK) if filled.from_check else filled.url(filled.groups[-1].code),
         live=True,
+        you=filled.place.you,
+        **filled.place.more(draft),
     )
     return page, status
 
@@ -208,16 +223,17 @@ def _why(item: ServiceItem, material: Material, filled: Filled) -> str:
     """Why a paper is wanted, though registers are asked first."""
     code = material.unless_confirmed
     if code is None:
-        return f"{material.source}规定要有这份证明，现在还没有部门登记可以代替，所以请您上传。"
+        return f"{material.source}规定要有这份证明，现在还没有部门登记可以代替，所以请上传。"
+    you = filled.place.you
     supplier, answer = registers.answer_for(item.material(code), registers.kept(filled.draft.answers))
     name = registers.source_name(supplier.source)
     if answer is None or answer["outcome"] == "unavailable":
-        return f"{name}暂时连不上，没有查到您的信息，请上传证明代替。过一会儿再查到的，就不用上传了。"
+        return f"{name}暂时连不上，没有查到{you}的信息，请上传证明代替。过一会儿再查到的，就不用上传了。"
     if answer["outcome"] != "found":
-        return f"{name}里没有查到您的信息，请上传证明代替。"
+        return f"{name}里没有查到{you}的信息，请上传证明代替。"
     # Where there was nothing to confirm, "no" was sent without being asked.
     if papers.denied(item, code, filled.draft.data):
-        return f"您说{name}里的信息与实际不符，请上传证明，由民警核实。"
+        return f"{you}说{name}里的信息与实际不符，请上传证明，由民警核实。"
     return f"{name}里的信息已经到期，请上传现在的证明。"
 
 
@@ -229,11 +245,11 @@ def check_page(filled: Filled, status: int = 200) -> ResponseReturnValue:
     sections = []
     for group in filled.groups:
         href = filled.url(group.code, **{"from": CHECK})
-        rows = render.answer_rows(group, draft.data.get(group.code, {}), masked=False, address=address)
+        rows = fields.answer_rows(group, draft.data.get(group.code, {}), masked=False, address=address)
         material = registers.material_of(item, group.confirms)
         shown: list[dict[str, Any]] = []
         if material:
-            card = registers.card(material, answers, lambda id_: _image_url(draft, id_))
+            card = registers.card(material, answers, lambda id_: _image_url(filled, id_))
             shown = list(card.get("rows", ()))
             if shown:
                 shown[-1] = shown[-1] | {"source": card["source"]}
@@ -250,7 +266,7 @@ def check_page(filled: Filled, status: int = 200) -> ResponseReturnValue:
     first = deadline(clock.now(), item.clocks.first_answer, calendar())
     provisional = "（暂定，以公布的放假安排为准）" if first.provisional else ""
     page = render_template(
-        "h5/draft_check.html",
+        f"{filled.place.templates}check.html",
         item=item,
         who=[
             {"label": "姓名", "value": mask_name(citizen.name)},
@@ -276,5 +292,7 @@ def check_page(filled: Filled, status: int = 200) -> ResponseReturnValue:
         step=f"{item.name} · 第 {filled.steps} 步，共 {filled.steps} 步",
         back=filled.url(PAPERS if filled.wanted else filled.groups[-1].code),
         live=True,
+        you=filled.place.you,
+        **filled.place.more(draft),
     )
     return page, status
