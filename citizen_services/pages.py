@@ -21,6 +21,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException, InternalServerError, ServiceUnavailable
 
 from citizen_services.database.base import DATABASE_AWAY, rollback
+from citizen_services.people.web import forget_person
 from citizen_services.rules.dates import SHANGHAI, chinese_date, chinese_day, chinese_moment, local_date
 from citizen_services.rules.masking import mask_address, mask_id, mask_name, mask_phone
 from citizen_services.words import role_word, standing_word, state_word
@@ -366,6 +367,7 @@ def init_pages(app: Flask, machine_error: Callable[[HTTPException], ResponseRetu
         # Never its text: statements and keys carry personal data.
         log.warning("the database is away: %s", type(getattr(fault, "orig", None) or fault).__name__)
         rollback()
+        forget_person()
         return answer_error(ServiceUnavailable(retry_after=_BACK_SOON_S))
 
     app.register_blueprint(switches)

@@ -76,6 +76,11 @@ def logged_in() -> LoggedIn | None:
     return found
 
 
+def forget_person() -> None:
+    """Show the rest of this request to nobody in particular: what is known of its person can't be read any more."""
+    g.logged_in = None
+
+
 def _refuse_other_origins() -> None:
     """Refuse what a page of another site sends: browsers name the origin of every form that they post."""
     origin = request.headers.get("Origin")
