@@ -1,0 +1,1 @@
+"""Faults: processes killed, servers frozen and restarted, partners slow, broken or cut off; and what holds all the same."""
