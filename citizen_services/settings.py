@@ -32,6 +32,8 @@ PARTNERS: Mapping[str, tuple[str, ...]] = {
     "SCHOOLS": ("APP_ID", "APP_KEY"),
 }
 
+#: The urban area of Ningbo: its districts, and 330201, the collective code that some registers give for them.
+_CITY_AREA = "330201,330203,330205,330206,330211,330212,330213"
 _LOOPBACK = re.compile(r"^(localhost|127\.|0\.0\.0\.0|\[?::1)", re.IGNORECASE)
 _SECRETS = ("SECRET_KEY", "DATA_KEYS", "LOOKUP_KEYS", "AUDIT_KEY", "METRICS_TOKEN", "WECHAT_APP_SECRET", "WECHAT_TOKEN")
 #: Tokens of WeChat's are 3–32 letters and digits by its own rule; every other secret has at least this many characters.
@@ -91,6 +93,12 @@ class Settings:
     public_base_url: str
     #: The district that is served (GB/T 2260).
     district: str
+    #: What people call the province, the city and the district, and the divisions that form one urban area (市区) with the district:
+    #: who moves within it is no migrant.
+    province_name: str
+    city_name: str
+    district_name: str
+    city_area: frozenset[str]
     #: What every page is headed with, and where its help line sends people: a telephone and a counter.
     bureau: str
     help_phone: str
@@ -98,6 +106,8 @@ class Settings:
     #: Whom refusals name: the organ of reconsideration (行政复议) and the court.
     reconsideration_organ: str
     court: str
+    #: Within how many working days a bad rating is put right.
+    rectification_days: int
     trusted_proxies: int
     clock_offset_s: int
     wechat: WeChat
@@ -141,12 +151,17 @@ class Settings:
             metrics_token=given.get("METRICS_TOKEN", ""),
             public_base_url=given.get("PUBLIC_BASE_URL", "").rstrip("/"),
             district=given.get("DISTRICT") or "330213",
+            province_name=given.get("PROVINCE_NAME") or "浙江省",
+            city_name=given.get("CITY_NAME") or "宁波市",
+            district_name=given.get("DISTRICT_NAME") or "奉化区",
+            city_area=frozenset(_keys(given.get("CITY_AREA") or _CITY_AREA)),
             bureau=given.get("BUREAU") or "宁波市公安局奉化分局",
             # The government's service line of every Chinese city.
             help_phone=given.get("HELP_PHONE") or "12345",
             help_counter=given.get("HELP_COUNTER") or "区行政服务中心公安窗口",
             reconsideration_organ=given.get("RECONSIDERATION_ORGAN") or "宁波市奉化区人民政府",
             court=given.get("COURT") or "宁波市奉化区人民法院",
+            rectification_days=max(1, _whole_number(given, "RECTIFICATION_DAYS", causes) or 5),
             trusted_proxies=_whole_number(given, "TRUSTED_PROXIES", causes),
             clock_offset_s=_whole_number(given, "CLOCK_OFFSET_S", causes),
             wechat=WeChat(

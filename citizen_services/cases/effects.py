@@ -6,11 +6,13 @@ import hashlib
 import json
 from collections.abc import Callable
 
-from citizen_services.cases.models import Case, Document, Visit
+from citizen_services.cases import visits
+from citizen_services.cases.models import Case, Document
 from citizen_services.cases.signals import parcel_wanted
 from citizen_services.cases.situation import Situation
 from citizen_services.catalogue.vocabulary import Doc, Effect
 from citizen_services.database import Change, new_id
+from citizen_services.parts import parts
 from citizen_services.people.queries import office
 from citizen_services.rules.dates import chinese_moment
 from citizen_services.rules.templates import fill
@@ -24,6 +26,7 @@ def issue(document: Doc) -> Effect:
         values = {
             "name": situation.citizen.name,
             "office": place.name,
+            "issuer": parts().settings.bureau,
             "at": chinese_moment(situation.at),
             **situation.values,
         }
@@ -76,18 +79,15 @@ note_tracking = Effect("note_tracking", _note_tracking, gives=("tracking",))
 
 
 def record_visit(by_choice: Callable[[Situation], bool]) -> Effect:
-    """The person is here: a visit is recorded, marked where they chose to come though a way without it exists."""
+    """The person is here: this visit serves the case, marked where they chose to come though a way without it exists.
+
+    Whoever was checked in a moment ago is not counted again.
+    """
 
     def do(situation: Situation, change: Change) -> None:
-        change.add(
-            Visit,
-            id=new_id(),
-            case_id=situation.case_id,
-            office_code=situation.actor.office,
-            at=change.at,
-            by_choice=by_choice(situation),
-        )
-        situation.columns["visits"] = Case.visits + 1
-        situation.values["visits"] = str(int(situation.values["visits"]) + 1)
+        served = {situation.case_id: by_choice(situation)}
+        if visits.serve(change, situation.citizen.id, situation.actor, served, known_by="step").counted:
+            situation.columns["visits"] = Case.visits + 1
+            situation.values["visits"] = str(int(situation.values["visits"]) + 1)
 
     return Effect("record_visit", do)

@@ -184,15 +184,87 @@ class Document(Base):
 
 
 class Visit(Base):
-    """A person came to one of our offices for a case: what at-most-one-trip is counted by."""
+    """A person came to one of our offices: what at-most-one-trip is counted by. One row a presence."""
 
     __tablename__ = "visit"
     id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
-    case_id: Mapped[UUID] = mapped_column(ForeignKey("case.id"), index=True)
+    citizen_id: Mapped[UUID] = mapped_column(ForeignKey("citizen.id"))
     office_code: Mapped[str] = mapped_column(ForeignKey("office.code"))
     at: Mapped[datetime] = mapped_column(timestamp)
-    #: Whether the person chose to come though a way without a visit exists.
+    #: How we know: ``case`` (its QR code or number), ``id_number`` (typed or read from the card), ``step`` (an act that
+    #: needs the person).
+    known_by: Mapped[str] = mapped_column(Text)
+    #: Who of the staff noted it.
+    noted_by: Mapped[UUID | None] = mapped_column(ForeignKey("staff.id"))
+    #: Who of the staff compared the person with the identity card, and when.
+    card_seen_by: Mapped[UUID | None] = mapped_column(ForeignKey("staff.id"))
+    card_seen_at: Mapped[datetime | None] = mapped_column(timestamp)
+
+    __table_args__ = (
+        Index("ix_visit_citizen_id_at", "citizen_id", "at"),
+        CheckConstraint("known_by IN ('case', 'id_number', 'step')", name="known_by"),
+        CheckConstraint("(card_seen_by IS NULL) = (card_seen_at IS NULL)", name="card_seen"),
+    )
+
+
+class VisitCase(Base):
+    """A case that was served in a visit: a visit is shared by all of them, and counts once for each."""
+
+    __tablename__ = "visit_case"
+    visit_id: Mapped[UUID] = mapped_column(ForeignKey("visit.id"), primary_key=True)
+    case_id: Mapped[UUID] = mapped_column(ForeignKey("case.id"), primary_key=True, index=True)
+    #: Whether the person chose to come for this case though a way without a visit exists.
     by_choice: Mapped[bool] = mapped_column()
+
+
+class Rating(Base):
+    """What a person thinks of how their case went (好差评): once a case, of their own accord."""
+
+    __tablename__ = "rating"
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+    case_id: Mapped[UUID] = mapped_column(ForeignKey("case.id"), unique=True)
+    #: The office that is rated: the case's.
+    office_code: Mapped[str] = mapped_column(ForeignKey("office.code"))
+    #: 5 (very content) to 1 (not at all).
+    grade: Mapped[int] = mapped_column()
+    words: Mapped[str | None] = mapped_column(Secret("rating.words"))
+    #: ``wechat``, ``web``.
+    door: Mapped[str] = mapped_column(Text)
+    at: Mapped[datetime] = mapped_column(timestamp)
+
+    __table_args__ = (
+        Index("ix_rating_office_code_at", "office_code", "at"),
+        CheckConstraint("grade BETWEEN 1 AND 5", name="grade"),
+    )
+
+
+class Rectification(Base):
+    """A bad rating is to be put right (整改): the person is called back, what is done is noted, by a date."""
+
+    __tablename__ = "rectification"
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+    rating_id: Mapped[UUID] = mapped_column(ForeignKey("rating.id"), unique=True)
+    case_id: Mapped[UUID] = mapped_column(ForeignKey("case.id"))
+    office_code: Mapped[str] = mapped_column(ForeignKey("office.code"))
+    #: ``open``, ``done``.
+    state: Mapped[str] = mapped_column(Text)
+    #: 24:00 of the last day; whether it rests on a calendar that isn't published yet.
+    due: Mapped[datetime] = mapped_column(timestamp)
+    due_provisional: Mapped[bool] = mapped_column()
+    #: The call-back (回访): when, by whom, what was said.
+    called_at: Mapped[datetime | None] = mapped_column(timestamp)
+    called_by: Mapped[UUID | None] = mapped_column(ForeignKey("staff.id"))
+    call_note: Mapped[str | None] = mapped_column(Secret("rectification.call_note"))
+    #: What was put right.
+    done_at: Mapped[datetime | None] = mapped_column(timestamp)
+    done_by: Mapped[UUID | None] = mapped_column(ForeignKey("staff.id"))
+    measures: Mapped[str | None] = mapped_column(Secret("rectification.measures"))
+
+    __table_args__ = (
+        Index("ix_rectification_open", "office_code", "due", postgresql_where=text("state = 'open'")),
+        CheckConstraint("state IN ('open', 'done')", name="state"),
+        CheckConstraint("(state = 'done') = (done_at IS NOT NULL)", name="done"),
+    )
 
 
 class Correction(Base):

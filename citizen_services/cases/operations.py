@@ -18,7 +18,7 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 
 from citizen_services import clock
-from citizen_services.cases import chain, clocks, papers, permission
+from citizen_services.cases import chain, clocks, papers, permission, visits
 from citizen_services.cases.errors import (
     AlreadyOpen,
     GuardFailed,
@@ -91,7 +91,7 @@ class _Act:
     def _record(self, step: Step, given: Mapping[str, Any]) -> None:
         situation, actor = self.situation, self.situation.actor
         self.version += 1
-        role = next(iter(sorted(actor.roles & step.by.roles)), None) if actor.kind == "staff" else actor.name or None
+        role = _role(step, actor)
         link = chain.Link(
             case_id=situation.case_id,
             seq=self.version,
@@ -251,6 +251,8 @@ def submit(
     )
     if missing:
         raise InvalidInput(missing)
+    came = visits.of_application(act.change, draft, actor, situation.case_id, item, situation.door)
+    situation.values["visits"] = str(came)
     act.take(step, _plain(given or {}))
     act.run_automatic()
     columns = dict.fromkeys(_NULLABLE) | {"due_provisional": False} | situation.columns
@@ -270,7 +272,7 @@ def submit(
         results=situation.results,
         submitted_at=at,
         moved_at=at,
-        visits=0,
+        visits=came,
         head=act.head,
         **columns,
     )
@@ -303,6 +305,14 @@ def _write(act: _Act, once: Once | None) -> Outcome:
             raise InvalidInput({field: [sentence]}) from fault
         raise
     return outcome
+
+
+def _role(step: Step, actor: Actor) -> str | None:
+    """The role acted in: one that the step names; of somebody who acts for an applicant at a counter the clerk's."""
+    if actor.kind != "staff":
+        return actor.name or None
+    named = step.by.roles if step.by.kind == "staff" else frozenset({"clerk"})
+    return min(actor.roles & named, default=None)
 
 
 def _standing_values(number: str, item: ServiceItem, office_code: str, visits: int) -> dict[str, str]:

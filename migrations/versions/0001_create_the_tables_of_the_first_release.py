@@ -136,6 +136,7 @@ def upgrade() -> None:
         sa.Column("district", sa.Text(), nullable=False),
         sa.Column("address", sa.Text(), nullable=False),
         sa.Column("phone", sa.Text(), nullable=False),
+        sa.Column("serves", sa.Text(), server_default="", nullable=False),
         sa.CheckConstraint("kind IN ('station', 'service_centre')", name=op.f("ck_office_kind")),
         sa.PrimaryKeyConstraint("code", name=op.f("pk_office")),
     )
@@ -377,12 +378,17 @@ def upgrade() -> None:
         sa.Column("address_code", sa.Text(), nullable=False),
         sa.Column("address", sa.LargeBinary(), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("confirmed_by", sa.Text(), server_default="register", nullable=False),
         sa.Column("office_code", sa.Text(), nullable=False),
         sa.Column("district", sa.Text(), nullable=False),
         sa.Column("since", sa.Date(), nullable=False),
         sa.Column("until", sa.Date(), nullable=True),
         sa.Column("province_number", sa.Text(), nullable=True),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.CheckConstraint(
+            "confirmed_by IN ('register', 'officer', 'open', 'not_found')",
+            name=op.f("ck_residence_registration_confirmed_by"),
+        ),
         sa.CheckConstraint("until IS NULL OR until >= since", name=op.f("ck_residence_registration_order")),
         sa.ForeignKeyConstraint(["citizen_id"], ["citizen.id"], name=op.f("fk_residence_registration_citizen_id")),
         sa.ForeignKeyConstraint(["office_code"], ["office.code"], name=op.f("fk_residence_registration_office_code")),
@@ -673,6 +679,25 @@ def upgrade() -> None:
         "ix_upload_staff_id", "upload", ["staff_id"], unique=False, postgresql_where=sa.text("staff_id IS NOT NULL")
     )
     op.create_table(
+        "visit",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("citizen_id", sa.Uuid(), nullable=False),
+        sa.Column("office_code", sa.Text(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("known_by", sa.Text(), nullable=False),
+        sa.Column("noted_by", sa.Uuid(), nullable=True),
+        sa.Column("card_seen_by", sa.Uuid(), nullable=True),
+        sa.Column("card_seen_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint("known_by IN ('case', 'id_number', 'step')", name=op.f("ck_visit_known_by")),
+        sa.CheckConstraint("(card_seen_by IS NULL) = (card_seen_at IS NULL)", name=op.f("ck_visit_card_seen")),
+        sa.ForeignKeyConstraint(["card_seen_by"], ["staff.id"], name=op.f("fk_visit_card_seen_by")),
+        sa.ForeignKeyConstraint(["citizen_id"], ["citizen.id"], name=op.f("fk_visit_citizen_id")),
+        sa.ForeignKeyConstraint(["noted_by"], ["staff.id"], name=op.f("fk_visit_noted_by")),
+        sa.ForeignKeyConstraint(["office_code"], ["office.code"], name=op.f("fk_visit_office_code")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_visit")),
+    )
+    op.create_index("ix_visit_citizen_id_at", "visit", ["citizen_id", "at"], unique=False)
+    op.create_table(
         "binding_request",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("session_id", sa.Uuid(), nullable=True),
@@ -777,6 +802,7 @@ def upgrade() -> None:
         sa.Column("draft_id", sa.Uuid(), nullable=True),
         sa.Column("case_id", sa.Uuid(), nullable=True),
         sa.Column("code", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=True),
         sa.Column("position", sa.Integer(), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("replaced_at", sa.DateTime(timezone=True), nullable=True),
@@ -809,25 +835,75 @@ def upgrade() -> None:
         postgresql_where=sa.text("draft_id IS NOT NULL"),
     )
     op.create_table(
-        "visit",
+        "rating",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("case_id", sa.Uuid(), nullable=False),
         sa.Column("office_code", sa.Text(), nullable=False),
+        sa.Column("grade", sa.Integer(), nullable=False),
+        sa.Column("words", sa.LargeBinary(), nullable=True),
+        sa.Column("door", sa.Text(), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("by_choice", sa.Boolean(), nullable=False),
-        sa.ForeignKeyConstraint(["case_id"], ["case.id"], name=op.f("fk_visit_case_id")),
-        sa.ForeignKeyConstraint(["office_code"], ["office.code"], name=op.f("fk_visit_office_code")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_visit")),
+        sa.CheckConstraint("grade BETWEEN 1 AND 5", name=op.f("ck_rating_grade")),
+        sa.ForeignKeyConstraint(["case_id"], ["case.id"], name=op.f("fk_rating_case_id")),
+        sa.ForeignKeyConstraint(["office_code"], ["office.code"], name=op.f("fk_rating_office_code")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_rating")),
+        sa.UniqueConstraint("case_id", name=op.f("uq_rating_case_id")),
     )
-    op.create_index(op.f("ix_visit_case_id"), "visit", ["case_id"], unique=False)
+    op.create_index("ix_rating_office_code_at", "rating", ["office_code", "at"], unique=False)
+    op.create_table(
+        "visit_case",
+        sa.Column("visit_id", sa.Uuid(), nullable=False),
+        sa.Column("case_id", sa.Uuid(), nullable=False),
+        sa.Column("by_choice", sa.Boolean(), nullable=False),
+        sa.ForeignKeyConstraint(["case_id"], ["case.id"], name=op.f("fk_visit_case_case_id")),
+        sa.ForeignKeyConstraint(["visit_id"], ["visit.id"], name=op.f("fk_visit_case_visit_id")),
+        sa.PrimaryKeyConstraint("visit_id", "case_id", name=op.f("pk_visit_case")),
+    )
+    op.create_index(op.f("ix_visit_case_case_id"), "visit_case", ["case_id"], unique=False)
+    op.create_table(
+        "rectification",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("rating_id", sa.Uuid(), nullable=False),
+        sa.Column("case_id", sa.Uuid(), nullable=False),
+        sa.Column("office_code", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("due", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("due_provisional", sa.Boolean(), nullable=False),
+        sa.Column("called_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("called_by", sa.Uuid(), nullable=True),
+        sa.Column("call_note", sa.LargeBinary(), nullable=True),
+        sa.Column("done_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("done_by", sa.Uuid(), nullable=True),
+        sa.Column("measures", sa.LargeBinary(), nullable=True),
+        sa.CheckConstraint("(state = 'done') = (done_at IS NOT NULL)", name=op.f("ck_rectification_done")),
+        sa.CheckConstraint("state IN ('open', 'done')", name=op.f("ck_rectification_state")),
+        sa.ForeignKeyConstraint(["called_by"], ["staff.id"], name=op.f("fk_rectification_called_by")),
+        sa.ForeignKeyConstraint(["case_id"], ["case.id"], name=op.f("fk_rectification_case_id")),
+        sa.ForeignKeyConstraint(["done_by"], ["staff.id"], name=op.f("fk_rectification_done_by")),
+        sa.ForeignKeyConstraint(["office_code"], ["office.code"], name=op.f("fk_rectification_office_code")),
+        sa.ForeignKeyConstraint(["rating_id"], ["rating.id"], name=op.f("fk_rectification_rating_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_rectification")),
+        sa.UniqueConstraint("rating_id", name=op.f("uq_rectification_rating_id")),
+    )
+    op.create_index(
+        "ix_rectification_open",
+        "rectification",
+        ["office_code", "due"],
+        unique=False,
+        postgresql_where=sa.text("state = 'open'"),
+    )
     for statement in FORWARD_ONLY:
         op.execute(statement)
 
 
 def downgrade() -> None:
     """Remove everything."""
-    op.drop_index(op.f("ix_visit_case_id"), table_name="visit")
-    op.drop_table("visit")
+    op.drop_index("ix_rectification_open", table_name="rectification", postgresql_where=sa.text("state = 'open'"))
+    op.drop_table("rectification")
+    op.drop_index(op.f("ix_visit_case_case_id"), table_name="visit_case")
+    op.drop_table("visit_case")
+    op.drop_index("ix_rating_office_code_at", table_name="rating")
+    op.drop_table("rating")
     op.drop_index("uq_material_draft_upload", table_name="material", postgresql_where=sa.text("draft_id IS NOT NULL"))
     op.drop_index("uq_material_draft_position", table_name="material", postgresql_where=sa.text("draft_id IS NOT NULL"))
     op.drop_index("uq_material_case_position", table_name="material", postgresql_where=sa.text("case_id IS NOT NULL"))
@@ -850,6 +926,8 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_binding_request_expires_at"), table_name="binding_request")
     op.drop_index(op.f("ix_binding_request_counter_lookup"), table_name="binding_request")
     op.drop_table("binding_request")
+    op.drop_index("ix_visit_citizen_id_at", table_name="visit")
+    op.drop_table("visit")
     op.drop_index("ix_upload_staff_id", table_name="upload", postgresql_where=sa.text("staff_id IS NOT NULL"))
     op.drop_index("ix_upload_citizen_id_at", table_name="upload")
     op.drop_index("ix_upload_at", table_name="upload")

@@ -9,8 +9,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
+from citizen_services.cases import visits
 from citizen_services.cases.errors import CaseError, GuardFailed, InvalidInput, NotPossible
-from citizen_services.cases.models import CaseEvent, Visit
+from citizen_services.cases.models import CaseEvent
 from citizen_services.database import commit, db
 from citizen_services.registers.queries import permit_of_case
 from notifications import queries, scheduler, tasks
@@ -118,8 +119,8 @@ def test_a_returned_card_may_be_collected_and_that_is_a_visit_by_choice(
     act(case_id, "collect", "fw-clerk", {"card_number": card_of(case_id)})
     case = case_now(case_id)
     assert (case.state, case.visits) == ("completed", 1)
-    visit = db.session.scalars(select(Visit).where(Visit.case_id == case_id)).one()
-    assert (visit.by_choice, visit.office_code) == (True, "330213000000")
+    ((visit, by_choice),) = visits.of_case(case_id)
+    assert (by_choice, visit.office_code) == (True, "330213000000")
 
 
 def test_whoever_comes_for_a_returned_card_without_having_chosen_to_is_served_and_counted(
@@ -131,7 +132,8 @@ def test_whoever_comes_for_a_returned_card_without_having_chosen_to_is_served_an
     act(case_id, "receive_back", "fw-clerk", {"tracking": tracking})
     act(case_id, "collect", "fw-clerk", {"card_number": card_of(case_id)})
     assert case_now(case_id).visits == 1
-    assert db.session.scalars(select(Visit.by_choice).where(Visit.case_id == case_id)).one() is False
+    ((_, by_choice),) = visits.of_case(case_id)
+    assert by_choice is False
 
 
 def test_a_lost_card_is_void_made_again_and_sent_again(app: Flask, client: FlaskClient, partners: Outside) -> None:
