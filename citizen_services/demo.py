@@ -19,10 +19,10 @@ from citizen_services.security import hash_password
 
 DISTRICT = "330213"
 OFFICES = (
-    ("330213000000", "奉化行政服务中心", "service_centre", "宁波市奉化区大成东路277号", "0574-88580110"),
-    ("330213001000", "岳林派出所", "station", "宁波市奉化区岳林东路88号", "0574-88580111"),
-    ("330213002000", "锦屏派出所", "station", "宁波市奉化区南山路26号", "0574-88580112"),
-    ("330213003000", "溪口派出所", "station", "宁波市奉化区溪口镇中兴东路5号", "0574-88580113"),
+    ("330213000000", "奉化行政服务中心", "service_centre", "宁波市奉化区大成东路277号", "0574-88580110", ""),
+    ("330213001000", "岳林派出所", "station", "宁波市奉化区岳林东路88号", "0574-88580111", "岳林街道、江口街道"),
+    ("330213002000", "锦屏派出所", "station", "宁波市奉化区南山路26号", "0574-88580112", "锦屏街道、西坞街道"),
+    ("330213003000", "溪口派出所", "station", "宁波市奉化区溪口镇中兴东路5号", "0574-88580113", "溪口镇、大堰镇"),
 )  # fmt: skip
 
 #: login, name, standing, office, roles, under whom (login)
@@ -71,9 +71,10 @@ def seed() -> list[dict[str, Any]]:
 
 def _seed_offices() -> None:
     known = set(db.session.scalars(select(Office.code)))
-    for code, name, kind, address, phone in OFFICES:
+    for code, name, kind, address, phone, serves in OFFICES:
         if code not in known:
-            db.session.add(Office(code=code, name=name, kind=kind, district=DISTRICT, address=address, phone=phone))
+            row = {"code": code, "name": name, "kind": kind, "address": address, "phone": phone, "serves": serves}
+            db.session.add(Office(**row, district=DISTRICT))
     db.session.flush()
 
 

@@ -21,6 +21,7 @@ class Word(NamedTuple):
 CASE_STATES: Mapping[str, Word] = {
     "draft": Word("草稿，还没提交", "pencil", "off"),
     "submitted": Word("待受理", "hourglass", "wait"),
+    "verifying": Word("待核实", "map-pin", "wait"),
     "correcting": Word("待补正", "alert-circle", "wait"),
     "accepted": Word("已受理", "file-check", "info"),
     "accepted_with_gaps": Word("容缺受理", "file-alert", "wait"),

@@ -19,7 +19,6 @@ from citizen_services.people.queries import office, service_centre
 from citizen_services.people.signals import binding_moved, code_wanted
 from citizen_services.registers.signals import permit_carded, residence_registered
 from citizen_services.rules.dates import chinese_moment
-from citizen_services.rules.divisions import NINGBO
 from citizen_services.rules.templates import fill
 from citizen_services.wechat.signals import template_finished
 from notifications import drafts, queue, rows, texts, writeback
@@ -57,13 +56,14 @@ def tell_of_step(action: str, *, situation: Situation, step: Step, change: Chang
 
 def order_parcel(case_id: UUID, *, receiver: Mapping[str, str], direction: str, change: Change) -> None:
     """A parcel is to be ordered: to the person from the service centre, or the other way."""
-    centre = service_centre(parts().settings.district)
+    settings = parts().settings
+    centre = service_centre(settings.district)
     ours = {
         "name": centre.name,
         "phone": centre.phone,
-        "province": "浙江省",
-        "city": "宁波市",
-        "county": NINGBO[centre.district],
+        "province": settings.province_name,
+        "city": settings.city_name,
+        "county": settings.district_name,
         "address": centre.address,
     }
     theirs = dict(receiver)

@@ -30,6 +30,7 @@ from citizen_services.catalogue import (
     Group,
     Guard,
     Guide,
+    IsIn,
     Material,
     Period,
     PreCheck,
@@ -41,10 +42,11 @@ from citizen_services.catalogue import (
     Verdict,
 )
 from citizen_services.database import Change
+from citizen_services.parts import parts
 from citizen_services.registers.operations import give_card, grant_permit, void_card
 from citizen_services.registers.queries import current_registration
 from citizen_services.rules.dates import chinese_full_day, half_year_after
-from citizen_services.rules.divisions import NINGBO_CITY_AREA, is_migrant
+from citizen_services.rules.divisions import is_migrant
 from citizen_services.rules.identity import age_on
 from workflows import posting
 from workflows.posting import DeliverySchema, LabelSchema
@@ -55,25 +57,26 @@ PERSON = Supplier("population", "person")
 PORTRAIT = Supplier("population", "portrait")
 HISTORY = Supplier("migrants", "history")
 EMPLOYMENT = Supplier("social_insurance", "employment")
+BUSINESS = Supplier("market", "business")
+ENROLMENT = Supplier("schools", "enrolment")
 
 #: After leaving one address a person has ten days to declare the next (浙江省流动人口居住登记条例 art 13): no break
 #: of the half year.
 _GAP_DAYS = 10
 #: From this age on a person applies alone; younger ones through a guardian (居住证暂行条例 art 9).
 _OWN_AGE = 16
-_ISSUER = "宁波市公安局奉化分局"
 
 
 # --- Conditions ---------------------------------------------------------------------------------------------------
 
 
 def _is_migrant(facts: Facts) -> Verdict:
-    if is_migrant(facts.hukou_code, facts.district):
+    if is_migrant(facts.hukou_code, facts.district, facts.city_area):
         return Verdict(True)
     return Verdict(
         False,
-        "您的户籍在宁波市区，按规定不需要居住证。",
-        "凭身份证即可在奉化办理各项事务；有疑问请致电服务热线。",
+        "您的户籍在本市市区，按规定不需要居住证。",
+        "凭身份证即可在本区办理各项事务；有疑问请致电服务热线。",
     )
 
 
@@ -86,7 +89,7 @@ def _of_age(facts: Facts) -> Verdict:
 def _registered(facts: Facts) -> Verdict:
     if any(row["until"] is None and row["district"] == facts.district for row in facts.registrations):
         return Verdict(True)
-    return Verdict(False, "您在奉化还没有居住登记。", "请先在“办事”菜单办理居住登记，当场办结。")
+    return Verdict(False, "您在本区还没有居住登记。", "请先在“办事”菜单办理居住登记，当场办结。")
 
 
 def continuous_since(facts: Facts) -> date | None:
@@ -110,7 +113,15 @@ def continuous_since(facts: Facts) -> date | None:
     return start
 
 
+def exempt(data: Mapping[str, Mapping[str, Any]]) -> bool:
+    """Whether somebody declares that the half year is not asked of them (浙江省流动人口居住登记条例 art 16)."""
+    return data.get("exemption", {}).get("exempt_as") in dict(EXEMPTIONS)
+
+
 def _half_year(facts: Facts) -> Verdict:
+    if exempt(facts.data):
+        why = f"您按{dict(EXEMPTIONS)[facts.data['exemption']['exempt_as']]}申领，不要求住满半年，由民警核实证明。"
+        return Verdict(False, why, certain=False)
     since = continuous_since(facts)
     if since is None:
         return Verdict(False, "您还没有居住登记，居住时间从登记当天起算。", "请先办理居住登记。")
@@ -128,17 +139,26 @@ def _half_year(facts: Facts) -> Verdict:
 
 
 def employed_on(content: Mapping[str, Any], day: date) -> bool:
-    """Whether the social-insurance register's answer tells of an employment that lasts on that day."""
+    """Whether a register tells of an employment, or of a business, that lasts on that day."""
+    until = _day(content.get("until") or content.get("ended"))
+    return until is None or until >= day
+
+
+def studying_on(content: Mapping[str, Any], day: date) -> bool:
+    """Whether the school rolls tell of somebody who still studies on that day."""
     until = _day(content.get("until"))
     return until is None or until >= day
 
 
 def _employed(facts: Facts) -> Verdict:
     """Never certainly unmet: papers prove an employment too, and there are other grounds."""
-    answer = facts.answers.get(EMPLOYMENT.key) or {}
-    if answer.get("outcome") == "found" and employed_on(answer["content"], facts.today):
+    answers = [facts.answers.get(supplier.key) or {} for supplier in (EMPLOYMENT, BUSINESS)]
+    enrolment = facts.answers.get(ENROLMENT.key) or {}
+    if any(one.get("outcome") == "found" and employed_on(one["content"], facts.today) for one in answers):
         return Verdict(True)
-    away = answer.get("outcome") == "unavailable"
+    if enrolment.get("outcome") == "found" and studying_on(enrolment["content"], facts.today):
+        return Verdict(True)
+    away = answers[0].get("outcome") == "unavailable"
     why = "社会保险登记暂时连不上。" if away else "社会保险登记中没有查到您目前的就业记录。"
     todo = "查不到也可以申请：请在申请中上传劳动合同等证明；也可以按住所或就读申领。"
     return Verdict(False, why + todo, todo, certain=False)
@@ -148,14 +168,14 @@ def _no_permit(facts: Facts) -> Verdict:
     history = (facts.answers.get(HISTORY.key) or {}).get("content") or {}
     ours = any(permit["state"] != "ended" for permit in facts.permits)
     theirs = any(
-        permit["district"] in NINGBO_CITY_AREA and permit.get("state", "valid") == "valid"
+        permit["district"] in facts.city_area | {facts.district} and permit.get("state", "valid") == "valid"
         for permit in history.get("permits", ())
     )
     if not ours and not theirs:
         return Verdict(True)
     return Verdict(
         False,
-        "您已有宁波市区签发的居住证，不需要重复申领。",
+        "您已有本市市区签发的居住证，不需要重复申领。",
         "居住证每满一年签注一次；地址变更、损坏或遗失请到居住地派出所办理，一次办完。",
     )
 
@@ -167,26 +187,62 @@ def _day(value: Any) -> date | None:
 # --- Form ---------------------------------------------------------------------------------------------------------
 
 
+#: Of whom the half year is not asked: the law leaves it to each county to say who they are in detail, so an officer
+#: judges the proof.
+EXEMPTIONS = (("talent", "引进人才"), ("investor", "投资创业人员"))
+
+
+class ExemptionSchema(Schema):
+    """Why the half year is not asked of somebody."""
+
+    exempt_as = ChoiceField(
+        "不受半年限制的理由",
+        (
+            ("talent", "引进人才", "有人才认定证书、引进批准文件等"),
+            ("investor", "投资创业人员", "在本区投资办企业，或者自己开店经营"),
+        ),
+    )
+    exempt_document = TextField(
+        "证书或文件的名称和编号", hint="例如：高层次人才证书 甬才〔2026〕0123 号", most=60, required=False
+    )
+
+
+class InvestmentSchema(Schema):
+    """The business that the market register knows, to be confirmed."""
+
+    investment_correct = ConfirmField("经营主体信息", yes="信息无误", no="信息有误")
+    investment_remark = TextField("哪里有误", hint="信息有误时请写明实际情况", most=100, lines=True, required=False)
+
+
 class GroundSchema(Schema):
     """On which ground the permit is asked for."""
 
     ground = ChoiceField(
         "申领理由",
         (
-            ("employment", "合法稳定就业", "在奉化上班或经营；查到社会保险登记的免交证明"),
+            ("employment", "合法稳定就业", "在本区上班、开店或办企业；社会保险或营业执照能查到的，免交证明"),
             ("residence", "合法稳定住所", "租房、自有住房，或者住单位、学校宿舍"),
-            ("study", "连续就读", "在奉化的学校就读，有学籍"),
+            ("study", "连续就读", "在本区的学校就读；学籍能查到的，免交证明"),
         ),
         hint="符合其中一项即可",
     )
 
 
 class EmploymentSchema(Schema):
-    """The employment that the social-insurance register knows, to be confirmed."""
+    """The employment or the business that a register knows, to be confirmed."""
 
-    employment_correct = ConfirmField("单位和参保信息", yes="信息无误", no="信息有误")
+    employment_correct = ConfirmField("就业或经营信息", yes="信息无误", no="信息有误")
     employment_remark = TextField(
         "哪里有误", hint="信息有误时请写明实际单位和入职时间，由民警核实", most=100, lines=True, required=False
+    )
+
+
+class StudySchema(Schema):
+    """The enrolment that the school rolls know, to be confirmed."""
+
+    study_correct = ConfirmField("学籍信息", yes="信息无误", no="信息有误")
+    study_remark = TextField(
+        "学籍哪里有误", hint="信息有误时请写明实际学校和入学时间，由民警核实", most=100, lines=True, required=False
     )
 
 
@@ -232,7 +288,7 @@ def _grant(situation: Situation, change: Change) -> None:
         citizen_id=situation.citizen.id,
         case_id=situation.case_id,
         issued_on=situation.today,
-        issued_by=_ISSUER,
+        issued_by=parts().settings.bureau,
         district=situation.district,
         ground=situation.data["ground"]["ground"],
         address=registration.address if registration else "",
@@ -291,7 +347,7 @@ REFUSED = Doc(
         "理由：{reasons}",
         "依据：{ground}。",
         decisions.REMEDIES,
-        _ISSUER + "　{at}",
+        "{issuer}　{at}",
     ),
 )
 CORRECTION = Doc(
@@ -323,6 +379,13 @@ COMPLETED = turn(
     sms="您的居住证已签收，编号{number}，本次办理已完成。每满一年请在微信公众号办理签注。",
 )  # fmt: skip
 
+_BUSINESS_LINES = (
+    ("经营主体", "business"),
+    ("统一社会信用代码", "credit_code"),
+    ("登记日期", "established"),
+    ("经营至", "ended"),
+)
+
 _CLERK = By.staff("clerk")
 _CLERK_OFFICER = By.staff("clerk", officer_only=True)
 _CLERK_OR_APPROVER = By.staff("clerk", "approver")
@@ -335,27 +398,42 @@ ITEM = ServiceItem(
     version=1,
     legal_basis=(permit_regulation("第二条、第九条"), migrant_regulation("第十六条至第十八条")),
     guide=Guide(
-        summary="在奉化登记居住满半年，有稳定就业、住所或连续就读的外地户籍人员，网上申领，EMS 送到家，一次也不用跑。",
-        audience="户籍不在宁波市区、在奉化居住登记满半年，有合法稳定就业、合法稳定住所或连续就读的人员",
+        summary="在本区登记居住满半年，有稳定就业、住所或连续就读的外地户籍人员，网上申领，EMS 送到家，一次也不用跑。",
+        audience="户籍不在本市市区、在本区居住登记满半年，有合法稳定就业、合法稳定住所或连续就读的人员；引进人才、投资创业人员不受半年限制",
         result="居住证（卡片，EMS 寄送）",
         fee="首次申领免费，邮寄费由公安机关承担",
         keeps="申请资料随办件归档保存，仅用于居住证的审核、制作、签发和法律规定的公共服务。",
-        hotline="0574-88580110",
     ),
     doors=(Door("online", 0), Door("counter", 1)),
     pre_checks=(
-        PreCheck("migrant", "户籍不在宁波市区", migrant_regulation("第二条"), _is_migrant),
+        PreCheck("migrant", "户籍不在本市市区", migrant_regulation("第二条"), _is_migrant),
         PreCheck("age", "年满16周岁（未满的由监护人代办）", permit_regulation("第九条"), _of_age),
-        PreCheck("registered", "已在奉化办理居住登记", migrant_regulation("第十六条"), _registered),
-        PreCheck("half_year", "居住登记满半年", permit_regulation("第二条"), _half_year),
+        PreCheck("registered", "已在本区办理居住登记", migrant_regulation("第十六条"), _registered),
+        PreCheck(
+            "half_year", "居住登记满半年（引进人才、投资创业人员除外）", migrant_regulation("第十六条"), _half_year,
+            excuse=("exemption", "exempt_as"),
+        ),
         PreCheck("employed", "有合法稳定就业、合法稳定住所或连续就读", permit_regulation("第二条"), _employed),
-        PreCheck("no_permit", "没有宁波市区签发的有效居住证", permit_regulation("第十条"), _no_permit),
+        PreCheck("no_permit", "没有本市市区签发的有效居住证", permit_regulation("第十条"), _no_permit),
     ),
     groups=(
+        Group(
+            "exemption", "不受半年限制的理由", ExemptionSchema(),
+            when=IsIn("exemption", "exempt_as", ("talent", "investor")),
+            intro="引进人才、投资创业人员申领居住证，不要求住满半年。民警会核实您的证明。",
+        ),
+        Group(
+            "investment", "核对经营主体", InvestmentSchema(), when=Equals("exemption", "exempt_as", "investor"),
+            intro="以下信息来自市场主体登记，不需要您提供证明。", confirms="investment",
+        ),
         Group("ground", "申领理由", GroundSchema(), intro="居住证按就业、居住或就读三类理由之一申领。"),
         Group(
             "employment", "核对就业信息", EmploymentSchema(), when=Equals("ground", "ground", "employment"),
-            intro="以下信息来自社会保险登记，不需要您提供证明。", confirms="employment",
+            intro="以下信息来自有关部门的登记，不需要您提供证明。", confirms="employment",
+        ),
+        Group(
+            "study", "核对学籍信息", StudySchema(), when=Equals("ground", "ground", "study"),
+            intro="以下信息来自学籍登记，不需要您提供证明。", confirms="study",
         ),
         Group(
             "portrait", "核对证件照片", PortraitSchema(),
@@ -370,27 +448,55 @@ ITEM = ServiceItem(
         ),
         Material("residence", "居住登记", migrant_regulation("第十六条"), (HISTORY,)),
         Material(
-            "employment", "就业证明", permit_regulation("第九条"), (EMPLOYMENT,),
+            "talent_proof", "人才证明材料", migrant_regulation("第十六条"), upload=True,
+            kinds=(
+                ("certificate", "人才认定证书"), ("approval", "引进人才的批准文件"), ("title", "职称或者职业资格证书"),
+                ("degree", "学历学位证书"), ("other", "其他人才证明"),
+            ),
+            when=Equals("exemption", "exempt_as", "talent"),
+        ),
+        Material(
+            "investment", "经营主体登记", migrant_regulation("第十六条"), (BUSINESS,), shown_as=_BUSINESS_LINES,
+            when=Equals("exemption", "exempt_as", "investor"), proves=employed_on,
+        ),
+        Material(
+            "investment_proof", "投资创业证明材料", migrant_regulation("第十六条"), upload=True,
+            kinds=(("licence", "营业执照"), ("agreement", "投资协议"), ("other", "其他投资创业证明")),
+            when=Equals("exemption", "exempt_as", "investor"), unless_confirmed="investment",
+        ),
+        Material(
+            "employment", "就业证明", permit_regulation("第九条"), (EMPLOYMENT, BUSINESS),
             shown_as=(
-                ("用人单位", "employer"), ("统一社会信用代码", "credit_code"), ("参保起始", "since"),
-                ("参保截止", "until"),
+                ("用人单位", "employer"), ("参保起始", "since"), ("参保截止", "until"), *_BUSINESS_LINES,
             ),
             when=Equals("ground", "ground", "employment"), proves=employed_on,
         ),
         Material(
             "employment_proof", "就业证明材料", permit_regulation("第九条"), upload=True,
-            examples=("劳动合同", "用人单位出具的劳动关系证明", "营业执照（自己经营的）"),
+            kinds=(
+                ("contract", "劳动合同"), ("relation", "用人单位出具的劳动关系证明"),
+                ("licence", "营业执照（自己经营的）"), ("insurance", "社会保险缴费证明"), ("other", "其他就业证明"),
+            ),
             when=Equals("ground", "ground", "employment"), unless_confirmed="employment",
         ),
         Material(
             "residence_proof", "住所证明材料", permit_regulation("第九条"), upload=True,
-            examples=("房屋租赁合同", "房屋产权证明", "购房合同", "出租人、用人单位或者学校出具的住宿证明"),
+            kinds=(
+                ("lease", "房屋租赁合同"), ("property", "房屋产权证明"), ("purchase", "购房合同"),
+                ("landlord", "出租人出具的住宿证明"), ("employer", "用人单位出具的住宿证明"),
+                ("school", "学校出具的住宿证明"),
+            ),
             when=Equals("ground", "ground", "residence"),
         ),
         Material(
+            "study", "学籍证明", permit_regulation("第九条"), (ENROLMENT,),
+            shown_as=(("就读学校", "school"), ("年级", "grade"), ("入学日期", "since"), ("离校日期", "until")),
+            when=Equals("ground", "ground", "study"), proves=studying_on,
+        ),
+        Material(
             "study_proof", "就读证明材料", permit_regulation("第九条"), upload=True,
-            examples=("学生证", "学校出具的连续就读证明"),
-            when=Equals("ground", "ground", "study"),
+            kinds=(("card", "学生证"), ("certificate", "学校出具的连续就读证明")),
+            when=Equals("ground", "ground", "study"), unless_confirmed="study",
         ),
     ),
     states=(

@@ -19,13 +19,19 @@ from citizen_services.cases import papers
 from citizen_services.cases.clocks import calendar
 from citizen_services.cases.errors import InvalidInput, MovedOn
 from citizen_services.cases.models import Case, Correction
+from citizen_services.cases.queries import register_answers
 from citizen_services.cases.situation import Situation
-from citizen_services.catalogue import forms
-from citizen_services.catalogue.vocabulary import Effect, Period, ServiceItem
+from citizen_services.catalogue import BY_HAND, AddressField, ConfirmField, forms
+from citizen_services.catalogue.vocabulary import Effect, Group, Material, Period, ServiceItem
 from citizen_services.database import Change, db, new_id
+from citizen_services.exchange.models import RegisterAnswer
+from citizen_services.exchange.queries import answer as answer_of
+from citizen_services.materials import queries as photos
 from citizen_services.rules.dates import chinese_day
 from citizen_services.rules.periods import deadline
 
+#: The answer about a standard address, as the exchange names it.
+ADDRESS_KEY = "addresses.address"
 #: How long a person has to answer, unless an office's parameter says otherwise.
 DEFAULT_PERIOD = Period(10, "working")
 
@@ -65,6 +71,8 @@ class AnswerSchema(Schema):
     """
 
     answers = fields.Dict(keys=fields.String(), values=fields.Dict(), load_default=dict)
+    #: Ids of the register answers that were asked for since: ``{source.topic: id}``, of a newly chosen address.
+    registers = fields.Dict(keys=fields.String(), values=fields.String(), load_default=dict)
 
 
 def open_correction(case_id: UUID) -> Correction | None:
@@ -107,6 +115,35 @@ def named_fields(items: Sequence[Mapping[str, str]]) -> dict[str, list[str]]:
 def named_materials(items: Sequence[Mapping[str, str]]) -> list[str]:
     """The codes of the named materials."""
     return [item["code"] for item in items if "." not in item["code"]]
+
+
+def opened_groups(item: ServiceItem, data: Mapping[str, Mapping[str, Any]], named: Mapping[str, Any]) -> list[Group]:
+    """The groups that the answers to some named fields open: not named themselves, they are filled in whole as well."""
+    fields_ = {(group, name) for group, names in named.items() for name in names}
+    return [
+        group
+        for group in item.active_groups(data)
+        if group.when and group.code not in named and fields_.intersection(group.when.fields())
+    ]
+
+
+def papers_of(item: ServiceItem, correction: Correction) -> list[Material]:
+    """The papers that an answer may bring: those that are named, then those that it depends on the named fields."""
+    named = named_materials(correction.items)
+    fields_ = {(group, name) for group, names in named_fields(correction.items).items() for name in names}
+    confirming = {
+        group.confirms
+        for group in item.groups
+        if any(isinstance(field, ConfirmField) and (group.code, name) in fields_
+               for name, field in group.schema.fields.items())
+    }  # fmt: skip
+    there = {piece.code for piece in photos.of_case(correction.case_id)}
+    depend = [
+        m for m in item.materials
+        if m.upload and m.code not in named and m.code not in there
+        and ((m.when and fields_.intersection(m.when.fields())) or m.unless_confirmed in confirming - {None})
+    ]  # fmt: skip
+    return [item.material(code) for code in named] + depend
 
 
 def label_of(item: ServiceItem, code: str) -> str:
@@ -164,20 +201,67 @@ def _answer(situation: Situation, change: Change) -> None:
     allowed, given = named_fields(correction.items), situation.given["answers"]
     data = {group: dict(values) for group, values in situation.data.items()}
     errors: dict[str, Any] = {}
-    for group_code, names in allowed.items():
-        group = situation.item.group(group_code)
-        merged = data.get(group_code, {}) | {
-            name: value for name, value in given.get(group_code, {}).items() if name in names
-        }
-        valid, wrong = forms.check_group(group.schema, merged)
-        errors |= {f"{group_code}.{name}": sentences for name, sentences in wrong.items() if name in names}
-        data[group_code] = valid
-    named = named_materials(correction.items)
-    errors |= papers.hand_in(change, correction.id, situation.case_id, [situation.item.material(m) for m in named])
+    asked = [(situation.item.group(code), names) for code, names in allowed.items()]
+    for group, names in asked:
+        errors |= _take_in(data, group, names, given)
+    for group in opened_groups(situation.item, data, allowed):
+        errors |= _take_in(data, group, list(group.schema.fields), given)
+    errors |= _rest_on(situation, {group.code: names for group, names in asked}, data)
+    mended = forms.active_data(situation.item, data)
+    errors |= papers.hand_in(change, correction.id, situation.case_id, _brought(situation, correction, mended))
     if errors:
         raise InvalidInput(errors)
-    situation.columns["data"] = forms.active_data(situation.item, data)
+    # What follows in the same act decides on the new answers.
+    situation.data = situation.columns["data"] = mended
     _end(change, situation.case_id, "answered")
+
+
+def _brought(situation: Situation, correction: Correction, mended: Mapping[str, Mapping[str, Any]]) -> list[Material]:
+    """The papers that come with an answer: those that were named, and those that only the mended answers want."""
+    item, answers, day = situation.item, situation.answers, situation.today
+    there = {piece.code for piece in photos.of_case(situation.case_id)}
+    there |= {material.code for material in papers.wanted(item, situation.data, answers, day)}
+    named = [item.material(code) for code in named_materials(correction.items)]
+    return named + [m for m in papers.wanted(item, mended, answers, day) if m.code not in there and m not in named]
+
+
+def _take_in(
+    data: dict[str, dict[str, Any]], group: Group, names: Sequence[str], given: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Any]:
+    """Put the given answers of some fields of a group over what was there; the sentences of those that are wrong."""
+    new = {name: value for name, value in given.get(group.code, {}).items() if name in names}
+    # Emptied is empty: what was there before does not stand in for it.
+    merged = {name: value for name, value in (data.get(group.code, {}) | new).items() if value != ""}
+    data[group.code], wrong = forms.check_group(group.schema, merged)
+    return {f"{group.code}.{name}": sentences for name, sentences in wrong.items() if name in names}
+
+
+def _rest_on(situation: Situation, asked: Mapping[str, Sequence[str]], data: Mapping[str, Any]) -> dict[str, Any]:
+    """Let the case rest on the register's answer to a newly chosen address; the sentences where there is none."""
+    errors: dict[str, Any] = {}
+    for code, names in asked.items():
+        for name, field in situation.item.group(code).schema.fields.items():
+            chosen = data[code].get(name)
+            if name not in names or not isinstance(field, AddressField) or chosen in (None, BY_HAND):
+                continue
+            key = ADDRESS_KEY
+            row = _own_answer(situation, situation.given["registers"].get(key))
+            if row is not None:
+                ids = {**db.session.get_one(Case, situation.case_id).answers, key: str(row.id)}
+                situation.columns["answers"] = ids
+                situation.answers = {**situation.answers, **register_answers({key: str(row.id)})}
+            if (situation.content(key) or {}).get("code") != chosen:
+                errors[f"{code}.{name}"] = [f"请搜索并选择{field.metadata['label']}"]
+    return errors
+
+
+def _own_answer(situation: Situation, id_: str | None) -> RegisterAnswer | None:
+    """A register's answer about the applicant, None for anybody else's and for what is no id."""
+    try:
+        row = answer_of(UUID(id_ or ""))
+    except ValueError:
+        return None
+    return row if row is not None and row.citizen_id == situation.citizen.id else None
 
 
 #: Take the person's answers into the case.

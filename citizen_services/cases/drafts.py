@@ -153,6 +153,14 @@ def refresh_answers(draft: Draft, answers: Mapping[str, str]) -> None:
         _update(draft, draft.version, answers=dict(answers))
 
 
+def declare(draft: Draft, data: Mapping[str, Mapping[str, Any]]) -> None:
+    """Let the draft hold what was declared before the form began; its groups are still to be filled in."""
+    held = {code: {**draft.data.get(code, {}), **values} for code, values in data.items()}
+    if any(draft.data.get(code) != values for code, values in held.items()):
+        done = [code for code in draft.done if code not in held]
+        _update(draft, draft.version, data={**draft.data, **held}, done=done)
+
+
 def discard(draft: Draft) -> None:
     """Throw the draft away."""
     _update(draft, draft.version, ended_at=clock.now())

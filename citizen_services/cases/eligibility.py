@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from citizen_services import clock
+from citizen_services.catalogue import forms
 from citizen_services.catalogue.vocabulary import Facts, PreCheck, ServiceItem, Verdict
 from citizen_services.parts import parts
 from citizen_services.people.models import Citizen
@@ -21,13 +22,23 @@ class Judged:
     verdict: Verdict
 
 
-def facts_of(citizen: Citizen, answers: Mapping[str, Mapping[str, Any]]) -> Facts:
-    """What is known of a person today; ``answers`` are the registers' by ``source.topic``."""
+def facts_of(
+    citizen: Citizen,
+    answers: Mapping[str, Mapping[str, Any]],
+    data: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Facts:
+    """What is known of a person today.
+
+    ``answers`` are the registers' by ``source.topic``, ``data`` what the person declares.
+    """
+    settings = parts().settings
     return Facts(
         today=clock.today(),
         birth_date=citizen.birth_date,
         hukou_code=citizen.hukou_code,
-        district=parts().settings.district,
+        district=settings.district,
+        city_area=settings.city_area,
+        data=data or {},
         answers=answers,
         registrations=[
             {"since": row.since, "until": row.until, "district": row.district, "address": row.address, "source": "ours"}
@@ -42,6 +53,18 @@ def facts_of(citizen: Citizen, answers: Mapping[str, Mapping[str, Any]]) -> Fact
 def judge(item: ServiceItem, facts: Facts) -> Sequence[Judged]:
     """Every condition of the item with its verdict."""
     return [Judged(check, check.test(facts)) for check in item.pre_checks]
+
+
+def excused(item: ServiceItem, form: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+    """What a form declares of conditions that are not asked of its person: ``{group: {field: value}}``, if valid."""
+    declared: dict[str, dict[str, Any]] = {}
+    for check in item.pre_checks:
+        if check.excuse and form.get(check.excuse[1]):
+            group, name = item.group(check.excuse[0]), check.excuse[1]
+            valid, _ = forms.check_group(group.schema, {name: form[name]}, partial=True)
+            if name in valid:
+                declared.setdefault(group.code, {})[name] = valid[name]
+    return declared
 
 
 def unmet(item: ServiceItem, facts: Facts) -> Sequence[Judged]:

@@ -27,11 +27,17 @@ Data = Mapping[str, Mapping[str, Any]]
 
 def supplied(material: Material, answers: Answers, day: date) -> bool:
     """Whether a register's answer supplies a material on that day."""
-    for supplier in material.suppliers:
-        answer = answers.get(supplier.key)
-        if answer and answer["outcome"] == "found":
-            return material.proves is None or material.proves(answer["content"] or {}, day)
-    return False
+    return any(
+        answer["outcome"] == "found" and (material.proves is None or material.proves(answer["content"] or {}, day))
+        for supplier in material.suppliers
+        if (answer := answers.get(supplier.key))
+    )
+
+
+def kinds_said(material: Material, pieces: Sequence[queries.Piece]) -> str:
+    """Which papers the photos of a material are, as the person said, each once; nothing where they did not say."""
+    said = dict.fromkeys(material.kind_name(piece.kind) for piece in pieces if piece.code == material.code)
+    return "、".join(name for name in said if name)
 
 
 def denied(item: ServiceItem, code: str, data: Data) -> bool:
@@ -88,8 +94,10 @@ def gathering() -> Select[tuple[UUID]]:
 
 def _name_taken(situation: Situation, change: Change) -> None:
     item, day = situation.item, situation.today
-    photos = Counter(piece.code for piece in queries.of_case(situation.case_id))
-    brought = [f"{m.name}照片{photos[m.code]}张" for m in item.materials if photos[m.code]]
+    pieces = queries.of_case(situation.case_id)
+    photos = Counter(piece.code for piece in pieces)
+    said = {m.code: f"（{kinds}）" for m in item.materials if (kinds := kinds_said(m, pieces))}
+    brought = [f"{m.name}{said.get(m.code, '')}照片{photos[m.code]}张" for m in item.materials if photos[m.code]]
     replaced = {m.unless_confirmed for m in wanted(item, situation.data, situation.answers, day)}
     shared = [
         m.name

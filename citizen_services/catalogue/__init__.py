@@ -2,12 +2,14 @@
 
 from citizen_services.catalogue.conditions import All, Condition, Equals, IsIn, Not
 from citizen_services.catalogue.fields import (
+    BY_HAND,
     AddressField,
     ChoiceField,
     ConfirmField,
     DateField,
     NameField,
     PhoneField,
+    StationField,
     TextField,
 )
 from citizen_services.catalogue.registry import Catalogue, InvalidDeclaration, UnknownItem
@@ -41,6 +43,7 @@ from citizen_services.catalogue.vocabulary import (
 
 __all__ = [
     "APPLICANT",
+    "BY_HAND",
     "SYSTEM",
     "AddressField",
     "All",
@@ -74,6 +77,7 @@ __all__ = [
     "SmsTemplate",
     "Source",
     "State",
+    "StationField",
     "Step",
     "Supplier",
     "TextField",

@@ -151,8 +151,10 @@ def _materials(item: ServiceItem) -> Iterator[str]:
             yield f"material {material.code} is unused: no register supplies it and nobody can bring it"
         elif material.shown_as and material.code not in confirmed:
             yield f"material {material.code} is unused: it is to be shown, but no group does"
-        if material.examples and not material.upload:
-            yield f"material {material.code} names examples, but nobody can bring it"
+        if material.kinds and not material.upload:
+            yield f"material {material.code} names kinds of paper, but nobody can bring it"
+        if any(not _WORD.fullmatch(code) for code, _ in material.kinds):
+            yield f"material {material.code}: a kind's code is small letters, digits and _"
         if material.unless_confirmed is not None:
             yield from _in_place_of(item, material, confirmed)
 
@@ -172,7 +174,12 @@ def _in_place_of(item: ServiceItem, material: Material, confirmed: set[str]) -> 
 
 
 def _conditions(item: ServiceItem) -> Iterator[str]:
-    before: set[tuple[str, str]] = set()
+    # An excuse is chosen before the form begins.
+    before = {check.excuse for check in item.pre_checks if check.excuse}
+    known = {(group.code, name) for group in item.groups for name in group.schema.fields}
+    for check in item.pre_checks:
+        if check.excuse and check.excuse not in known:
+            yield f"pre-check {check.code} is excused by the undeclared {'.'.join(check.excuse)}"
     for group in item.groups:
         if group.when:
             for place in group.when.fields():

@@ -59,6 +59,7 @@ def whole(item: ServiceItem) -> dict[str, Any]:
                 "upload": m.upload,
                 "unless_confirmed": m.unless_confirmed,
                 "examples": list(m.examples),
+                "kinds": [code for code, _ in m.kinds],
                 "deferrable": m.deferrable,
             }
             for m in item.materials

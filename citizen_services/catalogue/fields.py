@@ -77,11 +77,13 @@ class NameField(TextField):
 class PhoneField(fields.String):
     """A mainland mobile number, eleven digits after normalising."""
 
-    def __init__(self, label: str = "手机号码", *, hint: str = "", required: bool = True) -> None:
+    def __init__(self, label: str = "手机号码", *, hint: str = "", required: bool = True, **more: Any) -> None:
         super().__init__(
             required=required,
             error_messages=_required(f"请填写{label}"),
-            metadata=_metadata(label, hint, kind="phone", autocomplete="tel", inputmode="numeric", sensitive=True),
+            metadata=_metadata(
+                label, hint, kind="phone", autocomplete="tel", inputmode="numeric", sensitive=True, **more
+            ),
         )
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
@@ -132,14 +134,35 @@ class DateField(fields.Date):
         )
 
 
-class AddressField(fields.String):
-    """A standard address, by its code: chosen from the standard-address register, never typed."""
+#: The value of an AddressField where no standard address is chosen: what stands in other fields is declared instead.
+BY_HAND = "typed"
 
-    def __init__(self, label: str, *, hint: str = "") -> None:
+
+class AddressField(fields.String):
+    """A standard address, by its code: chosen from the standard-address register.
+
+    ``by_hand`` is the choice offered beside what was found, for whom the register doesn't know where they live
+    (``BY_HAND``); without it only a standard address is taken.
+    """
+
+    def __init__(self, label: str, *, hint: str = "", by_hand: str = "") -> None:
         sentence = f"请搜索并选择{label}"
         super().__init__(
             required=True,
             error_messages=_required(sentence, "invalid"),
             validate=[validate.Length(min=1, max=64, error=sentence)],
-            metadata=_metadata(label, hint, kind="address"),
+            metadata=_metadata(label, hint, kind="address", by_hand=by_hand),
+        )
+
+
+class StationField(fields.String):
+    """A police station of the district, by its office's code: the stations are offered by the streets they serve."""
+
+    def __init__(self, label: str, *, hint: str = "", required: bool = True) -> None:
+        sentence = f"请选择{label}"
+        super().__init__(
+            required=required,
+            error_messages=_required(sentence, "invalid"),
+            validate=[validate.Length(min=1, max=32, error=sentence)],
+            metadata=_metadata(label, hint, kind="station"),
         )

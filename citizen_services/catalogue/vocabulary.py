@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from marshmallow import Schema
 
 from citizen_services.catalogue.conditions import Condition
+from citizen_services.rules.divisions import NINGBO_CITY_AREA
 from citizen_services.rules.periods import Period
 
 if TYPE_CHECKING:
@@ -84,9 +85,11 @@ class Supplier:
 class Material:
     """A material (材料) that law asks for, and who supplies it instead of the person.
 
-    ``suppliers`` in order of preference; with none the person brings photos of it (``upload``), one of ``examples``.
-    ``shown_as`` are the lines shown to be confirmed: (label, path in the register's answer). ``proves`` tells of an
-    answer whether it supplies the material on a day. ``unless_confirmed`` names the material in whose place this one
+    ``suppliers`` in order of preference; with none the person brings photos of it (``upload``), of one of ``kinds``:
+    (code, name), of which they say with each photo which it is. ``shown_as`` are the lines shown to be confirmed:
+    (label, path in the register's answer); a line of which an answer has nothing is left out, so that registers that
+    tell different things can supply one material. ``proves`` tells of an answer whether it supplies the material on a
+    day. ``unless_confirmed`` names the material in whose place this one
     is brought where no register supplied it, or the person says that what it knows is wrong.
     """
 
@@ -98,9 +101,18 @@ class Material:
     when: Condition | None = None
     deferrable: bool = False
     upload: bool = False
-    examples: tuple[str, ...] = ()
+    kinds: tuple[tuple[str, str], ...] = ()
     proves: Callable[[Mapping[str, Any], date], bool] | None = None
     unless_confirmed: str | None = None
+
+    @property
+    def examples(self) -> tuple[str, ...]:
+        """The names of the papers of which any one serves."""
+        return tuple(name for _, name in self.kinds)
+
+    def kind_name(self, code: str | None) -> str:
+        """What a kind of paper is called; nothing where the person did not say which it is."""
+        return dict(self.kinds).get(code or "", "")
 
 
 @dataclass(frozen=True)
@@ -127,7 +139,8 @@ class Facts:
 
     ``answers`` maps ``source.topic`` to ``{"outcome": found | none | unavailable, "content": …}``; ``registrations``
     and ``permits`` are our own registers' rows as dicts ``{since, until, address, district, …}``; ``today`` is
-    business time's date in Shanghai.
+    business time's date in Shanghai; ``city_area`` are the divisions that form one urban area with ``district``;
+    ``data`` is what was declared so far (``{group: {field: value}}``), nothing before a draft is begun.
     """
 
     today: date
@@ -137,6 +150,8 @@ class Facts:
     answers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     registrations: Sequence[Mapping[str, Any]] = ()
     permits: Sequence[Mapping[str, Any]] = ()
+    city_area: frozenset[str] = NINGBO_CITY_AREA
+    data: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -155,12 +170,18 @@ class Verdict:
 
 @dataclass(frozen=True)
 class PreCheck:
-    """A condition of applying, tested before the form: its sentence in the guide, and the rule."""
+    """A condition of applying, tested before the form: its sentence in the guide, and the rule.
+
+    ``excuse`` names the field (group, field) by which a person declares that the condition is not asked of them: it is
+    offered where the condition is not met, its group is part of the form for those who chose so, and ``test`` reads it
+    in the facts' ``data``.
+    """
 
     code: str
     sentence: str
     source: Source
     test: Callable[[Facts], Verdict]
+    excuse: tuple[str, str] | None = None
 
 
 # --- Telling ------------------------------------------------------------------------------------------------------
@@ -335,7 +356,8 @@ class Guide:
     result: str
     fee: str
     keeps: str
-    hotline: str
+    #: A number of the item's own; empty: the bureau's help line.
+    hotline: str = ""
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,10 @@ from citizen_services import clock
 from citizen_services.cases.models import Case
 from citizen_services.catalogue.fields import AddressField, ConfirmField, NameField, PhoneField
 from citizen_services.catalogue.vocabulary import Group, Material, ServiceItem
+from citizen_services.parts import parts
 from citizen_services.people.models import Citizen
 from citizen_services.registers.queries import permits_of, registrations_of
 from citizen_services.rules.dates import chinese_date
-from citizen_services.rules.divisions import NINGBO_CITY_AREA
 from citizen_services.rules.identity import age_on
 from citizen_services.rules.masking import mask_address, mask_id, mask_name, mask_phone
 
@@ -212,7 +212,7 @@ def _tell_history(content: Mapping[str, Any]) -> list[dict[str, Any]]:
         {
             "label": "居住证",
             "value": f"{_plain(row.get('issued'))}签发，{_PERMIT_STATES.get(str(row.get('state')), '状态不明')}"
-            + ("（宁波市区）" if row.get("district") in NINGBO_CITY_AREA else ""),
+            + ("（本市市区）" if row.get("district") in parts().settings.city_area else ""),
         }
         for row in content.get("permits", ())
     ]

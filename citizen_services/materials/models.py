@@ -56,6 +56,8 @@ class Material(Base):
     case_id: Mapped[UUID | None] = mapped_column()
     #: The declaration's code of the material.
     code: Mapped[str] = mapped_column(Text)
+    #: Which of the declaration's kinds of paper it is; None where the person did not say.
+    kind: Mapped[str | None] = mapped_column(Text)
     #: Order among the photos of the same material, from 1; gaps are what was taken out.
     position: Mapped[int] = mapped_column()
     #: Business time at which it was put here.

@@ -57,8 +57,11 @@ def take(
     *,
     most: int = MOST_PIECES,
     staff_id: UUID | None = None,
+    kind: str | None = None,
 ) -> Upload:
     """Judge, decode and keep a photo of a material for a draft, or for a correction that is being answered.
+
+    ``kind`` says which of the declared kinds of paper it is.
 
     Nothing may have been written before in this transaction; one that has only read is ended. The same photo sent
     twice is kept once. Between this and its commit the caller reads again whether the draft is still open: nobody
@@ -77,12 +80,12 @@ def take(
         return same
     position = _next_position(draft_id, code, most)
     upload = _kept(citizen_id, staff_id, picture)
-    _use(upload.id, draft_id, code, position)
+    _use(upload.id, draft_id, code, position, kind)
     return upload
 
 
 def reuse(citizen_id: UUID, draft_id: UUID, code: str, upload_id: UUID, *, most: int = MOST_PIECES) -> Upload:
-    """Use a photo of the person's own again. Raises NoSuchUpload or TooManyPieces."""
+    """Use a photo of the person's own again, as the kind of paper that it was. Raises NoSuchUpload or TooManyPieces."""
     _lock(draft_id.bytes)
     # Held until the commit, so that it isn't ended or swept away meanwhile.
     mine = select(Upload).where(Upload.id == upload_id, Upload.citizen_id == citizen_id, Upload.ended_at.is_(None))
@@ -93,7 +96,9 @@ def reuse(citizen_id: UUID, draft_id: UUID, code: str, upload_id: UUID, *, most:
         Material.draft_id == draft_id, Material.code == code, Material.upload_id == upload_id
     )
     if db.session.scalar(here) is None:
-        _use(upload_id, draft_id, code, _next_position(draft_id, code, most))
+        said = select(Material.kind).where(Material.upload_id == upload_id, Material.code == code)
+        kind = db.session.scalar(said.order_by(Material.at.desc()).limit(1))
+        _use(upload_id, draft_id, code, _next_position(draft_id, code, most), kind)
     return upload
 
 
@@ -176,9 +181,9 @@ def _kept(citizen_id: UUID, staff_id: UUID | None, picture: Picture) -> Upload:
     return upload
 
 
-def _use(upload_id: UUID, draft_id: UUID, code: str, position: int) -> None:
+def _use(upload_id: UUID, draft_id: UUID, code: str, position: int, kind: str | None) -> None:
     row = {"id": new_id(), "upload_id": upload_id, "draft_id": draft_id, "code": code, "position": position}
-    db.session.execute(insert(Material).values(row | {"at": clock.now()}))
+    db.session.execute(insert(Material).values(row | {"kind": kind, "at": clock.now()}))
 
 
 def _next_position(draft_id: UUID, code: str, most: int) -> int:

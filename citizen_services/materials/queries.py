@@ -20,7 +20,10 @@ _OFFERED = 6
 
 @dataclass(frozen=True)
 class Piece:
-    """One photo of one material in its place; ``brought_by_staff`` where a clerk photographed it at a counter."""
+    """One photo of one material in its place.
+
+    ``kind`` is what the person said that it is, ``brought_by_staff`` where a clerk photographed it at a counter.
+    """
 
     upload_id: UUID
     code: str
@@ -31,6 +34,7 @@ class Piece:
     size: int
     brought_by_staff: bool
     replaced: bool
+    kind: str | None
 
 
 def of_draft(draft_id: UUID) -> list[Piece]:
@@ -109,6 +113,7 @@ def _pieces(*conditions: ColumnElement[bool]) -> list[Piece]:
             Upload.size,
             Upload.staff_id.is_not(None),
             Material.replaced_at.is_not(None),
+            Material.kind,
         )
         .join(Upload, Upload.id == Material.upload_id)
         .where(*conditions)

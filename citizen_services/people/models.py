@@ -26,6 +26,8 @@ class Office(Base):
     address: Mapped[str] = mapped_column(Text)
     #: A landline that citizens may call.
     phone: Mapped[str] = mapped_column(Text)
+    #: The streets and towns that it serves, as citizens know them: 岳林街道、江口街道. Empty for a service centre.
+    serves: Mapped[str] = mapped_column(Text, default="", server_default="")
 
     __table_args__ = (CheckConstraint("kind IN ('station', 'service_centre')", name="kind"),)
 

@@ -21,11 +21,14 @@ class ResidenceRegistration(Base):
     citizen_id: Mapped[UUID] = mapped_column(ForeignKey("citizen.id"), index=True)
     #: No foreign key: the register outlives the case files.
     case_id: Mapped[UUID] = mapped_column()
-    #: Standard address and its text, room included.
+    #: Standard address (empty where it was typed by hand) and the address's text, room included.
     address_code: Mapped[str] = mapped_column(Text)
     address: Mapped[str] = mapped_column(Secret("residence_registration.address"))
     #: ``rented, dormitory, building_site, own_home, relatives, school``.
     kind: Mapped[str] = mapped_column(Text)
+    #: Who confirmed the address: ``register`` (the standard addresses), ``officer``, or nobody so far (``open``), or in
+    #: the end (``not_found``). The registration counts from its day all the same.
+    confirmed_by: Mapped[str] = mapped_column(Text, default="register", server_default="register")
     #: Station of the address.
     office_code: Mapped[str] = mapped_column(ForeignKey("office.code"), index=True)
     district: Mapped[str] = mapped_column(Text)
@@ -40,6 +43,7 @@ class ResidenceRegistration(Base):
     __table_args__ = (
         Index("uq_residence_registration_current", "citizen_id", unique=True, postgresql_where=text("until IS NULL")),
         CheckConstraint("until IS NULL OR until >= since", name="order"),
+        CheckConstraint("confirmed_by IN ('register', 'officer', 'open', 'not_found')", name="confirmed_by"),
     )
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import update
 
 from citizen_services.database import Change, new_id
 from citizen_services.registers.models import ResidencePermit, ResidenceRegistration
-from citizen_services.registers.queries import current_registration, permit_of_case
+from citizen_services.registers.queries import current_registration, permit_of_case, registration_of_case
 from citizen_services.registers.signals import permit_carded, residence_registered
 from citizen_services.security import keyring
 
@@ -27,8 +27,13 @@ def register_residence(
     office_code: str,
     district: str,
     since: date,
+    confirmed_by: str = "register",
 ) -> None:
-    """Register where a person lives from ``since`` on; the address before it ends that day."""
+    """Register where a person lives from ``since`` on; the address before it ends that day.
+
+    ``confirmed_by`` ``open``: nobody has confirmed the address yet. The registration counts all the same; others hear
+    of it (``residence_registered``) once ``settle_address`` says that it is there.
+    """
     before = current_registration(citizen_id)
     if before is not None:
         change.guard(
@@ -44,6 +49,7 @@ def register_residence(
         "address_code": address_code,
         "address": address,
         "kind": kind,
+        "confirmed_by": confirmed_by,
         "office_code": office_code,
         "district": district,
         "since": since,
@@ -52,7 +58,38 @@ def register_residence(
         "at": change.at,
     }
     change.add(ResidenceRegistration, **row)
-    residence_registered.send(row["id"], row=row, change=change)
+    if confirmed_by != "open":
+        residence_registered.send(row["id"], row=row, change=change)
+
+
+def settle_address(
+    change: Change,
+    case_id: UUID,
+    *,
+    confirmed_by: str,
+    address: str | None = None,
+    address_code: str | None = None,
+    office_code: str | None = None,
+) -> None:
+    """Say who confirmed the address of a case's registration; a better one takes its place.
+
+    Its day stays: a registration counts from when it was declared. One that another address has ended since is mended
+    too, but the others are not told of the past.
+    """
+    row = registration_of_case(case_id)
+    if row is None:
+        raise LookupError(f"case {case_id} has no registration")
+    given = {"address": address, "address_code": address_code, "office_code": office_code}
+    new = {"confirmed_by": confirmed_by} | {name: value for name, value in given.items() if value is not None}
+    change.guard(
+        update(ResidenceRegistration)
+        .where(ResidenceRegistration.id == row.id, ResidenceRegistration.confirmed_by == row.confirmed_by)
+        .values(**new)
+        .execution_options(synchronize_session=False)
+    )
+    if confirmed_by in ("register", "officer") and row.until is None:
+        columns = {column.key: getattr(row, column.key) for column in ResidenceRegistration.__table__.columns}
+        residence_registered.send(row.id, row=columns | new, change=change)
 
 
 def grant_permit(

@@ -25,6 +25,12 @@ def current_registration(citizen_id: UUID) -> ResidenceRegistration | None:
     return db.session.scalars(query).one_or_none()
 
 
+def registration_of_case(case_id: UUID) -> ResidenceRegistration | None:
+    """The registration that a case resulted in."""
+    query = select(ResidenceRegistration).where(ResidenceRegistration.case_id == case_id)
+    return db.session.scalars(query.execution_options(populate_existing=True)).one_or_none()
+
+
 def permits_of(citizen_id: UUID) -> Sequence[ResidencePermit]:
     """A person's residence permits with us, newest first."""
     query = select(ResidencePermit).where(ResidencePermit.citizen_id == citizen_id)

@@ -7,6 +7,7 @@ one registered in 余姚市 is. That reading is to be confirmed by the bureau.
 """
 
 import re
+from collections.abc import Collection
 
 from .errors import RuleError
 
@@ -86,15 +87,17 @@ def normalise_division(code: str) -> str:
     return ABOLISHED.get(code[:6], code[:6])
 
 
-def is_migrant(hukou_code: str, district: str = FENGHUA) -> bool:
+def is_migrant(hukou_code: str, district: str = FENGHUA, area: Collection[str] = NINGBO_CITY_AREA) -> bool:
     """Whether a person registered at `hukou_code` and living in `district` is a migrant (条例 art. 2).
+
+    `area` are the divisions of one urban area.
 
     `hukou_code` comes from the population register, never from the identity number.
     """
     home, here = normalise_division(hukou_code), normalise_division(district)
     if home[:2] in _OTHER_RULES:
         raise RuleError("港澳台居民的居住证按另外的规定办理，请携带证件到行政服务中心咨询。")
-    if home in NINGBO_CITY_AREA and here in NINGBO_CITY_AREA:
+    if home in area and here in area:
         return False
     return home != here
 

@@ -115,9 +115,18 @@ PLANTED: dict[str, tuple[Any, str]] = {
         lambda: replace(PERMIT, groups=tuple(g for g in PERMIT.groups if g.code != "portrait")),
         "material portrait is unused",
     ),
-    "examples of what nobody can bring": (
-        lambda: with_material("portrait", examples=("一寸照片",)),
-        "material portrait names examples, but nobody can bring it",
+    "kinds of what nobody can bring": (
+        lambda: with_material("portrait", kinds=(("small", "一寸照片"),)),
+        "material portrait names kinds of paper, but nobody can bring it",
+    ),
+    "an excuse by what is not asked": (
+        lambda: replace(
+            PERMIT,
+            pre_checks=tuple(
+                replace(one, excuse=("exemption", "why")) if one.excuse else one for one in PERMIT.pre_checks
+            ),
+        ),
+        "pre-check half_year is excused by the undeclared exemption.why",
     ),
     "a paper in place of another that nobody can bring": (
         lambda: with_material("employment_proof", upload=False, suppliers=(Supplier("population", "person"),)),
@@ -136,7 +145,7 @@ PLANTED: dict[str, tuple[Any, str]] = {
         "material study_proof stands in for employment, but is needed under another condition",
     ),
     "duplicate field": (
-        lambda: replace(PERMIT, groups=(*PERMIT.groups, replace(PERMIT.groups[0], code="again"))),
+        lambda: replace(PERMIT, groups=(*PERMIT.groups, replace(PERMIT.group("ground"), code="again"))),
         "field ground stands in two groups",
     ),
     "duplicate step": (
@@ -145,7 +154,10 @@ PLANTED: dict[str, tuple[Any, str]] = {
     ),
     "a question that depends on a later one": (
         lambda: replace(
-            PERMIT, groups=(replace(PERMIT.groups[0], when=Equals("delivery", "city", "宁波市")), *PERMIT.groups[1:])
+            PERMIT,
+            groups=tuple(
+                replace(g, when=Equals("delivery", "city", "宁波市")) if g.code == "ground" else g for g in PERMIT.groups
+            ),
         ),
         "group ground depends on delivery.city, which is not asked before it",
     ),

@@ -61,7 +61,8 @@ def test_a_page_shows_states_steps_with_who_materials_clocks_visits_and_notices(
         "accepted --> approved: 批准 approve (approver (officer), not who did accept)",
         "completed --> [*]",
         "| visits, online | at most 0 |",
-        "| `employment` | 就业证明 | 《居住证暂行条例》第九条 | social_insurance.employment | "
+        "| `employment` | 就业证明 | 《居住证暂行条例》第九条 | "
+        "social_insurance.employment else market.business | "
         "ground.ground is employment |",
         "| statutory result | 15日 | 《居住证暂行条例》第九条 |",
         "`case_accepted`: 您申请的{item}已受理",
@@ -96,7 +97,7 @@ def faults_of(item: ServiceItem) -> list[str]:
             given |= set(effect.gives)
             # Issued by the effect itself, so only with what those before it gave.
             paragraphs = documents[effect.name].paragraphs if effect.name in documents else ()
-            missing = {n for text in paragraphs for n in templates.placeholders(text)} - given - {"name"}
+            missing = {n for text in paragraphs for n in templates.placeholders(text)} - given - {"name", "issuer"}
             found += [f"{effect.name}: nothing gives {name}" for name in sorted(missing)]
         if step.tell is not None:
             known = {**LONGEST, "item": item.name, "state": item.state(step.end).word}
