@@ -1,4 +1,4 @@
-"""The outbox: due rows are claimed under a lease, sent outside of any transaction, and what came of it is written back.
+"""The outbox: due rows are claimed under a lease, and their beginning is noted before they are sent (rounds.py).
 
 The row is the truth. ``sending`` is committed before the call, so that a crash leaves a trace; the result is written
 only by whoever holds the lease, and only forward.
@@ -6,27 +6,22 @@ only by whoever holds the lease, and only forward.
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, LargeBinary, bindparam, func, select, text, true, type_coerce, update
+from sqlalchemy import ColumnElement, LargeBinary, func, select, text, true, type_coerce, update
 from sqlalchemy.orm import aliased
-from sqlalchemy.sql.dml import ReturningUpdate
 
 from citizen_services import clock
 from citizen_services.database import commit, db, new_id
-from citizen_services.exchange.outcomes import Outcome, Unknown
-from notifications import daytime, drafts, ladder, results
+from notifications import daytime, drafts, ladder
 from notifications.channels import channel
-from notifications.channels.base import Answer, CannotTell, Channel, Order
-from notifications.claimed import Claimed, place
+from notifications.channels.base import Channel
+from notifications.claimed import Claimed
 from notifications.models import ChannelHold, Delivery
-
-log = logging.getLogger(__name__)
 
 BATCH = 200
 #: Longer than a batch is worked on and a call may last, together.
@@ -166,121 +161,38 @@ def release(rows: list[Claimed]) -> None:
         commit()
 
 
-# --- one row -----------------------------------------------------------------------------------------------------
+# --- beginning ---------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
-class _Begun:
-    """A row whose call is about to be made, and what the call needs."""
+class Begun:
+    """A row whose call is about to be made: when it was begun, and how often it was tried and asked about."""
 
-    row: Claimed
-    channel: Channel
-    order: Order
-    ready: Any
+    sent_at: datetime
+    attempts: int
+    checks: int
 
 
-def work_through(take: Callable[[], Claimed | None]) -> bool:
-    """Send rows, or ask about them, one after another until there is none; False where the channel must rest.
+def begin(rows: Sequence[Claimed]) -> dict[UUID, Begun]:
+    """Note that the calls of these rows are about to be made, by id; rows no longer ours are left out.
 
-    What came of one row and that the next is about to be sent are one commit: before each call its own beginning is
-    committed, and no call is made while anything is left to commit.
+    The caller commits, and makes no call before.
     """
-    begun = _begin_next(take)
-    commit()
-    while begun is not None:
-        outcome = _call(begun)
-        goes_on, begun = _note_and_go_on(begun, outcome, take)
-        if not goes_on:
-            return False
-    return True
+    begun: dict[UUID, Begun] = {}
+    for state in {row.state for row in rows}:
+        some = [row for row in rows if row.state == state]
+        given = {"ids": [row.id for row in some], "leases": list({row.lease for row in some}), "state": state}
+        for id_, *noted in db.session.connection().execute(_BEGIN, {**given, "lasts": LEASE}):
+            begun[id_] = Begun(*noted)
+    return begun
 
 
-def _call(begun: _Begun) -> Outcome:
-    try:
-        return begun.channel.send(begun.order, begun.ready)
-    except Exception as fault:
-        # The call may have been made before it crashed.
-        log.error("delivery %s crashed its channel %s: %s", begun.row.id, begun.row.channel, place(fault))
-        return Unknown(f"crashed: {place(fault)}")
-
-
-def _note_and_go_on(begun: _Begun, outcome: Outcome, take: Callable[[], Claimed | None]) -> tuple[bool, _Begun | None]:
-    """Write down what came of a row, begin the next, commit both."""
-    try:
-        goes_on = results.finished(begun.row, begun.channel, begun.order, outcome)
-        following = _begin_next(take) if goes_on else None
-        commit()
-        return goes_on, following
-    except Exception as fault:
-        # Whatever the next row did, this one's result is not lost with it; that one's lease ends by itself.
-        db.session.rollback()
-        log.error("after delivery %s: %s", begun.row.id, place(fault))
-    goes_on = results.finished(begun.row, begun.channel, begun.order, outcome)
-    commit()
-    following = _begin_next(take) if goes_on else None
-    commit()
-    return goes_on, following
-
-
-def _begin_next(take: Callable[[], Claimed | None]) -> _Begun | None:
-    """Note that the next row is about to be sent; the caller commits. Rows to be asked about are asked on the way."""
-    while (row := take()) is not None:
-        ch = channel(row.channel)
-        try:
-            order = row.open()
-            ready = ch.prepare(order)
-        except Exception as fault:
-            results.crashed(row, fault)
-            continue
-        if row.state != "pending" and not (row.state == "uncertain" and ch.repeat_after_s):
-            # Nobody is asked while a result waits to be committed.
-            commit()
-            answer = _guarded_ask(ch, order, ready)
-            results.answered(row, ch, order, answer)
-            commit()
-            continue
-        begun = begin(row)
-        if begun is not None:
-            tried = {"sent_at": begun.sent_at, "attempts": begun.attempts, "checks": begun.checks}
-            return _Begun(row, ch, Order(**{**vars(order), **tried}), ready)
-    return None
-
-
-def begin(row: Claimed) -> Any | None:
-    """Note that the call is about to be made; None where the row is no longer ours. The caller commits."""
-    statement = _BEGIN_AGAIN if row.state == "uncertain" else _BEGIN
-    ours = {"our_id": row.id, "our_lease": row.lease, "our_state": row.state}
-    return db.session.connection().execute(statement, ours).first()
-
-
-def _beginning(checks: Any) -> ReturningUpdate[Any]:
-    table = _DELIVERY.c
-    return (
-        update(_DELIVERY)
-        .where(
-            table.id == bindparam("our_id"),
-            table.lease == bindparam("our_lease"),
-            table.state == bindparam("our_state"),
-            table.leased_until > func.now(),
-        )
-        .values(
-            state="sending",
-            attempts=table.attempts + 1,
-            checks=checks,
-            sent_at=func.now(),
-            leased_until=func.now() + LEASE,
-        )
-        .returning(table.sent_at, table.attempts, table.checks)
-    )
-
-
-# Made once: this one is run for every message, and making a statement costs more than running it.
-_BEGIN, _BEGIN_AGAIN = _beginning(0), _beginning(_DELIVERY.c.checks + 1)
-
-
-def _guarded_ask(ch: Channel, order: Order, ready: Any) -> Answer:
-    try:
-        return ch.ask(order, ready)
-    except Exception as fault:
-        log.error("asking about delivery %s crashed: %s", order.id, place(fault))
-        return CannotTell(f"crashed: {place(fault)}")
+_BEGIN = text(
+    """
+    UPDATE delivery
+    SET state = 'sending', attempts = attempts + 1, sent_at = now(), leased_until = now() + :lasts,
+        checks = CASE WHEN state = 'uncertain' THEN checks + 1 ELSE 0 END
+    WHERE id = ANY(:ids) AND lease = ANY(:leases) AND state = :state AND leased_until > now()
+    RETURNING id, sent_at, attempts, checks
+    """
+)

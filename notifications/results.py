@@ -1,19 +1,23 @@
-"""What came of a try, written back: by whoever holds the row's lease, only forward, in the caller's transaction.
+"""What came of tries, written back: by whoever holds the rows' leases, only forward, in the caller's transaction.
 
-Refusals are sorted by what can be done about them; a lost answer makes the row ``uncertain`` until the partner was
-asked, the call repeated under the same reference, or a receipt came.
+All that any number of acceptances need is one statement, and two for their notices. Refusals are sorted by what can be
+done about them; a lost answer makes the row ``uncertain`` until the partner was asked, the call repeated under the same
+reference, or a receipt came.
 """
 
 from __future__ import annotations
 
+import json
 import logging
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
 from typing import Any
+from uuid import UUID
 
-from sqlalchemy import ClauseElement, Interval, bindparam, delete, func, update
+from sqlalchemy import ClauseElement, Interval, bindparam, delete, func, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.sql.dml import ReturningUpdate
 
@@ -38,60 +42,110 @@ MOST_CRASHES = 3
 ASK_AGAIN_S = 600.0
 
 
-def finished(row: Claimed, ch: Channel, order: Order, outcome: Outcome) -> bool:
-    """Write down how a call ended, in the caller's transaction. False where the channel must rest."""
-    repeated = row.state == "uncertain"
-    held = isinstance(outcome, NotAccepted) and outcome.kind == "operator" and outcome.code not in ch.template_codes
-    if held:
-        assert isinstance(outcome, NotAccepted)  # noqa: S101 - narrows the type of what was just tested
-        _hold(row.channel, outcome.code)
-    elif row.probe:
+@dataclass(frozen=True)
+class Done:
+    """A row that was sent or asked about, and what the partner said."""
+
+    row: Claimed
+    channel: Channel
+    order: Order
+    said: Outcome | Answer
+
+
+def note(done: Sequence[Done]) -> bool:
+    """Write down what came of rows of one channel, in the caller's transaction. False where the channel must rest."""
+    touched: set[UUID | None] = set()
+    taken: list[Done] = []
+    rests = False
+    for one in done:
+        row, ch, order, said = one.row, one.channel, one.order, one.said
+        match said:
+            case Accepted():
+                taken.append(one)
+                _ends_hold(row)
+            case Unknown(why):
+                _ends_hold(row)
+                _unknown(row, ch, order, why, touched)
+            case NotAccepted():
+                rests |= _refused(row, ch, order, said, touched)
+            case _:
+                _answered(row, ch, order, said, touched)
+    if taken:
+        _accepted(taken, touched)
+    # Of all of them at once: two transactions that lock notices one by one would wait for one another.
+    ladder.refresh(touched)
+    return not rests
+
+
+def _ends_hold(row: Claimed) -> None:
+    if row.probe:
         db.session.execute(delete(ChannelHold).where(ChannelHold.channel == row.channel))
-    match outcome:
-        case Accepted(partner_ref):
-            _accepted(row, ch, order, partner_ref)
-        case Unknown(why):
-            _unknown(row, ch, order, why)
-        case NotAccepted() if repeated:
-            _repeat_refused(row, order, outcome)
-        case NotAccepted():
-            _not_accepted(row, ch, order, outcome)
-    return not held
 
 
-def _accepted(row: Claimed, ch: Channel, order: Order, partner_ref: str) -> None:
-    silent = None if ch.silent_after_s is None else _in(ch.silent_after_s)
-    done = {} if ch.accepted_state == "sent" else {"done_at": func.now()}
-    ours = _write(
-        row,
-        state=ch.accepted_state,
-        partner_ref=partner_ref or None,
-        reason=None,
-        due_at=silent,
-        pass_on_at=None,
-        checks=0,
-        **done,
-    )
-    if ours:
-        ladder.refresh([row.notice_id])
-        ch.accepted(order, partner_ref)
+def _refused(row: Claimed, ch: Channel, order: Order, said: NotAccepted, touched: set[UUID | None]) -> bool:
+    """True where the channel must rest."""
+    held = said.kind == "operator" and said.code not in ch.template_codes
+    if held:
+        _hold(row.channel, said.code)
     else:
+        _ends_hold(row)
+    if row.state == "uncertain":
+        _repeat_refused(row, order, said)
+    else:
+        _not_accepted(row, ch, order, said, touched)
+    return held
+
+
+_ACCEPTED = text(
+    """
+    UPDATE delivery
+    SET state = :state, partner_ref = given.ref, reason = NULL, pass_on_at = NULL, checks = 0,
+        lease = NULL, leased_until = NULL, due_at = now() + CAST(:silent AS interval),
+        done_at = CASE WHEN :state = 'sent' THEN delivery.done_at ELSE now() END
+    FROM jsonb_to_recordset(CAST(:given AS jsonb)) AS given (id uuid, lease uuid, ref text)
+    WHERE delivery.id = given.id AND delivery.lease = given.lease
+      AND delivery.state IN ('pending', 'sending', 'uncertain', 'sent')
+    RETURNING delivery.id
+    """
+)
+_NAME_LATER = text(
+    """
+    UPDATE delivery SET partner_ref = given.ref
+    FROM jsonb_to_recordset(CAST(:given AS jsonb)) AS given (id uuid, ref text)
+    WHERE delivery.id = given.id AND delivery.partner_ref IS NULL AND given.ref IS NOT NULL
+    """
+)
+
+
+def _accepted(taken: Sequence[Done], touched: set[UUID | None]) -> None:
+    ch = taken[0].channel
+    connection = db.session.connection()
+    # One text: the driver looks at each element of an array.
+    given = json.dumps([{"id": one.order.ref, "lease": str(one.row.lease), "ref": _ref(one) or None} for one in taken])
+    silent = None if ch.silent_after_s is None else timedelta(seconds=ch.silent_after_s)
+    values = {"given": given, "state": ch.accepted_state, "silent": silent}
+    ours = {row.id for row in connection.execute(_ACCEPTED, values)}
+    if len(ours) < len(taken):
         # A receipt was faster; the partner's name for it is still worth knowing.
-        db.session.execute(
-            update(Delivery)
-            .where(Delivery.id == row.id, Delivery.partner_ref.is_(None))
-            .values(partner_ref=partner_ref or None)
-        )
+        connection.execute(_NAME_LATER, {"given": given})
+    for one in taken:
+        if one.row.id in ours:
+            touched.add(one.row.notice_id)
+            ch.accepted(one.order, _ref(one))
 
 
-def _unknown(row: Claimed, ch: Channel, order: Order, why: str) -> None:
+def _ref(one: Done) -> str:
+    return one.said.partner_ref if isinstance(one.said, Accepted) else ""
+
+
+def _unknown(row: Claimed, ch: Channel, order: Order, why: str, touched: set[UUID | None]) -> None:
     """The partner may have it: from now on it is asked for, or repeated under the same reference, or left alone."""
     plan = ch.repeat_after_s or ch.ask_after_s
     after = plan[order.checks] if order.checks < len(plan) else None
     pass_on_at = clock.now() + ladder.PASS_ON_AFTER if row.must_be_known and row.channel in ladder.NEXT else None
     due_at = None if after is None else _in(after)
     if _write(row, state="uncertain", reason=why, due_at=due_at, pass_on_at=pass_on_at):
-        ladder.refresh([row.notice_id])
+        touched.add(row.notice_id)
 
 
 def _repeat_refused(row: Claimed, order: Order, outcome: NotAccepted) -> None:
@@ -104,11 +158,11 @@ def _repeat_refused(row: Claimed, order: Order, outcome: NotAccepted) -> None:
         _write(row, state="uncertain", due_at=_in(wait), reason=_why(outcome), checks=order.checks - 1)
 
 
-def _not_accepted(row: Claimed, ch: Channel, order: Order, outcome: NotAccepted) -> None:
+def _not_accepted(row: Claimed, ch: Channel, order: Order, outcome: NotAccepted, touched: set[UUID | None]) -> None:
     age, patience = clock.protocol_now() - row.made_at, ch.patience
     match outcome.kind:
         case "never":
-            _fail(row, _why(outcome), words=outcome.words or None)
+            _fail(row, _why(outcome), touched, words=outcome.words or None)
         case "now" if patience.give_up_after is None or age < patience.give_up_after:
             wait = _wait(order.attempts, patience)
             _write(row, state="pending", due_at=_in(wait), reason=_why(outcome))
@@ -120,20 +174,20 @@ def _not_accepted(row: Claimed, ch: Channel, order: Order, outcome: NotAccepted)
             wait = HOLD.total_seconds() if row.probe else LATER_S / 2
             _write(row, state="pending", due_at=_in(wait), reason=_why(outcome), attempts=order.attempts - 1)
         case _:
-            _fail(row, f"given up after {age.total_seconds() / 3600:.0f} h: {_why(outcome)}")
+            _fail(row, f"given up after {age.total_seconds() / 3600:.0f} h: {_why(outcome)}", touched)
 
 
-def answered(row: Claimed, ch: Channel, order: Order, answer: Answer) -> None:
+def _answered(row: Claimed, ch: Channel, order: Order, answer: Answer, touched: set[UUID | None]) -> None:
     """Write down what the partner said about a try whose fate was unknown, or that was never reported on."""
     match answer:
         case Found("failed", code):
-            _fail(row, f"reported failed: {code}")
+            _fail(row, f"reported failed: {code}", touched)
         case Found(state, _, partner_ref):
             silent = _in(ASK_AGAIN_S * 6) if state == "sent" and _young(row, ch) else None
             known: dict[str, Any] = {} if state == "sent" else {"done_at": func.now()}
             known |= {"partner_ref": partner_ref} if partner_ref else {}
             if _write(row, state=state, reason=None, due_at=silent, pass_on_at=None, **known):
-                ladder.refresh([row.notice_id])
+                touched.add(row.notice_id)
                 if partner_ref:
                     ch.accepted(order, partner_ref)
         case CannotTell(why):
@@ -144,21 +198,21 @@ def answered(row: Claimed, ch: Channel, order: Order, answer: Answer) -> None:
             due = Delivery.sent_at + timedelta(seconds=ch.ask_after_s[order.checks + 1])
             _write(row, due_at=due, checks=order.checks + 1)
         case NotFound():
-            _not_there(row, ch, order)
+            _not_there(row, ch, order, touched)
 
 
-def _not_there(row: Claimed, ch: Channel, order: Order) -> None:
+def _not_there(row: Claimed, ch: Channel, order: Order, touched: set[UUID | None]) -> None:
     """Asked often enough: the partner surely does not have it. Sent again under the same reference."""
     if row.expires_at and row.expires_at <= clock.protocol_now():
         _write(row, state="expired", due_at=None, done_at=func.now(), reason="expired; never arrived at the partner")
     elif ch.patience.most_tries is not None and order.attempts >= ch.patience.most_tries:
-        _fail(row, f"never arrived at the partner in {order.attempts} tries")
+        _fail(row, f"never arrived at the partner in {order.attempts} tries", touched)
         return
     else:
         # At once the first time; a partner that loses what it is sent is given ever more time.
         again = func.now() if order.attempts < 2 else _in(_wait(order.attempts, ch.patience))
         _write(row, state="pending", due_at=again, checks=0, reason="not found at the partner: sent again")
-    ladder.refresh([row.notice_id])
+    touched.add(row.notice_id)
 
 
 def _young(row: Claimed, ch: Channel) -> bool:
@@ -171,13 +225,13 @@ def _wait(attempts: int, patience: Patience) -> float:
     return min(2.0 ** min(attempts, 30), patience.longest_wait_s) * random.uniform(0.5, 1.5)
 
 
-def _fail(row: Claimed, reason: str, **more: Any) -> None:
+def _fail(row: Claimed, reason: str, touched: set[UUID | None], **more: Any) -> None:
     """Ended on this channel; the next one takes over, if there is one."""
     if _write(row, state="failed", reason=reason, due_at=None, done_at=func.now(), pass_on_at=None, **more):
         following = ladder.pass_on(row.notice_id, row.channel) if row.notice_id is not None else None
         if following:
             after_commit(queue.waking(queue.sending_queue(following)))
-        ladder.refresh([row.notice_id])
+        touched.add(row.notice_id)
 
 
 def _write(row: Claimed, **values: Any) -> bool:
@@ -246,4 +300,6 @@ def crashed(row: Claimed, fault: Exception) -> None:
     elif tries < MOST_CRASHES:
         _write(row, reason=reason, attempts=tries, due_at=_in(2.0**tries))
     else:
-        _fail(row, f"set aside: {place(fault)}", attempts=tries)
+        touched: set[UUID | None] = set()
+        _fail(row, f"set aside: {place(fault)}", touched, attempts=tries)
+        ladder.refresh(touched)

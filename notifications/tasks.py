@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
-import queue as queues
-import threading
 import time
+from collections import deque
 from uuid import UUID
 
 from flask import Flask, current_app
 from sqlalchemy.exc import SQLAlchemyError
 
 from citizen_services.database import commit, db
+from citizen_services.database.base import rollback
 from citizen_services.exchange.outcomes import OutsideError
 from citizen_services.parts import parts
-from notifications import outbox, parcels, queue
-from notifications.claimed import Claimed, place
+from notifications import outbox, parcels, queue, rounds
+from notifications.channels import channel
+from notifications.claimed import Claimed
 from notifications.models import Parcel
 from notifications.receipts import settlement
 
 log = logging.getLogger(__name__)
 
-THREADS = 4
 #: No row of a batch is begun later than this, so that none is begun whose lease could end during its call.
 BATCH_FOR_S = 15.0
 #: A job gives way to other queues after this; the sweep wakes the next one.
@@ -33,76 +34,48 @@ def _application() -> Flask:
     return application
 
 
-def send(channel: str) -> None:
-    """Send everything that is due on a channel, batch by batch, until a claim comes back empty."""
-    app, until = _application(), time.monotonic() + JOB_FOR_S
-    try:
-        while time.monotonic() < until and not queue.stopping.is_set():
-            if send_batch(app, channel) == 0:
-                return
-    except SQLAlchemyError as fault:
-        log.error("sending on %s stopped: %s; leases end by themselves", channel, type(fault).__name__)
+class _Backlog:
+    """What is due on a channel, claimed batch by batch."""
+
+    def __init__(self, channel: str) -> None:
+        self._channel = channel
+        self._claim_until = time.monotonic() + JOB_FOR_S
+        self._begin_until = 0.0
+        self._was_full = True
+        self.rows: deque[Claimed] = deque()
+
+    def take(self) -> Claimed | None:
+        """The next row, None where none may be begun."""
+        return self.rows.popleft() if self.rows and self._may_begin() else None
+
+    def refill(self, idle: bool) -> bool:
+        """Claim more where nothing is left: while calls are under way only if there surely is more."""
+        if not self.rows and (idle or self._was_full) and not queue.stopping.is_set():
+            now = time.monotonic()
+            if now < self._claim_until:
+                self.rows.extend(outbox.claim(self._channel))
+                self._begin_until = now + BATCH_FOR_S
+                self._was_full = len(self.rows) == outbox.BATCH
+        return bool(self.rows) and self._may_begin()
+
+    def _may_begin(self) -> bool:
+        return time.monotonic() < self._begin_until and not queue.stopping.is_set()
 
 
-def send_batch(app: Flask, channel: str) -> int:
-    """Claim one batch and send it with four threads, each on a connection of its own; returns how many were claimed."""
-    with app.app_context():
-        rows = outbox.claim(channel)
-    if not rows:
-        return 0
-    waiting: queues.SimpleQueue[Claimed] = queues.SimpleQueue()
-    for row in rows:
-        waiting.put(row)
-    rest = threading.Event()
-    until = time.monotonic() + BATCH_FOR_S
-    helpers = [
-        threading.Thread(target=_send_some, args=(app, waiting, rest, until), name=f"send-{channel}-{number}")
-        for number in range(min(THREADS, len(rows)))
-    ]
-    for helper in helpers:
-        helper.start()
-    for helper in helpers:
-        helper.join()
-    left = _drain(waiting)
-    if left:
-        with app.app_context():
-            outbox.release(left)
-    return len(rows) if not rest.is_set() else 0
-
-
-def _send_some(app: Flask, waiting: queues.SimpleQueue[Claimed], rest: threading.Event, until: float) -> None:
-    def may_begin() -> bool:
-        return time.monotonic() < until and not rest.is_set() and not queue.stopping.is_set()
-
-    def take() -> Claimed | None:
+def send(name: str) -> None:
+    """Send everything that is due on a channel until nothing is; the calls are made by threads."""
+    app = _application()
+    backlog = _Backlog(name)
+    with app.app_context(), contextlib.ExitStack() as stack:
         try:
-            return waiting.get_nowait() if may_begin() else None
-        except queues.Empty:
-            return None
-
-    with app.app_context():
-        while may_begin() and not waiting.empty():
-            try:
-                if not outbox.work_through(take):
-                    rest.set()
-            except SQLAlchemyError as fault:
-                db.session.rollback()
-                log.error("sending stopped at a row: the database failed (%s); its lease ends", type(fault).__name__)
-            except Exception as fault:
-                # Whatever it is, it is one row's: the others go on, and its lease leads it to be settled.
-                db.session.rollback()
-                log.error("sending stopped at a row: %s; its lease ends", place(fault))
-            finally:
-                db.session.remove()
-
-
-def _drain(waiting: queues.SimpleQueue[Claimed]) -> list[Claimed]:
-    left = []
-    while True:
-        try:
-            left.append(waiting.get_nowait())
-        except queues.Empty:
-            return left
+            if backlog.refill(True):
+                hands = rounds.Threads(app, channel(name).hands, f"send-{name}")
+                stack.callback(hands.close)
+                rounds.work_through(backlog.take, hands, backlog.refill)
+            outbox.release(list(backlog.rows))
+        except SQLAlchemyError as fault:
+            rollback()
+            log.error("sending on %s stopped: %s; leases end by themselves", name, type(fault).__name__)
 
 
 def settle() -> None:

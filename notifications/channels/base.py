@@ -92,6 +92,10 @@ class Channel(Protocol):
     accepted_state: str
     #: Whether the rows of one person go one after another, oldest first.
     in_order: bool
+    #: How many calls are under way at once, at most: each of them is in doubt where the process is killed.
+    hands: int
+    #: Whether several results are noted in one transaction; not where a yes moves a case, which may be refused.
+    together: bool
     patience: Patience
 
     def prepare(self, order: Order) -> Any:

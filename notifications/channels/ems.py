@@ -28,6 +28,8 @@ class EmsChannel:
     template_codes: frozenset[str] = frozenset()
     accepted_state = "sent"
     in_order = False
+    hands = 4
+    together = False
     patience = Patience()
 
     def prepare(self, order: Order) -> ParcelToOrder | _Cancellation:

@@ -27,6 +27,8 @@ class RegistrationChannel:
     template_codes: frozenset[str] = frozenset()
     accepted_state = "delivered"
     in_order = True
+    hands = 4
+    together = False
     #: A register may be away for days; what it must know is never given up.
     patience = Patience(
         longest_wait_s=3600.0, give_up_after=None, give_up_later_after=None, ask_until=None, most_tries=None

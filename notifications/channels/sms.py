@@ -28,6 +28,8 @@ class SmsChannel:
     template_codes = frozenset({"isv.SMS_TEMPLATE_ILLEGAL"})
     accepted_state = "sent"
     in_order = False
+    hands = 16
+    together = True
     patience = Patience()
 
     def prepare(self, order: Order) -> _Message:

@@ -27,6 +27,8 @@ class WeChatChannel:
     template_codes: frozenset[str] = frozenset()
     accepted_state = "sent"
     in_order = False
+    hands = 8
+    together = True
     patience = Patience()
 
     def prepare(self, order: Order) -> _Message:

@@ -29,6 +29,7 @@ from notifications.channels.sms import SmsChannel
 from notifications.models import Delivery, Notice
 from notifications.receipts.settlement import move
 from tests.notifications.conftest import Outside, follower, somebody, tell
+from tests.notifications.hands import work_through
 
 #: What a call may come to: (whether the partner takes it, what we are told). ``crash``: our process ends in the call.
 FATES = {
@@ -136,14 +137,15 @@ class NoticeMachine(RuleBasedStateMachine):
     @rule(
         channel=st.sampled_from(["wechat", "sms"]),
         fates=st.lists(st.sampled_from(sorted(FATES)), min_size=1, max_size=4),
+        at_once=st.integers(1, 3),
     )
-    def a_worker_runs(self, channel: str, fates: list[str]) -> None:
-        """Claims what is due and works through it; it may be killed in the midst of a call."""
+    def a_worker_runs(self, channel: str, fates: list[str], at_once: int = 1) -> None:
+        """Claims what is due and works through it, so many calls a round; it may be killed in the midst of one."""
         FIRED[f"worker {channel}"] += 1
         self.double.fates[:] = fates
-        rows = iter(outbox.claim(channel))
+        rows = outbox.claim(channel)
         try:
-            outbox.work_through(lambda: next(rows, None))
+            work_through(rows, at_once)
         except Killed:
             FIRED["killed"] += 1
             db.session.rollback()

@@ -12,7 +12,7 @@ from sqlalchemy import func, select, text, update
 from citizen_services import clock
 from citizen_services.database import Change, commit, db
 from citizen_services.people.signals import binding_moved, code_wanted
-from notifications import ladder, queries, tasks
+from notifications import ladder, queries, rounds, tasks
 from notifications.models import ChannelHold, Delivery, Notice
 from notifications.operations import try_again
 from tests.notifications.conftest import Outside, due_now, follower, lease_ends, row, somebody, state_of, tell, tries
@@ -119,13 +119,13 @@ def test_an_account_that_is_refused_holds_the_channel_until_somebody_mended_it(a
     partners.fault("sms_aliyun", "refuse", code="isv.AMOUNT_NOT_ENOUGH")
     tasks.send("sms")
     # Those that were under way when the first refusal came; the others were not begun.
-    assert 1 <= len(partners.arrived("sms_aliyun", "SendSms")) <= tasks.THREADS
+    assert 1 <= len(partners.arrived("sms_aliyun", "SendSms")) <= rounds.AT_FIRST
     (held,) = queries.holds()
     assert (held.channel, held.reason) == ("sms", "isv.AMOUNT_NOT_ENOUGH")
     assert {(tries(n)["sms"].state, tries(n)["sms"].attempts) for n in notices} == {("pending", 0)}
     tasks.send("sms")
     asked = len(partners.arrived("sms_aliyun", "SendSms"))
-    assert asked <= tasks.THREADS, "a held channel is left alone"
+    assert asked <= rounds.AT_FIRST, "a held channel is left alone"
     # A minute later one row tries; still refused, still held.
     db.session.execute(update(ChannelHold).values(until=func.now() - timedelta(seconds=1)))
     commit()

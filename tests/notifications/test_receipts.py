@@ -230,7 +230,7 @@ def test_a_report_that_overtakes_wechats_answer_waits_for_it(app: Flask, partner
     openid = follower(partners, person)
     notice = tell(person)
     (claimed,) = outbox.claim("wechat")
-    assert outbox.begin(claimed) is not None
+    assert outbox.begin([claimed])
     finished(openid, 77, "success")
     tasks.settle()
     (receipt,) = received()
@@ -249,7 +249,7 @@ def test_a_report_waits_until_the_lease_of_a_worker_that_died_in_the_call_has_en
     openid = follower(partners, person)
     notice = tell(person)
     (claimed,) = outbox.claim("wechat")
-    assert outbox.begin(claimed) is not None
+    assert outbox.begin([claimed])
     # The worker is dead from here on; what it had begun arrived.
     finished(openid, 78, "success")
     waited = timedelta(0)
@@ -337,10 +337,10 @@ def test_in_whatever_order_things_happen_a_message_only_moves_forward(
 
 def _take(client: FlaskClient, id_: Any, step: str) -> None:
     """One thing that may happen to a message; partners are not called."""
-    from citizen_services.exchange.outcomes import Accepted, NotAccepted, Unknown
+    from citizen_services.exchange.outcomes import Accepted, NotAccepted, Outcome, Unknown
     from notifications import results
     from notifications.channels import channel
-    from notifications.channels.base import Found
+    from notifications.channels.base import Answer, Found
 
     delivery = row(id_)
     if step in ("delivered", "failed", "duplicate"):
@@ -355,15 +355,15 @@ def _take(client: FlaskClient, id_: Any, step: str) -> None:
     for claimed in outbox.claim("sms"):
         order = claimed.open()
         if claimed.state == "pending":
-            if step == "ask" or outbox.begin(claimed) is None:
+            if step == "ask" or not outbox.begin([claimed]):
                 outbox.release([claimed])
                 continue
-            outcome = {
+            said: Outcome | Answer = {
                 "send": Accepted("1^0"), "lost": Unknown("cut"), "refused": NotAccepted("never", "isv.X")
             }[step]  # fmt: skip
-            results.finished(claimed, channel("sms"), order, outcome)
         else:
-            results.answered(claimed, channel("sms"), order, Found("delivered"))
+            said = Found("delivered")
+        results.note([results.Done(claimed, channel("sms"), order, said)])
         commit()
 
 
