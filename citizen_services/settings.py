@@ -93,8 +93,8 @@ class Settings:
     public_base_url: str
     #: The district that is served (GB/T 2260).
     district: str
-    #: What people call the province, the city and the district, and the divisions that form one urban area (市区) with the district:
-    #: who moves within it is no migrant.
+    #: What people call the province, the city and the district, and the divisions that form one urban area (市区) with
+    #: the district: who moves within it is no migrant.
     province_name: str
     city_name: str
     district_name: str

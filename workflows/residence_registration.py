@@ -75,7 +75,7 @@ class AddressSchema(Schema):
     address_code = AddressField(
         "现居住地址",
         hint="输入小区、村或道路名称，从标准地址库中选择",
-        by_hand="列表里没有我的住址，自己填写",
+        by_hand=("列表里没有我的住址，自己填写", "居住时间一样从今天起算，社区民警之后核实，不用您跑"),
     )
     room = TextField("门牌或房间号", hint="例如 3 幢 502 室；地址里已有房间号的可以不填", most=30, required=False)
     residence_kind = ChoiceField("居住方式", RESIDENCE_KINDS)

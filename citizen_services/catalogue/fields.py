@@ -141,11 +141,11 @@ BY_HAND = "typed"
 class AddressField(fields.String):
     """A standard address, by its code: chosen from the standard-address register.
 
-    ``by_hand`` is the choice offered beside what was found, for whom the register doesn't know where they live
-    (``BY_HAND``); without it only a standard address is taken.
+    ``by_hand`` is the choice (label, hint) offered beside what was found, for whom the register doesn't know where they
+    live (``BY_HAND``); without it only a standard address is taken.
     """
 
-    def __init__(self, label: str, *, hint: str = "", by_hand: str = "") -> None:
+    def __init__(self, label: str, *, hint: str = "", by_hand: tuple[str, str] | None = None) -> None:
         sentence = f"请搜索并选择{label}"
         super().__init__(
             required=True,

@@ -12,12 +12,21 @@ from marshmallow import fields as fields_
 
 from citizen_services import clock
 from citizen_services.cases.models import Case
-from citizen_services.catalogue.fields import AddressField, ConfirmField, NameField, PhoneField
+from citizen_services.catalogue.fields import (
+    BY_HAND,
+    AddressField,
+    ConfirmField,
+    NameField,
+    PhoneField,
+    StationField,
+)
 from citizen_services.catalogue.vocabulary import Group, Material, ServiceItem
 from citizen_services.parts import parts
 from citizen_services.people.models import Citizen
+from citizen_services.people.queries import offices
+from citizen_services.registers.models import ResidenceRegistration
 from citizen_services.registers.queries import permits_of, registrations_of
-from citizen_services.rules.dates import chinese_date
+from citizen_services.rules.dates import chinese_date, local_date
 from citizen_services.rules.identity import age_on
 from citizen_services.rules.masking import mask_address, mask_id, mask_name, mask_phone
 
@@ -99,6 +108,11 @@ def _line(key: str, field: fields_.Field[Any], value: Any, address: Mapping[str,
 def _words(field: fields_.Field[Any], value: Any, address: Mapping[str, Any] | None) -> str:
     if value in (None, ""):
         return ""
+    if isinstance(field, StationField):
+        chosen = offices().get(str(value))
+        return "，".join(word for word in (chosen.serves, chosen.name) if word) if chosen else str(value)
+    if isinstance(field, AddressField) and value == BY_HAND:
+        return "标准地址库里没有，申请人自己填写"
     if isinstance(field, AddressField):
         return str(address["text"]) if address and address.get("code") == value else f"标准地址编码 {value}"
     for choice in field.metadata.get("choices", ()):
@@ -147,7 +161,10 @@ def _card(
     doubted: bool,
 ) -> dict[str, Any]:
     asked = [supplier for supplier in material.suppliers if supplier.key in answers]
-    supplier = next((s for s in asked if answers[s.key]["outcome"] == "found"), (asked or list(material.suppliers))[0])
+    found = [s for s in asked if answers[s.key]["outcome"] == "found"]
+    proves, day = material.proves, local_date(case.submitted_at)
+    proving = [s for s in found if proves is None or proves(answers[s.key]["content"] or {}, day)]
+    supplier = next(iter([*proving, *found, *asked, *material.suppliers]))
     answer = answers.get(supplier.key)
     name = SOURCES.get(supplier.source, "有关部门登记")
     card: dict[str, Any] = {"title": material.name, "source": f"{name} · 依据{material.source}", "ok": False}
@@ -170,6 +187,8 @@ def _shown_as(
 ) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     for label, path in material.shown_as:
+        if path.split(".")[0] not in content:
+            continue
         value: Any = content
         for part in path.split("."):
             value = value.get(part) if isinstance(value, Mapping) else None
@@ -245,18 +264,26 @@ _TELLERS: Mapping[str, Callable[[Mapping[str, Any]], list[dict[str, Any]]]] = {
     "social_insurance.employment": _tell_employment,
     "addresses.address": _tell_address,
 }
+#: How an address came to be in our register, where a standard address did not confirm it.
+_CONFIRMED: Mapping[str, str] = {
+    "officer": "（社区民警核实）",
+    "open": "（自己填写，待核实）",
+    "not_found": "（没有核实到）",
+}
 
 
 def own_registers_card(applicant: Citizen) -> dict[str, Any] | None:
     """What our own registers hold of the person, as an ``answer_card``; None where they hold nothing."""
-    rows = [
-        {"label": f"居住登记 {row.number}", "value": f"{row.address}，{chinese_date(row.since)}至{_end(row.until)}"}
-        for row in registrations_of(applicant.id)
-    ]
+    rows = [{"label": f"居住登记 {row.number}", "value": _registered(row)} for row in registrations_of(applicant.id)]
     rows += [{"label": "居住证", "value": f"{chinese_date(row.issued_on)}签发"} for row in permits_of(applicant.id)]
     if not rows:
         return None
     return {"title": "本区登记", "source": "本区居住登记和居住证登记", "ok": True, "verdict": "已登记", "rows": rows}
+
+
+def _registered(row: ResidenceRegistration) -> str:
+    confirmed = _CONFIRMED.get(row.confirmed_by, "")
+    return f"{row.address}{confirmed}，{chinese_date(row.since)}至{_end(row.until)}"
 
 
 def _end(until: date | None) -> str:

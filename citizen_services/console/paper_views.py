@@ -68,7 +68,8 @@ def pages_of(item: ServiceItem, case: Case) -> list[dict[str, Any]]:
         small = url_for("console_papers.photo", case_id=case.id, upload_id=piece.upload_id)
         pages.append(
             {
-                "title": f"{corrections.label_of(item, piece.code)} 第 {number[piece.code, piece.replaced]} 张",
+                "title": f"{corrections.label_of(item, piece.code)} 第 {number[piece.code, piece.replaced]} 张"
+                + _said(item, piece),
                 "src": small,
                 "full": f"{small}?size=full",
                 "kind": "image",
@@ -78,14 +79,24 @@ def pages_of(item: ServiceItem, case: Case) -> list[dict[str, Any]]:
     return pages
 
 
+def _said(item: ServiceItem, piece: photos.Piece) -> str:
+    """Which paper it is, as its person said; asked of materials of which several kinds serve."""
+    material = next((one for one in item.materials if one.code == piece.code), None)
+    if material is None or not material.kinds:
+        return ""
+    return f"：{material.kind_name(piece.kind) or '没有说明是哪一种'}"
+
+
 def words_of(item: ServiceItem, case: Case, answers: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
     """Of each material that the person may bring: what was brought, or why nothing is, by code."""
-    there = Counter(piece.code for piece in photos.of_case(case.id))
+    pieces = photos.of_case(case.id)
+    there = Counter(piece.code for piece in pieces)
     wanted = {m.code for m in papers.wanted(item, case.data, answers, local_date(case.submitted_at))}
     words = {}
     for material in item.active_materials(case.data):
         if there[material.code]:
-            words[material.code] = f"申请人上传了 {there[material.code]} 张照片"
+            said = papers.kinds_said(material, pieces)
+            words[material.code] = f"申请人上传了 {there[material.code]} 张照片" + (f"：{said}" if said else "")
         elif material.upload:
             words[material.code] = "没有上传" if material.code in wanted else "登记已查到，不用上传"
     return words

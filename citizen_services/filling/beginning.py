@@ -30,15 +30,18 @@ def begin(place: Place, citizen: Citizen, item: ServiceItem, posted: Posted) -> 
         if running(citizen, item) is not None:
             raise AlreadyOpen
         answers = registers.ask(citizen, item.suppliers())
-        judged = eligibility.judge(item, eligibility.facts_of(citizen, answers))
+        earlier, declared = _earlier(citizen, item, posted), eligibility.excused(item, posted.form)
+        begun = drafts.open_draft(citizen.id, item.code)
+        known = begun.data if begun is not None else earlier.data if earlier is not None else {}
+        judged = eligibility.judge(item, eligibility.facts_of(citizen, answers, {**known, **declared}))
         failed = [one for one in judged if not one.verdict.met and one.verdict.certain]
         if failed:
             raise NotEligible([(one.check, one.verdict) for one in failed])
         ids = registers.ids_of(answers)
-        earlier = _earlier(citizen, item, posted)
         if earlier is not None and registers.ADDRESS.key in earlier.answers:
             ids[registers.ADDRESS.key] = earlier.answers[registers.ADDRESS.key]
         draft = drafts.begin(item, citizen.id, place.door(), ids, earlier)
+        drafts.declare(draft, declared)
         newer = {
             key: found for key, found in registers.ids_of(answers).items() if _is_better(draft.answers, answers, key)
         }

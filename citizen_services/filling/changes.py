@@ -12,6 +12,7 @@ from citizen_services import clock
 from citizen_services.cases import drafts, eligibility, operations, papers
 from citizen_services.cases.errors import InvalidInput, MovedOn, NotEligible
 from citizen_services.cases.once import do_once, note
+from citizen_services.catalogue.fields import BY_HAND
 from citizen_services.catalogue.vocabulary import Group, ServiceItem
 from citizen_services.database import commit, db, new_id
 from citizen_services.database.base import rollback
@@ -151,18 +152,22 @@ def _store(filled: Filled, posted: Posted, groups: Sequence[Group], once: Once) 
     for group in groups:
         name = fields.address_field(group)
         code = posted.form.get(name, "").strip() if name else ""
-        if name and code:
+        if name and code and not _by_hand(group, name, code):
             chosen[group.code] = (name, *_choose(filled, code))
     errors: dict[str, dict[str, list[str]]] = {}
     rests_on = dict(draft.answers)
     for group in groups:
         form = dict(posted.form)
+        stray = fields.station_errors(group, form)
+        for one in stray:
+            del form[one]
         name, answer, refusal = chosen.get(group.code, ("", "", ""))
         if refusal:
             del form[name]
         wrong = drafts.save(item, draft, group, form, draft.version)
         if refusal:
             wrong = wrong | {name: [refusal]}
+        wrong = wrong | stray
         if answer:
             rests_on[registers.ADDRESS.key] = answer
         if wrong:
@@ -173,6 +178,11 @@ def _store(filled: Filled, posted: Posted, groups: Sequence[Group], once: Once) 
     db.session.flush()
     drafts.refresh_answers(draft, rests_on)
     return note(once, {"errors": errors})
+
+
+def _by_hand(group: Group, name: str, code: str) -> bool:
+    """Whether no standard address is chosen, and the field lets one be typed instead."""
+    return code == BY_HAND and bool(group.schema.fields[name].metadata.get("by_hand"))
 
 
 def _choose(filled: Filled, code: str) -> tuple[str, str]:
@@ -256,7 +266,8 @@ def _not_ready(filled: Filled, posted: Posted) -> ResponseReturnValue | None:
         name = fields.address_field(group)
         code = draft.data.get(group.code, {}).get(name) if name else None
         known = registers.chosen_address(draft) if name else None
-        if name and group.code not in missing and (known is None or known["code"] != code):
+        typed = name is not None and _by_hand(group, name, code or "")
+        if name and not typed and group.code not in missing and (known is None or known["code"] != code):
             missing[group.code] = {name: [f"请搜索并选择{group.schema.fields[name].metadata['label']}"]}
         if group.code in missing:
             filled.errors, filled.from_check = missing[group.code], True
@@ -301,7 +312,7 @@ def _asked_again(filled: Filled) -> Group | None:
 
 
 def _refuse_unmet(filled: Filled) -> None:
-    facts = eligibility.facts_of(filled.citizen, registers.kept(filled.draft.answers))
+    facts = eligibility.facts_of(filled.citizen, registers.kept(filled.draft.answers), filled.draft.data)
     unmet = eligibility.unmet(filled.item, facts)
     if unmet:
         raise NotEligible([(one.check, one.verdict) for one in unmet])

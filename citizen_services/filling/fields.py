@@ -9,8 +9,18 @@ from marshmallow import Schema
 from marshmallow import fields as fields_
 
 from citizen_services.cases.eligibility import Judged
-from citizen_services.catalogue.fields import AddressField, ConfirmField, NameField, PhoneField
+from citizen_services.catalogue.fields import (
+    BY_HAND,
+    AddressField,
+    ConfirmField,
+    NameField,
+    PhoneField,
+    StationField,
+)
 from citizen_services.catalogue.vocabulary import Group, ServiceItem
+from citizen_services.parts import parts
+from citizen_services.people.models import Office
+from citizen_services.people.queries import offices
 from citizen_services.rules.dates import chinese_date
 from citizen_services.rules.errors import RuleError
 from citizen_services.rules.masking import mask_address, mask_name, mask_phone
@@ -72,9 +82,34 @@ def _field(name: str, field: fields_.Field[Any], value: Any, errors: Sequence[st
         "required": field.required,
     }
     shown |= {key: about[key] for key in ("maxlength", "autocomplete", "inputmode", "optional") if about.get(key)}
+    if about.get("by_hand"):
+        shown["by_hand"] = (BY_HAND, *about["by_hand"])
+    if isinstance(field, StationField):
+        shown |= {"kind": "radio", "choices": [(one.code, *station_words(one)) for one in stations()]}
     if "choices" in about:
         shown["choices"] = [(choice[0], choice[1], choice[2] if len(choice) > 2 else "") for choice in about["choices"]]
     return shown
+
+
+def stations() -> list[Office]:
+    """The police stations of the district, in the order of their codes."""
+    district = parts().settings.district
+    return [one for one in offices().values() if one.kind == "station" and one.district == district]
+
+
+def station_words(station: Office) -> tuple[str, str]:
+    """How citizens tell a station: by the streets that it serves, with its name beside them."""
+    return (station.serves, station.name) if station.serves else (station.name, "")
+
+
+def station_errors(group: Group, form: Mapping[str, str]) -> dict[str, list[str]]:
+    """The sentences of the fields of a group in which something else than a station was chosen."""
+    known = {station.code for station in stations()}
+    return {
+        name: [f"请选择{field.metadata['label']}"]
+        for name, field in group.schema.fields.items()
+        if isinstance(field, StationField) and form.get(name) and form[name] not in known
+    }
 
 
 def address_field(group: Group) -> str | None:
@@ -86,18 +121,18 @@ def address_field(group: Group) -> str | None:
 
 
 def answer_rows(
-    group: Group, values: Values, *, masked: bool, address: Mapping[str, Any] | None = None
+    group: Group, values: Values, *, masked: bool, address: Mapping[str, Any] | None = None, you: str = "您"
 ) -> list[dict[str, Any]]:
     """What was answered in a group, as people read it; ``masked`` for pages that are looked at again later.
 
-    ``address`` is the chosen standard address.
+    ``address`` is the chosen standard address, ``you`` how the page calls the applicant.
     """
     rows = []
     for name, field in group.schema.fields.items():
         value = values.get(name)
         if value in (None, "") and not field.required:
             continue
-        label = "您的核对" if isinstance(field, ConfirmField) else field.metadata.get("label", name)
+        label = f"{you}的核对" if isinstance(field, ConfirmField) else field.metadata.get("label", name)
         row = {"name": name, "label": label, "value": _words(field, value, address)}
         if masked:
             row["value"] = _masked(field, row["value"])
@@ -108,7 +143,12 @@ def answer_rows(
 def _words(field: fields_.Field[Any], value: Any, address: Mapping[str, Any] | None) -> str:
     if value in (None, ""):
         return ""
+    if isinstance(field, StationField):
+        chosen = offices().get(str(value))
+        return "，".join(word for word in station_words(chosen) if word) if chosen else ""
     if isinstance(field, AddressField):
+        if value == BY_HAND:
+            return "自己填写的地址"
         return str(address["text"]) if address and address["code"] == value else ""
     for choice in field.metadata.get("choices", ()):
         if choice[0] == value:

@@ -123,7 +123,9 @@ def group_page(filled: Filled, group: Group, status: int = 200) -> ResponseRetur
         changed=_changed_words(drafts.changed(draft, group)),
         saved=chinese_moment(draft.saved_at),
         autosave=url_for(filled.place.autosave, draft_id=draft.id),
-        stored=fields.answer_rows(group, stored, masked=False, address=registers.chosen_address(draft))
+        stored=fields.answer_rows(
+            group, stored, masked=False, address=registers.chosen_address(draft), you=filled.place.you
+        )
         if filled.moved
         else [],
         from_check=filled.from_check,
@@ -174,17 +176,7 @@ def _answers_shown(filled: Filled, group: Group) -> registers.Answers:
 def _offer_addresses(filled: Filled, lookup: dict[str, Any]) -> None:
     """Fill the search box: what was searched for, what was found, and what was chosen earlier."""
     chosen = registers.chosen_address(filled.draft)
-    choices = []
-    if filled.words:
-        found, sentence = registers.search_addresses(filled.words)
-        choices = [(address.code, address.text, address.community) for address in found]
-        if sentence:
-            lookup["errors"] = [*lookup["errors"], sentence]
-        elif not choices:
-            lookup["hint"] = f"没有找到“{filled.words[:30]}”。请换一个说法，例如只写小区名，或者路名加门牌号。"
-    if chosen and chosen["code"] not in [choice[0] for choice in choices]:
-        choices.insert(0, (chosen["code"], chosen["text"], "之前选择的地址"))
-    lookup |= {"query": filled.words, "query_name": "q", "choices": choices}
+    registers.offer_addresses(lookup, filled.words, (chosen["code"], chosen["text"]) if chosen else None)
 
 
 def papers_page(filled: Filled, status: int = 200) -> ResponseReturnValue:
@@ -245,7 +237,9 @@ def check_page(filled: Filled, status: int = 200) -> ResponseReturnValue:
     sections = []
     for group in filled.groups:
         href = filled.url(group.code, **{"from": CHECK})
-        rows = fields.answer_rows(group, draft.data.get(group.code, {}), masked=False, address=address)
+        rows = fields.answer_rows(
+            group, draft.data.get(group.code, {}), masked=False, address=address, you=filled.place.you
+        )
         material = registers.material_of(item, group.confirms)
         shown: list[dict[str, Any]] = []
         if material:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+from citizen_services.cases import papers
 from citizen_services.catalogue.vocabulary import Material, ServiceItem
 from citizen_services.materials import queries
 from citizen_services.materials.operations import MOST_PIECES
@@ -42,8 +43,11 @@ def cards(
                 "hint": "" if correcting else reasons[material.code],
                 "reason": reasons[material.code] if correcting else "",
                 "examples": material.examples,
+                "kinds": material.kinds,
+                # The next photo is mostly another page of the same paper.
+                "kind": mine[-1].kind if mine else "",
                 "errors": errors.get(material.code, ()),
-                "files": files_of(mine, photo_url),
+                "files": files_of(mine, photo_url, material),
                 "earlier": [
                     {"id": one.id, "thumb": photo_url(one.id), "name": f"{chinese_moment(one.at)}上传的"}
                     for one in earlier.get(material.code, ())
@@ -56,12 +60,14 @@ def cards(
     return shown
 
 
-def files_of(pieces: Sequence[Piece], photo_url: PhotoUrl) -> list[dict[str, Any]]:
+def files_of(pieces: Sequence[Piece], photo_url: PhotoUrl, material: Material | None = None) -> list[dict[str, Any]]:
     """The photos of one material, in order, as ``material_card`` lists them."""
     return [
         {
             "id": piece.upload_id,
-            "name": f"第 {number} 张",
+            "name": " · ".join(
+                word for word in (f"第 {number} 张", material.kind_name(piece.kind) if material else "") if word
+            ),
             "size": piece.size,
             "thumb": photo_url(piece.upload_id),
             "href": photo_url(piece.upload_id, size="full"),
@@ -79,16 +85,25 @@ def paper_rows(wanted: Sequence[Material], gathered: Sequence[Piece]) -> list[di
     """What is wanted and how much of it is there, a row a material."""
     there = Counter(piece.code for piece in gathered)
     return [
-        {"name": m.code, "label": m.name, "value": f"{there[m.code]} 张照片" if there[m.code] else "还没有上传"}
+        {
+            "name": m.code,
+            "label": m.name,
+            "value": "，".join(w for w in (f"{there[m.code]} 张照片", papers.kinds_said(m, gathered)) if w)
+            if there[m.code]
+            else "还没有上传",
+        }
         for m in wanted
     ]
 
 
 def handed_in(item: ServiceItem, pieces: Sequence[Piece], photo_url: PhotoUrl) -> list[dict[str, Any]]:
     """What a case rests on, a material each: ``{title, files}``."""
-    names = {material.code: material.name for material in item.materials}
+    known = {material.code: material for material in item.materials}
     codes = dict.fromkeys(piece.code for piece in pieces)
     return [
-        {"title": names.get(code, code), "files": files_of([p for p in pieces if p.code == code], photo_url)}
+        {
+            "title": known[code].name if code in known else code,
+            "files": files_of([p for p in pieces if p.code == code], photo_url, known.get(code)),
+        }
         for code in codes
     ]

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from flask import Response, abort
 
+from citizen_services import clock
 from citizen_services.cases.models import Draft
 from citizen_services.cases.queries import register_answers
 from citizen_services.catalogue.vocabulary import Material, ServiceItem, Supplier
@@ -104,13 +105,15 @@ def material_of(item: ServiceItem, code: str | None) -> Material | None:
 def answer_for(
     material: Material, answers: Mapping[str, Mapping[str, Any]]
 ) -> tuple[Supplier, Mapping[str, Any] | None]:
-    """The answer that supplies a material: the first found one, else the first supplier's, whatever it says."""
-    for supplier in material.suppliers:
-        answer = answers.get(supplier.key)
-        if answer and answer["outcome"] == "found":
-            return supplier, answer
-    first = material.suppliers[0]
-    return first, answers.get(first.key)
+    """The answer that supplies a material: the first that proves it today, else the first found one.
+
+    Where none was found, the first supplier's, whatever it says.
+    """
+    asked = [(supplier, answers.get(supplier.key)) for supplier in material.suppliers]
+    found = [(supplier, answer) for supplier, answer in asked if answer and answer["outcome"] == "found"]
+    proves, day = material.proves, clock.today()
+    proving = [one for one in found if proves is None or proves(one[1]["content"] or {}, day)]
+    return next(iter([*proving, *found, *asked]))
 
 
 def rows_of(material: Material, answer: Mapping[str, Any], image_url: ImageUrl) -> list[dict[str, Any]]:
@@ -118,6 +121,8 @@ def rows_of(material: Material, answer: Mapping[str, Any], image_url: ImageUrl) 
     content = answer.get("content") or {}
     rows: list[dict[str, Any]] = []
     for label, path in material.shown_as:
+        if path.split(".")[0] not in content:
+            continue
         value: Any = content
         for part in path.split("."):
             value = value.get(part) if isinstance(value, dict) else None
@@ -173,6 +178,25 @@ def search_addresses(words: str) -> tuple[list[Address], str]:
         return list(clients.addresses().search(text).items), ""
     except OutsideError:
         return [], _AWAY
+
+
+def offer_addresses(lookup: dict[str, Any], words: str, chosen: tuple[str, str] | None) -> None:
+    """Fill a search box: what was searched for, what was found, and the (code, text) that was chosen earlier.
+
+    Ends the transaction under way where something is searched for.
+    """
+    choices = []
+    typed = "还是没有的，可以选下面的“自己填写”。" if lookup.get("by_hand") else ""
+    if words:
+        found, sentence = search_addresses(words)
+        choices = [(address.code, address.text, address.community) for address in found]
+        if sentence:
+            lookup["errors"] = [*lookup["errors"], sentence]
+        elif not choices:
+            lookup["hint"] = f"没有找到“{words[:30]}”。请换一个说法，例如只写小区名，或者路名加门牌号。{typed}"
+    if chosen and chosen[0] not in [choice[0] for choice in choices]:
+        choices.insert(0, (*chosen, "之前选择的地址"))
+    lookup |= {"query": words, "query_name": "q", "choices": choices}
 
 
 class NotChosen(Exception):

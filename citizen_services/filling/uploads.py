@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, NoReturn
 from uuid import UUID
 
@@ -17,14 +17,23 @@ from flask.typing import ResponseReturnValue
 
 from citizen_services.cases.errors import MovedOn
 from citizen_services.cases.once import do_once, note
+from citizen_services.catalogue.vocabulary import Material
 from citizen_services.database import commit
 from citizen_services.database.base import rollback
 from citizen_services.database.idempotency import KeyReused, Once
 from citizen_services.filling.pages import PAPERS, Filled, papers_page
+from citizen_services.filling.photos import earlier_of
 from citizen_services.filling.place import id_of
 from citizen_services.filling.posted import Posted
 from citizen_services.materials import operations, queries
-from citizen_services.materials.errors import Busy, MaterialError, NoSuchUpload, NothingSent, StoreDamaged, TooLarge
+from citizen_services.materials.errors import (
+    Busy,
+    MaterialError,
+    NoSuchUpload,
+    NothingSent,
+    StoreDamaged,
+    TooLarge,
+)
 from citizen_services.materials.judge import MOST_BYTES
 from citizen_services.pages import photo_response, render_error
 from citizen_services.people.actors import Actor
@@ -50,6 +59,8 @@ class Gathering:
     actor: Actor
     path: str
     page: Callable[[Errors, int, str], ResponseReturnValue]
+    #: The kinds of paper of each material, of which one is said with a photo.
+    kinds: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 Find = Callable[[], Gathering]
@@ -66,7 +77,14 @@ def of_draft(filled: Filled) -> Gathering:
         return papers_page(shown, status) if shown.wanted else redirect(filled.url(), 303)
 
     codes = tuple(m.code for m in filled.wanted)
-    return Gathering(draft.id, codes, filled.citizen.id, filled.place.actor(), filled.url(PAPERS), page)
+    return Gathering(
+        draft.id, codes, filled.citizen.id, filled.place.actor(), filled.url(PAPERS), page, kinds_of(filled.wanted)
+    )
+
+
+def kinds_of(wanted: Sequence[Material]) -> dict[str, tuple[str, ...]]:
+    """The codes of the kinds of paper of these materials, by the material's code."""
+    return {material.code: tuple(code for code, _ in material.kinds) for material in wanted}
 
 
 # --- Changing ---------------------------------------------------------------------------------------------------------
@@ -98,17 +116,26 @@ def _upload(find: Find, place: Gathering, posted: Posted, code: str) -> None:
     file = sent.read(MOST_BYTES + 1) if sent is not None else b""
     if not file:
         raise NothingSent
+    kind = _kind(place, posted, code)
 
     def take(once: Once) -> Any:
         operations.admit(place.citizen_id)
         commit()
-        upload = operations.take(place.citizen_id, place.id, code, file)
+        upload = operations.take(place.citizen_id, place.id, code, file, kind=kind)
         # Decoding took a while: what was sent, thrown away or answered meanwhile takes no photo any more.
         if find().id != place.id:
             raise MovedOn
         return note(once, {"upload": str(upload.id)})
 
     do_once(posted.once(place.actor, {"file": hashlib.sha256(file).hexdigest()}), take)
+
+
+def _kind(place: Gathering, posted: Posted, code: str) -> str | None:
+    """Which kind of paper it is; None where the form does not say."""
+    known, given = place.kinds.get(code, ()), posted.form.get("kind")
+    if not given or not known:
+        return None
+    return given if given in known else abort(400)
 
 
 def _remove(find: Find, place: Gathering, posted: Posted, code: str) -> None:
@@ -161,6 +188,13 @@ def photo(citizen_id: UUID, upload_id: UUID) -> Response:
         abort(404)
     except StoreDamaged as fault:
         _damaged(fault)
+
+
+def shown(filled: Filled) -> frozenset[UUID]:
+    """The photos on a draft's page of papers: those gathered for it, and earlier ones that may be used again."""
+    gathered = {piece.upload_id for piece in queries.of_draft(filled.draft.id)}
+    earlier = earlier_of(filled.citizen.id, filled.draft.id, filled.wanted)
+    return frozenset(gathered | {one.id for pieces in earlier.values() for one in pieces})
 
 
 def _damaged(fault: StoreDamaged) -> NoReturn:

@@ -47,7 +47,7 @@ def answer(case_id: UUID) -> ResponseReturnValue:
     done = False
     if correction is not None and version() == case.version:
         item = parts().catalogue.item(case.item, case.item_version)
-        done = corrections.keep_typed(correction, typed_of(item, correction, request.form))
+        done = corrections.keep_typed(correction, typed_of(item, case, correction, request.form))
     if not done:
         rollback()
         return told(409, sentence="这个办件刚刚有了变化，请刷新这一页看最新进度。")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
@@ -16,7 +17,7 @@ from citizen_services.cases.once import do_once
 from citizen_services.cases.queries import cases_of, document, documents_of, events_of, own_case, steps_for
 from citizen_services.catalogue import forms
 from citizen_services.catalogue.vocabulary import ServiceItem, Step
-from citizen_services.database import db
+from citizen_services.database import commit, db
 from citizen_services.database.base import rollback
 from citizen_services.database.idempotency import KeyReused, Once
 from citizen_services.filling import fields, registers
@@ -54,6 +55,7 @@ tell_refusals(bp)
 
 _OVER = "您这次填的补正没有收下：这个办件已经不在等您补正。下面是它现在的情况。"
 _ASKED_ANEW = "您这次填的还没有提交：办件刚刚有了变化。下面是现在要补正的内容，请核对后再按一次“提交补正”。"
+_ONLY_WHERE_WANTED = "按您改后的选择，需要这份材料时请上传；不需要的不用传。"
 
 
 @bp.get("")
@@ -129,7 +131,16 @@ def case_page(
         clocks=timeline.clocks_of(item, case),
         steps=timeline.timeline_of(item, case, events, turn),
         next=timeline.next_lines(item, case),
-        correct=panel(item, case, asked, events, lambda id_: _image_url(case, id_), typed=typed, errors=errors)
+        correct=panel(
+            item,
+            case,
+            asked,
+            events,
+            lambda id_: _image_url(case, id_),
+            typed=typed,
+            errors=errors,
+            words=request.args.get("q", "").strip(),
+        )
         if asked
         else None,
         photos=_cards(case, asked, errors or {}) if asked else [],
@@ -169,9 +180,10 @@ def _photo_url(case: Case) -> PhotoUrl:
 
 
 def _cards(case: Case, asked: Correction, errors: Mapping[str, Sequence[str]]) -> list[dict[str, Any]]:
-    """The materials that a correction names, with the photos brought in answer so far."""
-    item, why = parts().catalogue.item(case.item, case.item_version), {i["code"]: i["why"] for i in asked.items}
-    wanted = [item.material(code) for code in corrections.named_materials(asked.items)]
+    """The materials that a correction names, and that its answer may want, with the photos brought so far."""
+    item = parts().catalogue.item(case.item, case.item_version)
+    wanted = corrections.papers_of(item, asked)
+    why = {m.code: _ONLY_WHERE_WANTED for m in wanted} | {i["code"]: i["why"] for i in asked.items}
     shown = cards(
         wanted,
         of_draft(asked.id),
@@ -183,8 +195,14 @@ def _cards(case: Case, asked: Correction, errors: Mapping[str, Sequence[str]]) -
         correcting=True,
     )
     place = office(case.office_code)
+    before = Counter(piece.code for piece in of_case(case.id))
     for card in shown:
-        if not card["files"]:
+        if before[card["code"]]:
+            card["hint"] = (
+                f"请把这份材料的每一页都传上来：这次传的会代替上次交的 {before[card['code']]} 张。上次拍得清楚的不用重拍，"
+                "在下面“用以前上传过的”里选用就行。"
+            )
+        elif not card["files"] and card["reason"] != _ONLY_WHERE_WANTED:
             card["hint"] = (
                 f"这份材料还没有收到。拍照上传就行；不会用手机上传的，也可以把原件带到{place.name}（{place.address}），"
                 f"来之前请打电话 {place.phone}。"
@@ -320,7 +338,8 @@ def act(case_id: UUID) -> ResponseReturnValue:
         rollback()
         typed = fields.typed(posted.form, step.input) if step is not None and step.input is not None else {}
         return case_page(own_case(the_citizen().id, case_id), 422, typed=typed, errors=errors_of(fault.errors))
-    flash(f"已办好：{item.state(answer['state']).word}。", "ok")
+    stays = step is not None and step.start == step.end
+    flash(f"已办好：{step.public if step and stays else item.state(answer['state']).word}。", "ok")
     return redirect(url_for("portal_cases.show", case_id=case_id), 303)
 
 
@@ -343,13 +362,18 @@ def _answer(case: Case, posted: Posted) -> ResponseReturnValue:
     """Answer a correction; what can't be taken comes back on the page with what was typed."""
     item = parts().catalogue.item(case.item, case.item_version)
     case_id, asked = case.id, corrections.open_correction(case.id)
-    given = given_of(item, asked, posted.form) if asked is not None else {}
+    if asked is not None and posted.form.get("lookup"):
+        corrections.keep_typed(asked, typed_of(item, case, asked, posted.form))
+        commit()
+        words = posted.form.get("q", "").strip()[:100]
+        return redirect(url_for("portal_cases.show", case_id=case_id, q=words, _anchor="correct"), 303)
     try:
+        given = given_of(item, case, asked, posted.form) if asked is not None else {}
         answer = _perform(case, posted, given)
     except InvalidInput as fault:
         rollback()
         fresh, asked = own_case(the_citizen().id, case_id), corrections.open_correction(case_id)
-        typed = typed_of(item, asked, posted.form) if asked is not None else None
+        typed = typed_of(item, fresh, asked, posted.form) if asked is not None else None
         return case_page(fresh, 422, typed=typed, errors=errors_of(fault.errors))
     except (MovedOn, NotPossible, KeyReused):
         rollback()
@@ -357,7 +381,7 @@ def _answer(case: Case, posted: Posted) -> ResponseReturnValue:
         fresh, asked = own_case(the_citizen().id, case_id), corrections.open_correction(case_id)
         if asked is None:
             return case_page(fresh, 409, moved=_OVER)
-        return case_page(fresh, 409, typed=typed_of(item, asked, posted.form), moved=_ASKED_ANEW)
+        return case_page(fresh, 409, typed=typed_of(item, fresh, asked, posted.form), moved=_ASKED_ANEW)
     flash(
         f"补正已经收到，不用您再做什么。现在是“{item.state(answer['state']).word}”，下面写着谁在办、最晚哪天答复。",
         "ok",

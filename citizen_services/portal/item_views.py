@@ -32,7 +32,13 @@ def guide(code: str) -> ResponseReturnValue:
     if citizen is None:
         return _page(item, None, None)
     answers = registers.ask(citizen, item.suppliers())
-    return _page(item, citizen, eligibility.judge(item, eligibility.facts_of(citizen, answers)))
+    return _page(item, citizen, _judged(citizen, item, answers))
+
+
+def _judged(citizen: Citizen, item: ServiceItem, answers: registers.Answers) -> Any:
+    """The conditions on what registers say, and on what the person declared in a draft."""
+    draft = drafts.open_draft(citizen.id, item.code)
+    return eligibility.judge(item, eligibility.facts_of(citizen, answers, draft.data if draft else None))
 
 
 @bp.post("/<code>")
@@ -47,9 +53,16 @@ def start(code: str) -> ResponseReturnValue:
         draft_id = beginning.begin(PORTAL, citizen, item, posted)
     except NotEligible:
         answers = registers.ask(citizen, item.suppliers())
-        page = _page(item, citizen, eligibility.judge(item, eligibility.facts_of(citizen, answers)))
-        return page, 422
+        return _page(item, citizen, _judged(citizen, item, answers)), 422
     return redirect(url_for("portal_drafts.show", draft_id=draft_id), 303)
+
+
+def _excuses(item: ServiceItem, failed: Any) -> list[dict[str, Any]]:
+    """What may be declared where a condition is not met, as inputs; nothing where another one can't be excused."""
+    excuses = [one.check.excuse for one in failed]
+    if not all(excuses):
+        return []
+    return [f for group, name in excuses for f in fields.fields_of(item.group(group), {}, {}) if f["name"] == name]
 
 
 def _page(item: ServiceItem, citizen: Citizen | None, judged: Any) -> str:
@@ -62,6 +75,7 @@ def _page(item: ServiceItem, citizen: Citizen | None, judged: Any) -> str:
         conditions=fields.conditions_of(item, judged),
         judged=judged is not None,
         failed=[one.verdict for one in failed],
+        excuses=_excuses(item, failed),
         from_day=max((one.verdict.from_day for one in failed if one.verdict.from_day), default=None),
         all_by_time=all(one.verdict.from_day for one in failed),
         materials=render.materials_of(item),

@@ -68,7 +68,7 @@ def keep_answer(case_id: UUID) -> bool:
     if case is None or correction is None or not _was_shown(case_id):
         return False
     item = parts().catalogue.item(case.item, case.item_version)
-    texts = typed_of(item, correction, request.form)
+    texts = typed_of(item, case, correction, request.form)
     return bool(texts) and _keep(lambda: corrections.keep_typed(correction, texts))
 
 

@@ -15,6 +15,7 @@ from citizen_services.filling import uploads
 from citizen_services.filling.pages import PAPERS, filled_of
 from citizen_services.filling.uploads import Errors, Gathering
 from citizen_services.pages import render_error
+from citizen_services.parts import parts
 from citizen_services.portal.case_views import case_page
 from citizen_services.portal.guards import citizen_actor, citizen_required, current_citizen, the_citizen
 from citizen_services.portal.home_views import tell_refusals
@@ -39,9 +40,10 @@ def _correction(case_id: UUID) -> Gathering:
     def page(errors: Errors, status: int, moved: str) -> ResponseReturnValue:
         return case_page(case, status, errors=errors, moved=moved)
 
-    codes = tuple(corrections.named_materials(asked.items))
+    wanted = corrections.papers_of(parts().catalogue.item(case.item, case.item_version), asked)
+    codes = tuple(m.code for m in wanted)
     path = url_for("portal_cases.show", case_id=case.id)
-    return Gathering(asked.id, codes, case.citizen_id, citizen_actor(), path, page)
+    return Gathering(asked.id, codes, case.citizen_id, citizen_actor(), path, page, uploads.kinds_of(wanted))
 
 
 @bp.post("/drafts/<uuid:draft_id>/photos")

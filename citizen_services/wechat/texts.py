@@ -13,6 +13,7 @@ from citizen_services.cases.models import Case
 from citizen_services.catalogue.registry import UnknownItem
 from citizen_services.catalogue.vocabulary import Material, ServiceItem
 from citizen_services.parts import parts
+from citizen_services.people.models import Office
 from citizen_services.rules.dates import chinese_day, last_day, local_date
 from citizen_services.wechat.envelope import LARGEST_TEXT
 from citizen_services.words import state_word
@@ -111,7 +112,8 @@ def help_text() -> str:
 
 
 def _hotlines() -> list[str]:
-    lines_of = dict.fromkeys(item.guide.hotline for item in parts().catalogue.items() if item.guide.hotline)
+    ours = parts().settings.help_phone
+    lines_of = dict.fromkeys(item.guide.hotline or ours for item in parts().catalogue.items())
     return [f"人工服务：{'、'.join(lines_of)}"] if lines_of else []
 
 
@@ -192,6 +194,19 @@ def how_long(item: ServiceItem) -> str:
         return "当场办结"
     statutory = f"（法定{item.clocks.statutory.label}）" if item.clocks.statutory else ""
     return f"受理后{item.clocks.promised.label}内办结{statutory}"
+
+
+def of_office(office: Office) -> str:
+    """To somebody who scanned an office's code: where they are, and what needs no queue there."""
+    return lines(
+        f"【{office.name}】",
+        f"地址：{office.address}",
+        f"电话：{office.phone}",
+        "",
+        "这些事不用排队，在手机上就能办：",
+        *_item_links(),
+        "发送“进度”可查看您的办件。",
+    )
 
 
 def choose(items: Sequence[ServiceItem]) -> str:

@@ -49,15 +49,18 @@ def to_papers(person: Resident, ground: str = "employment", correct: str = "no")
     page = person.browser
     person.begin(PERMIT)
     page.submit("save", ground=ground)
+    if ground == "study":
+        page.submit("save", study_correct="no", study_remark="")
     if ground == "employment":
         page.submit("save", employment_correct=correct, employment_remark="")
     page.submit("save", portrait_correct="yes")
     page.submit("save")
 
 
-def send(person: Resident, file: bytes | None = None, name: str = "合同.jpg") -> int:
+def send(person: Resident, file: bytes | None = None, name: str = "合同.jpg", kind: str = "") -> int:
     """Send one photo by the page's form; the status."""
     form = person.browser.form("upload")
+    form.inputs |= {"kind": kind} if kind else {}
     # Put together here: werkzeug's own client leaves the file of a large form open.
     fields = [f'--b\r\nContent-Disposition: form-data; name="{n}"\r\n\r\n{v}\r\n' for n, v in form.inputs.items()]
     fields.append(f'--b\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n\r\n')
@@ -106,8 +109,8 @@ def test_where_the_register_is_silent_away_or_wrong_a_photo_takes_its_place_unti
     assert "还没有上传" in page.words
     answer = page.submit("submit", commitment="yes")
     assert (answer.status_code, page.errors, person.cases()) == (422, {PROOF}, [])
-    assert send(person) == 200
-    assert send(person, pictures.heic(), "IMG_0001.HEIC") == 200
+    assert send(person, kind="contract") == 200
+    assert send(person, pictures.heic(), "IMG_0001.HEIC", kind="contract") == 200
     assert [piece.position for piece in pieces(person)] == [1, 2]
     page.open(person.path)
     assert "2 张照片" in page.words
@@ -119,7 +122,7 @@ def test_where_the_register_is_silent_away_or_wrong_a_photo_takes_its_place_unti
     assert "以您上传的就业证明材料为准" in page.words
     officer = desk("yl-clerk")
     officer.open(f"/console/cases/{case}")
-    assert "申请人上传了 2 张照片" in officer.words
+    assert "申请人上传了 2 张照片：劳动合同" in officer.words
     small = [part.split('"')[0] for part in officer.page.text.split('<img src="') if "/photos/" in part.split('"')[0]]
     assert len(small) == 2
     for address in (small[0], f"{small[0]}?size=full"):
@@ -134,7 +137,7 @@ def test_where_the_register_is_silent_away_or_wrong_a_photo_takes_its_place_unti
     with person.app.app_context():
         voucher = db.session.scalars(select(Document).where(Document.case_id == case)).one()
     taken = voucher.content["paragraphs"][1]
-    assert taken.startswith("已收到：申请表、就业证明材料照片2张。")
+    assert taken.startswith("已收到：申请表、就业证明材料（劳动合同）照片2张。")
     assert "本人相片" in taken.split("数据共享取得")[0]
     assert "、就业证明由" not in taken
 

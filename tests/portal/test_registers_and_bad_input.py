@@ -34,6 +34,7 @@ def test_an_address_is_searched_for_chosen_and_fetched_by_its_code(resident: Cal
     assert "锦绣家园12幢301室" in page.words
     page.open(f"{path}?step=address&from=check")
     page.submit("save", address_code=ADDRESS, residence_kind="own_home", room="")
+    page.submit("save", ownership="own")
     assert "金钟路18号" in page.words
     page.submit("submit", commitment="yes")
     (case,) = person.cases()
