@@ -8,12 +8,13 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from citizen_services import clock
 from citizen_services.catalogue.vocabulary import Notice as DeclaredNotice
 from citizen_services.catalogue.vocabulary import SmsTemplate
 from citizen_services.database import Change, db, new_id
+from citizen_services.database.direct import Direct
 from citizen_services.people.models import Citizen, WeChatBinding
 from citizen_services.rules.templates import fill, fit_sms_value, fit_value
 from citizen_services.wechat.models import Follower
@@ -158,11 +159,19 @@ def add_delivery(
 
 def reachable_openid(citizen_id: UUID) -> str | None:
     """The citizen's WeChat, if it is bound now and follows us: nobody else gets template messages."""
-    return db.session.scalar(
-        select(WeChatBinding.openid)
-        .join(Follower, Follower.openid == WeChatBinding.openid)
-        .where(WeChatBinding.citizen_id == citizen_id, WeChatBinding.ended_at.is_(None), Follower.left_at.is_(None))
+    row = _REACHABLE.first(citizen_id=citizen_id)
+    return row[0] if row else None
+
+
+_REACHABLE = Direct(
+    select(WeChatBinding.openid)
+    .join(Follower, Follower.openid == WeChatBinding.openid)
+    .where(
+        WeChatBinding.citizen_id == bindparam("citizen_id"),
+        WeChatBinding.ended_at.is_(None),
+        Follower.left_at.is_(None),
     )
+)
 
 
 def follows(openid: str) -> bool:

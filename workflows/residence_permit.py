@@ -44,7 +44,6 @@ from citizen_services.catalogue import (
 from citizen_services.database import Change
 from citizen_services.parts import parts
 from citizen_services.registers.operations import give_card, grant_permit, void_card
-from citizen_services.registers.queries import current_registration
 from citizen_services.rules.dates import chinese_full_day, half_year_after
 from citizen_services.rules.divisions import is_migrant
 from citizen_services.rules.identity import age_on
@@ -282,7 +281,6 @@ def _not_ordered(situation: Situation) -> bool:
 
 
 def _grant(situation: Situation, change: Change) -> None:
-    registration = current_registration(situation.citizen.id)
     grant_permit(
         change,
         citizen_id=situation.citizen.id,
@@ -291,7 +289,7 @@ def _grant(situation: Situation, change: Change) -> None:
         issued_by=parts().settings.bureau,
         district=situation.district,
         ground=situation.data["ground"]["ground"],
-        address=registration.address if registration else "",
+        address=situation.home.address if situation.home else "",
     )
 
 
@@ -306,12 +304,11 @@ def _void_card(situation: Situation, change: Change) -> None:
 
 
 def _still_registered(situation: Situation) -> bool:
-    return current_registration(situation.citizen.id) is not None
+    return situation.home is not None
 
 
 def _route(situation: Situation) -> str:
-    registration = current_registration(situation.citizen.id)
-    return registration.office_code if registration else ""
+    return situation.home.office_code if situation.home else ""
 
 
 VOUCHER = Doc(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -32,7 +32,7 @@ class Link:
 
     def mark(self, previous: bytes) -> bytes:
         """The mark of this event after ``previous``: HMAC under the audit key, over plain JSON."""
-        content = asdict(self)
+        content = dict(vars(self))
         content["case_id"] = str(self.case_id)
         content["actor_id"] = str(self.actor_id) if self.actor_id else None
         # As UTC text, since the database gives the same instant back with another offset.

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from citizen_services import clock
@@ -24,6 +24,7 @@ from citizen_services.cases.signals import draft_waits
 from citizen_services.catalogue import Catalogue, ConfirmField, forms
 from citizen_services.catalogue.vocabulary import Group, ServiceItem
 from citizen_services.database import Change, db, new_id
+from citizen_services.database.direct import Direct, columns_of, remembered
 from citizen_services.parts import parts
 from citizen_services.people.models import Citizen
 
@@ -79,10 +80,15 @@ def begin(
 
 def mine(citizen_id: UUID, draft_id: UUID) -> Draft:
     """A person's own draft; NoSuchCase for anybody else's."""
-    draft = db.session.get(Draft, draft_id, populate_existing=True)
-    if draft is None or draft.citizen_id != citizen_id:
+    row = _MINE.first(id=draft_id, citizen_id=citizen_id)
+    if row is None:
         raise NoSuchCase("没有找到这份草稿，请从“我的办件”进入。")
-    return draft
+    return remembered(Draft, row)
+
+
+_MINE = Direct(
+    select(*columns_of(Draft)).where(Draft.id == bindparam("id"), Draft.citizen_id == bindparam("citizen_id"))
+)
 
 
 def save(item: ServiceItem, draft: Draft, group: Group, form: Mapping[str, str], version: int) -> dict[str, list[str]]:

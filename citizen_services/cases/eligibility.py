@@ -11,7 +11,7 @@ from citizen_services.catalogue import forms
 from citizen_services.catalogue.vocabulary import Facts, PreCheck, ServiceItem, Verdict
 from citizen_services.parts import parts
 from citizen_services.people.models import Citizen
-from citizen_services.registers.queries import permits_of, registrations_of
+from citizen_services.registers.queries import Home, homes_of, permits_in_short
 
 
 @dataclass(frozen=True)
@@ -26,10 +26,13 @@ def facts_of(
     citizen: Citizen,
     answers: Mapping[str, Mapping[str, Any]],
     data: Mapping[str, Mapping[str, Any]] | None = None,
+    *,
+    homes: Sequence[Home] | None = None,
 ) -> Facts:
     """What is known of a person today.
 
-    ``answers`` are the registers' by ``source.topic``, ``data`` what the person declares.
+    ``answers`` are the registers' by ``source.topic``, ``data`` what the person declares, ``homes`` their
+    registrations with us where the caller has just read them.
     """
     settings = parts().settings
     return Facts(
@@ -42,11 +45,9 @@ def facts_of(
         answers=answers,
         registrations=[
             {"since": row.since, "until": row.until, "district": row.district, "address": row.address, "source": "ours"}
-            for row in registrations_of(citizen.id)
+            for row in (homes_of(citizen.id) if homes is None else homes)
         ],
-        permits=[
-            {"issued": row.issued_on, "district": row.district, "state": row.state} for row in permits_of(citizen.id)
-        ],
+        permits=[permit._asdict() for permit in permits_in_short(citizen.id)],
     )
 
 

@@ -14,13 +14,14 @@ from citizen_services.database.base import rollback
 from citizen_services.database.idempotency import CONSTRAINT, Once
 
 
-def do_once(once: Once, act: Callable[[Once], Any]) -> Any:
+def do_once(once: Once, act: Callable[[Once], Any], *, asked: bool = False) -> Any:
     """Do the act and commit, or give the answer that the first sending of the same form was given.
 
     ``act`` adds the idempotency row (``note``, or an operation's ``once=``) and returns the answer. Of two sendings at
-    the same moment one is done; the other waits for it, is undone, and finds its answer.
+    the same moment one is done; the other waits for it, is undone, and finds its answer. ``asked``: the caller has just
+    found that there is no answer yet.
     """
-    found = once.answer()
+    found = None if asked else once.answer()
     if found is not None:
         return found
     try:

@@ -7,14 +7,14 @@ idempotency row — goes into one Change, in the caller's transaction. Whoever o
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from marshmallow import ValidationError
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.exc import IntegrityError
 
 from citizen_services import clock
@@ -35,12 +35,14 @@ from citizen_services.cases.situation import Situation
 from citizen_services.catalogue import Catalogue, forms
 from citizen_services.catalogue.vocabulary import ServiceItem, State, Step
 from citizen_services.database import Change, Conflict, db, new_id, violated_constraint
+from citizen_services.database.direct import Direct
 from citizen_services.database.idempotency import Once
 from citizen_services.parts import parts
 from citizen_services.people.actors import Actor
-from citizen_services.people.models import Citizen
+from citizen_services.people.models import Citizen, Consent
 from citizen_services.people.queries import office
 from citizen_services.registers.errors import TAKEN
+from citizen_services.registers.queries import Home
 from citizen_services.rules.dates import chinese_moment
 
 #: How long a claim holds without an act, machine time.
@@ -208,11 +210,13 @@ def submit(
     once: Once | None = None,
     door: str = "",
     given: Mapping[str, Any] | None = None,
+    homes: Sequence[Home] | None = None,
 ) -> Outcome:
     """Make a case of a draft that is complete.
 
     Version 1, event 1, a number. The draft must have passed ``drafts.complete``. ``door`` is where it is sent (else
-    where it was begun), ``given`` what is noted with the sending.
+    where it was begun), ``given`` what is noted with the sending, ``homes`` the person's registrations where they were
+    just read. What the item has its person promise is kept as agreed to.
 
     Raises AlreadyOpen where the person has an open case of the item, GuardFailed, MovedOn (the draft was sent already),
     InvalidInput by the codes of materials of which no photo was brought.
@@ -233,6 +237,7 @@ def submit(
         at=at,
         data=data,
         answers=register_answers(draft.answers),
+        homes=homes,
     )
     situation.office = item.route(situation)
     situation.values = _standing_values(situation.number, item, situation.office, 0)
@@ -240,12 +245,10 @@ def submit(
     if step is None:
         raise NotPossible
     act = _Act(situation, 0, chain.START)
-    act.change.guard(
-        update(Draft)
-        .where(Draft.id == draft.id, Draft.version == draft.version, Draft.ended_at.is_(None))
-        .values(ended_at=at, case_id=situation.case_id),
-        otherwise=MovedOn,
-    )
+    act.change.guard(_SENT, otherwise=MovedOn, draft=draft.id, seen=draft.version, ended=at, made=situation.case_id)
+    if item.commitment:
+        words = item.commitment
+        act.change.add(Consent, id=new_id(), citizen_id=citizen.id, purpose="commitment", words=words, at=at)
     missing = papers.hand_in(
         act.change, draft.id, situation.case_id, papers.wanted(item, data, situation.answers, situation.today)
     )
@@ -278,6 +281,12 @@ def submit(
     )
     return _write(act, once)
 
+
+_SENT = Direct(
+    update(Draft)
+    .where(Draft.id == bindparam("draft"), Draft.version == bindparam("seen"), Draft.ended_at.is_(None))
+    .values(ended_at=bindparam("ended"), case_id=bindparam("made"))
+)
 
 _NULLABLE = (
     "claimed_by", "claimed_until", "accepted_at", "ended_at", "desk_code", "first_answer_due", "first_answer_met_at",
@@ -348,6 +357,10 @@ def _state(item: ServiceItem, code: str | None) -> State | None:
     return item.state(code) if code else None
 
 
+_NEXT_NUMBER = Direct(select(case_number_sequence.next_value()))
+
+
 def _next_number(item: ServiceItem, at: datetime) -> str:
-    taken = db.session.execute(select(case_number_sequence.next_value())).scalar_one()
+    row = _NEXT_NUMBER.first()
+    taken = row[0] if row else 0
     return f"{item.number_prefix}{at.astimezone(clock.SHANGHAI):%Y%m%d}-{taken % 1_000_000:06d}"

@@ -19,6 +19,7 @@ from citizen_services.cases.situation import Situation
 from citizen_services.catalogue.vocabulary import Guard, ServiceItem, Step
 from citizen_services.database import db
 from citizen_services.exchange.models import RegisterAnswer
+from citizen_services.exchange.queries import answers_of
 from citizen_services.parts import parts
 from citizen_services.people.actors import Actor
 from citizen_services.people.models import Citizen
@@ -37,12 +38,27 @@ _UNSHOWN = (defer(Case.data), defer(Case.answers), defer(Case.results), defer(Ca
 _MOST_KEPT = 50
 
 
-def register_answers(ids: Mapping[str, str]) -> dict[str, dict[str, Any]]:
-    """The register answers of those ids: ``{source.topic: {outcome, content, at}}``."""
+def _kept_answers() -> dict[str, tuple[str, dict[str, Any]]]:
+    """What this session has read so far: ``{id: (source.topic, answer)}``."""
     # One act asks for them several times; an answer never changes once it is kept, and opening a portrait costs.
     kept: dict[str, tuple[str, dict[str, Any]]] = db.session.info.setdefault("register_answers", {})
     if len(kept) > _MOST_KEPT:
         kept.clear()
+    return kept
+
+
+def newest_answers(citizen_id: UUID, keys: Collection[str]) -> dict[str, dict[str, Any]]:
+    """As ``exchange.queries.answers_of``; ``register_answers`` need not read these again."""
+    answers = answers_of(citizen_id, keys)
+    kept = _kept_answers()
+    for key, one in answers.items():
+        kept[one["id"]] = (key, {"outcome": one["outcome"], "content": one["content"], "at": one["at"]})
+    return answers
+
+
+def register_answers(ids: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+    """The register answers of those ids: ``{source.topic: {outcome, content, at}}``."""
+    kept = _kept_answers()
     missing = [UUID(id_) for id_ in ids.values() if id_ not in kept]
     if missing:
         for r in db.session.scalars(select(RegisterAnswer).where(RegisterAnswer.id.in_(missing))):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
@@ -12,6 +12,7 @@ from citizen_services.catalogue.vocabulary import ServiceItem
 from citizen_services.clock import SHANGHAI
 from citizen_services.people.actors import Actor
 from citizen_services.people.models import Citizen
+from citizen_services.registers.queries import Home, homes_of
 
 
 @dataclass
@@ -43,6 +44,15 @@ class Situation:
     results: dict[str, Any] = field(default_factory=dict)
     columns: dict[str, Any] = field(default_factory=dict)
     values: dict[str, str] = field(default_factory=dict)
+    #: The person's registrations with us, where they were read for this act.
+    homes: Sequence[Home] | None = None
+
+    @property
+    def home(self) -> Home | None:
+        """Where the person is registered with us as living now; read once in an act."""
+        if self.homes is None:
+            self.homes = homes_of(self.citizen.id)
+        return next((home for home in self.homes if home.until is None), None)
 
     @property
     def today(self) -> date:

@@ -1,8 +1,8 @@
 """Change: all that one act stores, gathered first and written once.
 
-Reads and guards come before; then the guarded UPDATEs (no row hit = somebody was faster), then one multi-row INSERT a
-table in the order of their foreign keys, then counters that others wait for, last the idempotency row. One fixed
-order means that two acts can wait for one another but never deadlock.
+Reads and guards come before; then the guarded UPDATEs (no row hit = somebody was faster), then every row in one
+INSERT of all tables, the idempotency row included; where there are counters that others wait for, they come before the
+idempotency row and after all others. One fixed order means that two acts can wait for one another but never deadlock.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import CursorResult, Insert, Table, Update, insert
+from sqlalchemy import CursorResult, Table, Update
 
 from citizen_services.database.base import after_commit, db
+from citizen_services.database.direct import Direct, insert_all
 
 
 @cache
@@ -33,8 +34,10 @@ class Conflict(Exception):
 class Statement:
     """One UPDATE that must hit exactly one row, and the exception to raise where it does not."""
 
-    update: Update
+    update: Update | Direct
     otherwise: Callable[[], Exception]
+    #: Parameters of a Direct.
+    values: Mapping[str, Any]
 
 
 class Change:
@@ -42,7 +45,6 @@ class Change:
 
     #: Filled at import by the tables that must be written last (idempotency); others go by their foreign keys.
     last_tables: set[str] = set()
-    _inserts: dict[str, Insert] = {}
 
     def __init__(self, at: datetime) -> None:
         self.at = at
@@ -51,13 +53,13 @@ class Change:
         self._rows: dict[str, list[dict[str, Any]]] = defaultdict(list)
         self._written = False
 
-    def guard(self, update: Update, otherwise: Callable[[], Exception] | None = None) -> None:
-        """An UPDATE that must hit one row and goes first, in the order given."""
-        self._guards.append(Statement(update, otherwise or Conflict))
+    def guard(self, update: Update | Direct, otherwise: Callable[[], Exception] | None = None, **values: Any) -> None:
+        """An UPDATE that must hit one row and goes first, in the order given; ``values`` are a Direct's parameters."""
+        self._guards.append(Statement(update, otherwise or Conflict, values))
 
     def count(self, update: Update, otherwise: Callable[[], Exception] | None = None) -> None:
         """An UPDATE of a row that many wait for; goes next to last, so that it is locked for as short as can be."""
-        self._counters.append(Statement(update, otherwise or Conflict))
+        self._counters.append(Statement(update, otherwise or Conflict, {}))
 
     def add(self, table: Table | type[Any], **row: Any) -> None:
         """A row to insert. Every row of a table should name the same columns, so that they go in one statement."""
@@ -80,25 +82,23 @@ class Change:
         self._written = True
         for statement in self._guards:
             self._must_hit(statement)
-        ordered = sorted(self._rows, key=_places(len(db.metadata.tables)).__getitem__)
-        for name in [n for n in ordered if n not in self.last_tables]:
-            self._insert(name)
-        for statement in self._counters:
-            self._must_hit(statement)
-        for name in [n for n in ordered if n in self.last_tables]:
-            self._insert(name)
-
-    def _insert(self, name: str) -> None:
-        rows = self._rows[name]
-        statement = self._inserts.get(name)
-        if statement is None:
-            statement = self._inserts[name] = insert(db.metadata.tables[name])
-        columns = sorted({column for row in rows for column in row})
-        complete = [{column: row.get(column) for column in columns} for row in rows]
-        db.session.connection().execute(statement, complete)
+        places = _places(len(db.metadata.tables))
+        rows = dict(sorted(self._rows.items(), key=lambda named: places[named[0]]))
+        if self._counters:
+            # Nobody waits for a counter's row while these are written.
+            insert_all({name: of for name, of in rows.items() if name not in self.last_tables})
+            for statement in self._counters:
+                self._must_hit(statement)
+            rows = {name: of for name, of in rows.items() if name in self.last_tables}
+        insert_all(rows)
 
     @staticmethod
     def _must_hit(statement: Statement) -> None:
-        result = db.session.connection().execute(statement.update)
-        if not isinstance(result, CursorResult) or result.rowcount != 1:
+        update = statement.update
+        if isinstance(update, Direct):
+            hit = update.run(**statement.values)
+        else:
+            result = db.session.connection().execute(update)
+            hit = result.rowcount if isinstance(result, CursorResult) else 0
+        if hit != 1:
             raise statement.otherwise()

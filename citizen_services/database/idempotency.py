@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import delete
+from sqlalchemy import bindparam, delete, select
 
 from citizen_services.clock import protocol_now
 from citizen_services.database.base import db
 from citizen_services.database.change import Change
+from citizen_services.database.direct import Direct
 from citizen_services.database.models import IdempotencyKey
 from citizen_services.security import keyring
 
@@ -23,6 +24,15 @@ from citizen_services.security import keyring
 KEPT = timedelta(days=31)
 #: The constraint that a second, simultaneous request with the same key runs into.
 CONSTRAINT = "pk_idempotency_key"
+
+
+_GIVEN = Direct(
+    select(IdempotencyKey.fingerprint, IdempotencyKey.answer).where(
+        IdempotencyKey.actor == bindparam("actor"),
+        IdempotencyKey.route == bindparam("route"),
+        IdempotencyKey.key == bindparam("key"),
+    )
+)
 
 
 class KeyReused(Exception):
@@ -49,12 +59,13 @@ class Once:
 
     def answer(self) -> Any | None:
         """The answer already given under this key, None where there is none; KeyReused for another body."""
-        row = db.session.get(IdempotencyKey, (self.actor, self.route, self.key))
+        row = _GIVEN.first(actor=self.actor, route=self.route, key=self.key)
         if row is None:
             return None
-        if row.fingerprint != self.fingerprint:
+        fingerprint, answer = row
+        if fingerprint != self.fingerprint:
             raise KeyReused
-        return row.answer
+        return answer
 
     def remember(self, change: Change, answer: Any) -> None:
         """Add to the change the row that makes a repetition find ``answer``."""

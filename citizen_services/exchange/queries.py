@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import bindparam, select
 from sqlalchemy.dialects.postgresql import distinct_on
 
 from citizen_services import clock
 from citizen_services.database import db
+from citizen_services.database.direct import Direct
 from citizen_services.exchange.models import RegisterAnswer
 
 #: How long an answer serves, by ``source.topic``. What changes by our own doing is kept for a short while only;
@@ -32,12 +33,51 @@ def answer(answer_id: UUID) -> RegisterAnswer | None:
     return db.session.get(RegisterAnswer, answer_id)
 
 
-def answers_of(citizen_id: UUID, keys: Sequence[str]) -> dict[str, dict[str, Any]]:
+def answers_of(citizen_id: UUID, keys: Collection[str]) -> dict[str, dict[str, Any]]:
     """The newest answer for each ``source.topic``, whatever its age; ``unavailable`` only where there is no better one.
 
     Each is ``{id, source, topic, outcome, content, at, fresh}``; a key that was never asked about is missing.
     """
-    return {f"{row.source}.{row.topic}": as_answer(row) for row in _rows(citizen_id, keys)} if keys else {}
+    if not keys:
+        return {}
+    answers = {}
+    for id_, source, topic, outcome, content, at, fresh_until in _NEWEST.rows(citizen_id=citizen_id):
+        key = f"{source}.{topic}"
+        if key in keys:
+            answers[key] = {
+                "id": str(id_),
+                "source": source,
+                "topic": topic,
+                "outcome": outcome,
+                "content": content,
+                "at": at,
+                "fresh": _serves(key, outcome, at, fresh_until),
+            }
+    return answers
+
+
+#: One row a source and topic: the newest that tells something, else the newest. Of which keys they are is looked at
+#: afterwards: a person has no more of them than there are registers.
+_NEWEST = Direct(
+    select(
+        RegisterAnswer.id,
+        RegisterAnswer.source,
+        RegisterAnswer.topic,
+        RegisterAnswer.outcome,
+        RegisterAnswer.content,
+        RegisterAnswer.at,
+        RegisterAnswer.fresh_until,
+    )
+    .where(RegisterAnswer.citizen_id == bindparam("citizen_id"))
+    .ext(distinct_on(RegisterAnswer.source, RegisterAnswer.topic))
+    .order_by(
+        RegisterAnswer.source,
+        RegisterAnswer.topic,
+        RegisterAnswer.outcome == "unavailable",
+        # Ids are in order of the machine's time; business time may have been moved.
+        RegisterAnswer.id.desc(),
+    )
+)
 
 
 def fresh_answers(citizen_id: UUID, keys: Sequence[str]) -> dict[str, dict[str, Any]]:
@@ -60,25 +100,8 @@ def as_answer(row: RegisterAnswer) -> dict[str, Any]:
 
 def is_fresh(row: RegisterAnswer) -> bool:
     """Whether an answer may still be used: by the machine's time, and by business time, which may be moved forward."""
-    serves = SERVES[f"{row.source}.{row.topic}"]
-    return row.outcome != "unavailable" and row.fresh_until > clock.protocol_now() and row.at + serves > clock.now()
+    return _serves(f"{row.source}.{row.topic}", row.outcome, row.at, row.fresh_until)
 
 
-def _rows(citizen_id: UUID, keys: Sequence[str]) -> Sequence[RegisterAnswer]:
-    """One row a key: the newest that tells something, else the newest."""
-    wanted = [tuple(key.split(".", 1)) for key in keys]
-    return db.session.scalars(
-        select(RegisterAnswer)
-        .where(
-            RegisterAnswer.citizen_id == citizen_id,
-            tuple_(RegisterAnswer.source, RegisterAnswer.topic).in_(wanted),
-        )
-        .ext(distinct_on(RegisterAnswer.source, RegisterAnswer.topic))
-        .order_by(
-            RegisterAnswer.source,
-            RegisterAnswer.topic,
-            RegisterAnswer.outcome == "unavailable",
-            # Ids are in order of the machine's time; business time may have been moved.
-            RegisterAnswer.id.desc(),
-        )
-    ).all()
+def _serves(key: str, outcome: str, at: datetime, fresh_until: datetime) -> bool:
+    return outcome != "unavailable" and fresh_until > clock.protocol_now() and at + SERVES[key] > clock.now()

@@ -8,13 +8,16 @@ from typing import Any
 from flask import abort, flash, redirect, request
 from flask.typing import ResponseReturnValue
 
-from citizen_services import clock
 from citizen_services.cases import drafts, eligibility, operations, papers
 from citizen_services.cases.errors import InvalidInput, MovedOn, NotEligible
 from citizen_services.cases.once import do_once, note
+<<<<<<< Updated upstream
 from citizen_services.catalogue.fields import BY_HAND
+=======
+from citizen_services.cases.queries import newest_answers
+>>>>>>> Stashed changes
 from citizen_services.catalogue.vocabulary import Group, ServiceItem
-from citizen_services.database import commit, db, new_id
+from citizen_services.database import commit, db
 from citizen_services.database.base import rollback
 from citizen_services.database.idempotency import KeyReused, Once
 from citizen_services.exchange.models import RegisterAnswer
@@ -24,7 +27,7 @@ from citizen_services.filling.place import id_of
 from citizen_services.filling.posted import Posted
 from citizen_services.materials.queries import of_draft
 from citizen_services.parts import parts
-from citizen_services.people.models import Consent
+from citizen_services.registers.queries import Home, homes_of
 
 _MOVED = "这份申请刚刚在别的页面保存过。您在这里填的内容还没有保存，请核对后再按一次“保存并继续”。"
 _CHANGED = "这份申请刚刚在别的页面改过，还没有提交。下面是最新内容，请再核对一遍后提交。"
@@ -231,17 +234,19 @@ def _submit(filled: Filled, posted: Posted) -> ResponseReturnValue:
     once = posted.once(actor)
     done = once.answer()
     if done is None:
+        # Before anything looks at what the draft rests on, which is among them as a rule.
+        newest = newest_answers(filled.citizen.id, list(filled.draft.answers))
         wrong = _not_ready(filled, posted)
         if wrong is not None:
             return wrong
-        anew = _asked_again(filled)
+        anew = _asked_again(filled, newest)
         if anew is not None:
             _refuse_unmet(filled)
             filled.errors = {next(iter(anew.schema.fields)): [_SAYS_OTHERWISE]}
             filled.from_check = True
             return group_page(filled, anew, 422)
         try:
-            done = do_once(once, lambda once: _send(filled, once))
+            done = do_once(once, lambda once: _send(filled, once), asked=True)
         except MovedOn:
             fresh = filled.again()
             if fresh.draft.ended_at is not None:
@@ -289,14 +294,17 @@ def _not_ready(filled: Filled, posted: Posted) -> ResponseReturnValue | None:
     return check_page(filled, 422) if filled.errors else None
 
 
-def _asked_again(filled: Filled) -> Group | None:
+def _asked_again(filled: Filled, newest: registers.Answers) -> Group | None:
     """Ask the registers again whose answers are too old to rest on; the first page whose answer is another by now.
 
     What couldn't be asked when the page was filled in stays so: an officer verifies it.
     """
     draft, item = filled.draft, filled.item
     old = {key: kept for key, kept in registers.kept(draft.answers).items() if kept["outcome"] != "unavailable"}
-    now = registers.ask(filled.citizen, [supplier for supplier in item.suppliers() if supplier.key in old])
+    asked = [supplier for supplier in item.suppliers() if supplier.key in old]
+    now = {supplier.key: newest[supplier.key] for supplier in asked if supplier.key in newest}
+    if len(now) < len(asked) or not all(answer["fresh"] for answer in now.values()):
+        now = registers.ask(filled.citizen, asked)
     other = {
         key: str(answer["id"])
         for key, answer in now.items()
@@ -311,8 +319,13 @@ def _asked_again(filled: Filled) -> Group | None:
     return next((g for g, material in shown if material and any(s.key in other for s in material.suppliers)), None)
 
 
+<<<<<<< Updated upstream
 def _refuse_unmet(filled: Filled) -> None:
     facts = eligibility.facts_of(filled.citizen, registers.kept(filled.draft.answers), filled.draft.data)
+=======
+def _refuse_unmet(filled: Filled, homes: Sequence[Home] | None = None) -> None:
+    facts = eligibility.facts_of(filled.citizen, registers.kept(filled.draft.answers), homes=homes)
+>>>>>>> Stashed changes
     unmet = eligibility.unmet(filled.item, facts)
     if unmet:
         raise NotEligible([(one.check, one.verdict) for one in unmet])
@@ -320,14 +333,11 @@ def _refuse_unmet(filled: Filled) -> None:
 
 def _send(filled: Filled, once: Once) -> Any:
     """Send it: eligible still, commitment kept, one case made."""
-    draft, item, citizen = filled.draft, filled.item, filled.citizen
-    _refuse_unmet(filled)
-    if item.commitment:
-        words, at = item.commitment, clock.now()
-        db.session.add(Consent(id=new_id(), citizen_id=citizen.id, purpose="commitment", words=words, at=at))
+    homes = homes_of(filled.citizen.id)
+    _refuse_unmet(filled, homes)
     place = filled.place
     outcome = operations.submit(
-        parts().catalogue, draft, place.actor(), once=once, door=place.door(), given=place.noted
+        parts().catalogue, filled.draft, place.actor(), once=once, door=place.door(), given=place.noted, homes=homes
     )
     return {"case_id": str(outcome.case_id)}
 

@@ -8,10 +8,12 @@ from datetime import timedelta
 from typing import Literal
 from uuid import UUID
 
-from sqlalchemy import delete, insert, or_, select, update
+from sqlalchemy import bindparam, delete, insert, or_, select, update
+from sqlalchemy.orm import InstrumentedAttribute, outerjoin
 
 from citizen_services.clock import protocol_now
 from citizen_services.database import db, new_id
+from citizen_services.database.direct import Direct, columns_of, remembered
 from citizen_services.people.actors import Actor
 from citizen_services.people.models import Attempt as AttemptRow
 from citizen_services.people.models import BindingRequest, Citizen, OAuthState, PhoneCode, Session, Staff
@@ -82,26 +84,43 @@ def staff_actor(staff: Staff, roles: frozenset[str]) -> Actor:
 def load_session(token: str, kind: Kind) -> LoggedIn | None:
     """The live session of a cookie's token: not expired, not idle for too long, its person's epoch unchanged."""
     now = protocol_now()
-    row = db.session.execute(
-        select(Session, Citizen, Staff)
-        .outerjoin(Citizen, Citizen.id == Session.citizen_id)
-        .outerjoin(Staff, Staff.id == Session.staff_id)
-        .where(
-            Session.token == digest(token),
-            Session.kind == kind,
-            Session.expires_at > now,
-            Session.seen_at > now - LIFETIMES[kind].idle,
-        )
-    ).first()
+    row = _LIVE[kind].first(token=digest(token), now=now, idle_since=now - LIFETIMES[kind].idle)
     if row is None:
         return None
-    session, citizen, staff = row
-    person = staff if kind == "staff" else citizen
+    session = remembered(Session, row[:_SESSION_WIDTH])
+    # Of a person that nobody is bound to yet every column is empty, the key as well.
+    theirs = row[_SESSION_WIDTH:] if row[_SESSION_WIDTH] is not None else None
+    citizen = remembered(Citizen, theirs) if theirs is not None and kind == "citizen" else None
+    staff = remembered(Staff, theirs) if theirs is not None and kind == "staff" else None
+    person = citizen or staff
     if person is not None and person.epoch != session.epoch:
         return None
     if staff is not None and not staff.active:
         return None
     return LoggedIn(session, citizen, staff, roles_of(staff.id) if staff else frozenset())
+
+
+_SESSION_WIDTH = len(columns_of(Session))
+
+
+def _live(person: type[Citizen] | type[Staff], id: InstrumentedAttribute[UUID | None], kind: Kind) -> Direct:
+    """A live session of that kind and its person, in one row."""
+    return Direct(
+        select(*columns_of(Session), *columns_of(person))
+        .select_from(outerjoin(Session, person, person.id == id))
+        .where(
+            Session.token == bindparam("token"),
+            Session.kind == kind,
+            Session.expires_at > bindparam("now"),
+            Session.seen_at > bindparam("idle_since"),
+        )
+    )
+
+
+_LIVE: Mapping[str, Direct] = {
+    "citizen": _live(Citizen, Session.citizen_id, "citizen"),
+    "staff": _live(Staff, Session.staff_id, "staff"),
+}
 
 
 def touch(session: Session) -> bool:

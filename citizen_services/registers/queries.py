@@ -3,12 +3,63 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
+from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from citizen_services.database import db
+from citizen_services.database.direct import Direct
 from citizen_services.registers.models import ResidencePermit, ResidenceRegistration
+
+
+class Home(NamedTuple):
+    """Where a person was registered as living: what conditions and guards look at."""
+
+    since: date
+    until: date | None
+    district: str
+    address: str
+    office_code: str
+
+
+_HOMES = Direct(
+    select(
+        ResidenceRegistration.since,
+        ResidenceRegistration.until,
+        ResidenceRegistration.district,
+        ResidenceRegistration.address,
+        ResidenceRegistration.office_code,
+    )
+    .where(ResidenceRegistration.citizen_id == bindparam("citizen_id"))
+    .order_by(ResidenceRegistration.since.desc(), ResidenceRegistration.at.desc())
+)
+
+
+def homes_of(citizen_id: UUID) -> list[Home]:
+    """A person's registrations with us, newest first, in the few words that a decision needs."""
+    return [Home(*row) for row in _HOMES.rows(citizen_id=citizen_id)]
+
+
+class Permit(NamedTuple):
+    """A residence permit of ours in a few words."""
+
+    issued: date
+    district: str
+    state: str
+
+
+_PERMITS = Direct(
+    select(ResidencePermit.issued_on, ResidencePermit.district, ResidencePermit.state)
+    .where(ResidencePermit.citizen_id == bindparam("citizen_id"))
+    .order_by(ResidencePermit.at.desc())
+)
+
+
+def permits_in_short(citizen_id: UUID) -> list[Permit]:
+    """A person's residence permits with us, newest first, in the few words that a decision needs."""
+    return [Permit(*row) for row in _PERMITS.rows(citizen_id=citizen_id)]
 
 
 def registrations_of(citizen_id: UUID) -> Sequence[ResidenceRegistration]:

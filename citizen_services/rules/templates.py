@@ -6,6 +6,7 @@ answer 47003; Aliyun refuses template variables over 35 characters or with links
 
 import re
 from collections.abc import Collection, Mapping
+from functools import lru_cache
 from string import Formatter
 
 from .errors import RuleError
@@ -31,13 +32,14 @@ def longest(template: str, sizes: Mapping[str, int]) -> int:
     return sum(utf16_length(literal) + (sizes[name] if name else 0) for literal, name in _pieces(template))
 
 
-def _pieces(template: str) -> list[tuple[str, str | None]]:
+@lru_cache(maxsize=1024)
+def _pieces(template: str) -> tuple[tuple[str, str | None], ...]:
     pieces: list[tuple[str, str | None]] = []
     for literal, name, form, conversion in Formatter().parse(template):
         if name is not None and (form or conversion or not _PLACEHOLDER_NAME.fullmatch(name)):
             raise ValueError(f"only {{name}} in small letters may stand in a text, not {{{name}}} with more")
         pieces.append((literal, name))
-    return pieces
+    return tuple(pieces)
 
 
 # ---------------------------------------------------------------------------------------------- WeChat values

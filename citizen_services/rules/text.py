@@ -20,11 +20,12 @@ HAN_CHARACTER = re.compile(f"[{_HAN}]")
 HAN_ONLY = re.compile(f"[{_HAN}]+")
 
 
+_ASCII_TWINS = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {0x3000: 0x20}
+
+
 def fold_width(text: str) -> str:
     """Turn full-width letters, digits, signs (ＡＢ１２－) and the ideographic space into their ASCII twins."""
-    return "".join(
-        chr(ord(char) - 0xFEE0) if "\uff01" <= char <= "\uff5e" else " " if char == "\u3000" else char for char in text
-    )
+    return text if text.isascii() else text.translate(_ASCII_TWINS)
 
 
 def fold_digits(text: str) -> str:
@@ -38,6 +39,9 @@ def compact(text: str) -> str:
 
 
 def _strip_unseen(text: str) -> str:
+    if text.isprintable():
+        # Of categories C* and Z* nothing but the blank is printable.
+        return text
     return "".join(char for char in text if char in "\n\t" or _is_seen(char))
 
 
@@ -55,12 +59,16 @@ def normalise_text(text: str, *, limit: int, newlines: bool = False) -> str:
     With `newlines` lines are kept (LF only, never more than one empty line between two); without, they become blanks.
     Raises `RuleError` when the cleaned text is longer than `limit` code points (what PostgreSQL's char_length counts).
     """
-    text = _strip_unseen(_LINE_ENDS.sub("\n", text))
-    if not newlines:
-        text = text.replace("\n", " ")
-    text = _BLANKS.sub(" ", text)
-    text = "\n".join(line.strip(" ") for line in text.split("\n"))
-    text = unicodedata.normalize("NFC", _MANY_LINES.sub("\n\n", text).strip())
+    if text.isprintable():
+        # One line without anything that is not seen, as nearly every text is: blanks are all there is to mend.
+        text = unicodedata.normalize("NFC", (_BLANKS.sub(" ", text) if "  " in text else text).strip())
+    else:
+        text = _strip_unseen(_LINE_ENDS.sub("\n", text))
+        if not newlines:
+            text = text.replace("\n", " ")
+        text = _BLANKS.sub(" ", text)
+        text = "\n".join(line.strip(" ") for line in text.split("\n"))
+        text = unicodedata.normalize("NFC", _MANY_LINES.sub("\n\n", text).strip())
     if len(text) > limit:
         raise RuleError(f"内容过长：最多{limit}个字，现在是{len(text)}个字，请删减后再提交。")
     return text

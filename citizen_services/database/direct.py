@@ -1,0 +1,260 @@
+"""Statements of hot paths: made once, and run by the driver itself in the session's own transaction.
+
+Around a small statement SQLAlchemy works ten times as long as the driver does for it: building, finding what it
+compiled before, wrapping the answer. Here all of that is done at the first use; types (encryption included), the
+transaction and the exceptions stay SQLAlchemy's.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache, lru_cache, partial
+from itertools import count
+from typing import Any, NamedTuple, TypeVar, cast
+
+import psycopg
+from sqlalchemy import Connection, Insert, Select, Table, Update, inspect
+from sqlalchemy.engine.interfaces import Dialect
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Mapper, make_transient_to_detached
+from sqlalchemy.orm.attributes import set_committed_value
+from sqlalchemy.sql.schema import CallableColumnDefault, ScalarElementColumnDefault
+from sqlalchemy.types import TypeEngine
+
+from citizen_services.database.base import Base, db
+
+Processor = Callable[[Any], Any]
+_Row = TypeVar("_Row", bound=Base)
+
+
+class _Made(NamedTuple):
+    """A compiled statement: its text, and what is done with values on their way in and out."""
+
+    text: str
+    #: Name, constant and processor of each parameter in turn.
+    binds: tuple[tuple[str, Any, Processor | None], ...]
+    #: Place and processor of the columns that need one.
+    results: tuple[tuple[int, Processor], ...]
+
+
+class Direct:
+    """A statement whose parameters are all ``bindparam``; made at its first use, safe for threads.
+
+    Rows come as lists, in order of the selected columns. Raises what SQLAlchemy raises (IntegrityError …).
+    """
+
+    def __init__(self, statement: Select[*tuple[Any, ...]] | Insert | Update) -> None:
+        self._statement = statement
+        self._made: _Made | None = None
+
+    def rows(self, **values: Any) -> list[list[Any]]:
+        """All rows of a SELECT."""
+        made, cursor = self._execute(values)
+        found = [list(row) for row in cursor.fetchall()]
+        for place, process in made.results:
+            for row in found:
+                row[place] = process(row[place])
+        return found
+
+    def first(self, **values: Any) -> list[Any] | None:
+        """The first row of a SELECT, None where there is none."""
+        made, cursor = self._execute(values)
+        found = cursor.fetchone()
+        if found is None:
+            return None
+        row = list(found)
+        for place, process in made.results:
+            row[place] = process(row[place])
+        return row
+
+    def run(self, **values: Any) -> int:
+        """Run an INSERT or UPDATE; how many rows it changed."""
+        return self._execute(values)[1].rowcount
+
+    def _execute(self, values: dict[str, Any]) -> tuple[_Made, psycopg.RawCursor[Any]]:
+        connection = _connection()
+        made = self._made
+        if made is None:
+            made = self._made = self._make(connection.dialect)
+        given = []
+        for name, constant, process in made.binds:
+            value = values[name] if constant is None else constant
+            given.append(value if process is None else process(value))
+        return made, _execute(connection, made.text, given)
+
+    def _make(self, dialect: Dialect) -> _Made:
+        compiled = self._statement.compile(dialect=dialect)
+        places: dict[str, int] = {}
+
+        def place(found: re.Match[str]) -> str:
+            return f"${places.setdefault(found[1], len(places) + 1)}" if found[1] else "%"
+
+        text = _PLACEHOLDER.sub(place, str(compiled))
+        binds = ((name, compiled.params[name], bind_processor(compiled.binds[name].type, dialect)) for name in places)
+        columns = self._statement.selected_columns if isinstance(self._statement, Select) else ()
+        results = (
+            (place, column.type.dialect_impl(dialect).result_processor(dialect, None))
+            for place, column in enumerate(columns)
+        )
+        return _Made(text, tuple(binds), tuple((place, process) for place, process in results if process is not None))
+
+
+#: SQLAlchemy writes ``%(name)s`` and ``%%``.
+_PLACEHOLDER = re.compile(r"%(?:\((\w+)\)s|%)")
+
+
+def bind_processor(type_: TypeEngine[Any], dialect: Dialect) -> Processor | None:
+    """What a column's type does with a value before the driver gets it."""
+    return type_.dialect_impl(dialect).bind_processor(dialect)
+
+
+def _connection() -> Connection:
+    """The connection of the session's transaction, which begins where there is none."""
+    session = db.session()
+    known: tuple[Any, Connection] | None = session.info.get(_CONNECTION)
+    if known is not None and known[0] is session.get_transaction() and not known[1].invalidated:
+        return known[1]
+    connection = session.connection()
+    session.info[_CONNECTION] = (session.get_transaction(), connection)
+    return connection
+
+
+_CONNECTION = "direct"
+
+
+def _execute(connection: Connection, text: str, values: Sequence[Any]) -> psycopg.RawCursor[Any]:
+    """Have the driver run a statement with ``$1`` …; raises what SQLAlchemy raises."""
+    info = connection.info
+    cursor: psycopg.RawCursor[Any] | None = info.get(_CONNECTION)
+    if cursor is None:
+        cursor = info[_CONNECTION] = psycopg.RawCursor(cast("psycopg.Connection[Any]", _driver(connection)))
+    try:
+        return cursor.execute(text, values)
+    except psycopg.Error as fault:
+        lost = connection.dialect.is_disconnect(cast("Any", fault), _driver(connection), None)
+        if lost:
+            # As SQLAlchemy does: this connection goes back to nobody.
+            connection.invalidate(fault)
+        raise DBAPIError.instance(
+            text,
+            None,
+            fault,
+            psycopg.Error,
+            hide_parameters=True,
+            connection_invalidated=lost,
+            dialect=connection.dialect,
+        ) from fault
+
+
+def _driver(connection: Connection) -> Any:
+    return connection.connection.driver_connection
+
+
+# --- Inserting several rows of several tables at once -------------------------------------------------------------
+
+#: A shape of insert: the table's name, its columns, how many rows.
+Shape = tuple[str, tuple[str, ...], int]
+
+
+def insert_all(rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
+    """Insert rows of several tables, named in the order of their foreign keys, in one statement.
+
+    Foreign keys are looked at when the statement ends. Rows of a table should name the same columns; what only some of
+    them name is NULL in the others. Raises what SQLAlchemy raises.
+    """
+    if not rows:
+        return
+    complete = [(name, _with_defaults(name, of)) for name, of in rows.items()]
+    # In the order of the first row, which is the same each time: one act has one text.
+    shapes = tuple((name, tuple(dict.fromkeys(c for row in of for c in row)), len(of)) for name, of in complete)
+    connection = _connection()
+    text, processors = _inserting(shapes, connection.dialect)
+    values: list[Any] = []
+    for (_, of), (_, columns, _), processes in zip(complete, shapes, processors, strict=True):
+        for row in of:
+            for column, process in zip(columns, processes, strict=True):
+                value = row.get(column)
+                values.append(value if process is None else process(value))
+    _execute(connection, text, values)
+
+
+def _with_defaults(name: str, rows: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
+    """The rows with the defaults of columns that none of them names."""
+    missing = [(column, make) for column, make in _defaults(name) if all(column not in row for row in rows)]
+    return [{**row, **{column: make() for column, make in missing}} for row in rows] if missing else rows
+
+
+@cache
+def _defaults(name: str) -> tuple[tuple[str, Callable[[], Any]], ...]:
+    """What a table's columns are filled with where nobody says otherwise."""
+    found: list[tuple[str, Callable[[], Any]]] = []
+    for column in db.metadata.tables[name].columns:
+        default = column.default
+        if isinstance(default, ScalarElementColumnDefault):
+            found.append((column.name, partial(_same, default.arg)))
+        elif isinstance(default, CallableColumnDefault):
+            found.append((column.name, partial(default.arg, cast("Any", None))))
+    return tuple(found)
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+@lru_cache(maxsize=512)
+def _inserting(shapes: tuple[Shape, ...], dialect: Dialect) -> tuple[str, tuple[tuple[Processor | None, ...], ...]]:
+    places = count(1)
+    made = [_insert_of(db.metadata.tables[name], columns, rows, places, dialect) for name, columns, rows in shapes]
+    text = made[-1][0]
+    if len(made) > 1:
+        parts = (f"w{place} AS ({one})" for place, (one, _) in enumerate(made[:-1]))
+        text = f"WITH {', '.join(parts)} {text}"
+    return text, tuple(processes for _, processes in made)
+
+
+def _insert_of(
+    table: Table, columns: Sequence[str], rows: int, places: Iterator[int], dialect: Dialect
+) -> tuple[str, tuple[Processor | None, ...]]:
+    quote = dialect.identifier_preparer
+    types = [table.columns[name].type for name in columns]
+    casts = [type_.compile(dialect=dialect) for type_ in types]
+    names = ", ".join(quote.quote(name) for name in columns)
+    values = (f"({', '.join(f'${next(places)}::{as_type}' for as_type in casts)})" for _ in range(rows))
+    text = f"INSERT INTO {quote.format_table(table)} ({names}) VALUES {', '.join(values)}"  # noqa: S608 - of names only
+    return text, tuple(bind_processor(type_, dialect) for type_ in types)
+
+
+# --- Rows as objects ----------------------------------------------------------------------------------------------
+
+
+def columns_of(kind: type[Base]) -> list[Any]:
+    """A table's columns in the order in which ``remembered`` takes their values."""
+    return list(kind.__table__.columns)
+
+
+def remembered(kind: type[_Row], values: Sequence[Any]) -> _Row:
+    """The session's object of a row just read, as if the ORM had read it; ``values`` in order of the columns."""
+    session = db.session()
+    mapper, names, primary = _mapped(kind)
+    row = dict(zip(names, values, strict=True))
+    known: _Row | None = session.identity_map.get(
+        mapper.identity_key_from_primary_key(tuple(row[name] for name in primary))
+    )
+    if known is None:
+        known = mapper.class_manager.new_instance()
+        known.__dict__.update(row)
+        make_transient_to_detached(known)
+        session.add(known)
+    else:
+        for name, value in row.items():
+            set_committed_value(known, name, value)
+    return known
+
+
+@cache
+def _mapped(kind: type[Any]) -> tuple[Mapper[Any], tuple[str, ...], tuple[str, ...]]:
+    """A class's mapper, its attributes in the order of the table's columns, and those of the primary key."""
+    mapper = inspect(kind)
+    names = tuple(mapper.get_property_by_column(column).key for column in kind.__table__.columns)
+    return mapper, names, tuple(mapper.get_property_by_column(column).key for column in mapper.primary_key)
