@@ -1,6 +1,8 @@
 """The scheduler: a loop that finds what is due and wakes workers. Running it twice changes nothing.
 
-With Redis away it says so and does the sending itself, more slowly: the rows are the truth, not the jobs.
+The loop itself only sweeps; whatever else is to be done from time to time is done by threads beside it, so that nothing
+that lasts holds up what is due. With Redis away it says so and does the sending itself, more slowly: the rows are the
+truth, not the jobs.
 """
 
 from __future__ import annotations
@@ -39,6 +41,8 @@ OVERDUE_AFTER = timedelta(seconds=10)
 ASK_SUBCODE_AFTER = timedelta(seconds=30)
 ASK_LATE_SUBCODE_AFTER = timedelta(hours=1)
 ASK_SILENT_AFTER = timedelta(hours=6)
+#: Things done from time to time that may last at once; each needs two connections to the database.
+BESIDE = 4
 _OPEN_PARCELS = ("ordered", "collected", "in_transit", "delivering", "refused")
 
 
@@ -48,6 +52,11 @@ class _Hook:
     function: Callable[[], None]
     name: str
     next_at: float = field(default=0.0)
+    running: Future[None] | None = field(default=None)
+
+    def is_due(self) -> bool:
+        """Whether its time has come; never while it still runs."""
+        return time.monotonic() >= self.next_at and (self.running is None or self.running.done())
 
 
 _hooks: list[_Hook] = []
@@ -56,8 +65,9 @@ _hooks: list[_Hook] = []
 def every(seconds: float, function: Callable[[], None], name: str | None = None) -> None:
     """Have a function run every so many seconds, in an application context, by one scheduler at a time.
 
-    It commits for itself; what it leaves open is undone. Registered by the composition root before the loop starts; the
-    same name again replaces the earlier one.
+    It may last: it runs in a thread of its own, and is not begun again before it ended. It commits for itself; what it
+    leaves open is undone. Registered by the composition root before the loop starts; the same name again replaces the
+    earlier one.
     """
     known = name or f"{function.__module__}.{function.__qualname__}"
     _hooks[:] = [hook for hook in _hooks if hook.name != known]
@@ -71,20 +81,26 @@ class Scheduler:
         self._app = app
         self._redis_was_there = True
         self._own = ThreadPoolExecutor(max_workers=len(queue.QUEUES), thread_name_prefix="without-redis")
+        self._beside = ThreadPoolExecutor(max_workers=BESIDE, thread_name_prefix="from-time-to-time")
         self._running: dict[str, Future[None]] = {}
+        self._sweep = _Hook(SWEEP_EVERY_S, self.sweep, "sweep")
         self._hooks = [
-            _Hook(SWEEP_EVERY_S, self.sweep, "sweep"),
             _Hook(PARCELS_EVERY_S, self.parcels, "parcels"),
             *(_Hook(hook.seconds, hook.function, hook.name) for hook in _hooks),
         ]
 
     def turn(self) -> float:
-        """Run what is due; returns the seconds until something is due again."""
+        """Sweep if it is time, and begin what else is due; returns the seconds until something is due again."""
         for hook in self._hooks:
-            if time.monotonic() >= hook.next_at:
-                self._run(hook)
+            if hook.is_due():
                 hook.next_at = time.monotonic() + hook.seconds
-        return max(0.05, min(hook.next_at for hook in self._hooks) - time.monotonic())
+                hook.running = self._beside.submit(self._run, hook)
+        if self._sweep.is_due():
+            self._run(self._sweep)
+            self._sweep.next_at = time.monotonic() + self._sweep.seconds
+        # What runs for longer than its interval is begun again by the turn after its end.
+        now = time.monotonic()
+        return max(0.05, min(hook.next_at for hook in (self._sweep, *self._hooks) if hook.next_at > now) - now)
 
     def _run(self, hook: _Hook) -> None:
         with self._app.app_context():
@@ -148,7 +164,8 @@ class Scheduler:
                 tasks.track(str(parcel_id))
 
     def close(self) -> None:
-        """Wait for what is under way."""
+        """Wait for what is under way; what was not begun is not begun any more."""
+        self._beside.shutdown(wait=True, cancel_futures=True)
         self._own.shutdown(wait=True)
 
 

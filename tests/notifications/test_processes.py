@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -265,14 +266,64 @@ def test_what_others_register_runs_in_one_scheduler_at_a_time_and_its_failure_st
         ran.append("works")
         # A second scheduler that comes at the same moment finds the name taken.
         if len(ran) < 4:
-            Scheduler(app).turn()
+            one_turn(app)
 
     scheduler.every(60, fails)
     scheduler.every(60, works, "works")
-    Scheduler(app).turn()
+    one_turn(app)
     assert ran.count("works") == 1
-    Scheduler(app).turn()
+    one_turn(app)
     assert ran.count("works") == 2
+
+
+def one_turn(app: Flask) -> None:
+    """A scheduler that lives for one turn, and for what it began in that."""
+    turning = Scheduler(app)
+    turning.turn()
+    # What still waits for a thread is not begun at an end; here all of it is to be.
+    turning._beside.shutdown(wait=True)
+    turning.close()
+
+
+def test_what_lasts_holds_up_neither_what_is_due_nor_the_other_things_and_is_not_begun_twice(
+    app: Flask, partners: Outside, own_redis: _Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scheduler, "_hooks", [])
+    monkeypatch.setattr(scheduler, "SWEEP_EVERY_S", 0.1)
+    release, begun = threading.Event(), threading.Semaphore(0)
+    lasting: list[str] = []
+    short: list[str] = []
+
+    def lasts() -> None:
+        lasting.append("begun")
+        begun.release()
+        assert release.wait(60)
+
+    scheduler.every(0.05, lasts, "lasts")
+    scheduler.every(0.05, lambda: short.append("short"), "short")
+    own_redis.server.stop()
+    schedulers = [Scheduler(app), Scheduler(app)]
+
+    def both_turn(true: Callable[[], object]) -> Callable[[], object]:
+        def turn() -> object:
+            for one in schedulers:
+                one.turn()
+            return true()
+
+        return turn
+
+    try:
+        until(both_turn(lambda: begun.acquire(blocking=False)), "the thing that lasts to begin")
+        notice = tell(somebody())
+        # With Redis away the sweep itself has it sent, so that nobody else could have done it.
+        until(both_turn(lambda: tries(notice)["sms"].state == "sent"), "what is due to go all the same")
+        ran = len(short)
+        until(both_turn(lambda: len(short) > ran + 2), "the other things to go on")
+        assert lasting == ["begun"], "neither scheduler begins it again"
+    finally:
+        release.set()
+        for one in schedulers:
+            one.close()
 
 
 def test_a_heartbeat_is_a_row_by_machine_time_that_ages_when_the_process_is_gone(app: Flask) -> None:
