@@ -11,11 +11,8 @@ from flask.typing import ResponseReturnValue
 from citizen_services.cases import drafts, eligibility, operations, papers
 from citizen_services.cases.errors import InvalidInput, MovedOn, NotEligible
 from citizen_services.cases.once import do_once, note
-<<<<<<< Updated upstream
-from citizen_services.catalogue.fields import BY_HAND
-=======
 from citizen_services.cases.queries import newest_answers
->>>>>>> Stashed changes
+from citizen_services.catalogue.fields import BY_HAND
 from citizen_services.catalogue.vocabulary import Group, ServiceItem
 from citizen_services.database import commit, db
 from citizen_services.database.base import rollback
@@ -319,13 +316,9 @@ def _asked_again(filled: Filled, newest: registers.Answers) -> Group | None:
     return next((g for g, material in shown if material and any(s.key in other for s in material.suppliers)), None)
 
 
-<<<<<<< Updated upstream
-def _refuse_unmet(filled: Filled) -> None:
-    facts = eligibility.facts_of(filled.citizen, registers.kept(filled.draft.answers), filled.draft.data)
-=======
 def _refuse_unmet(filled: Filled, homes: Sequence[Home] | None = None) -> None:
-    facts = eligibility.facts_of(filled.citizen, registers.kept(filled.draft.answers), homes=homes)
->>>>>>> Stashed changes
+    answers = registers.kept(filled.draft.answers)
+    facts = eligibility.facts_of(filled.citizen, answers, filled.draft.data, homes=homes)
     unmet = eligibility.unmet(filled.item, facts)
     if unmet:
         raise NotEligible([(one.check, one.verdict) for one in unmet])
