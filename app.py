@@ -396,6 +396,31 @@ def wechat_menu(as_json: bool) -> None:
     _told(as_json, document, lambda d: "菜单已发布：" + "、".join(button["name"] for button in d["button"]))
 
 
+@wechat_group.command("qr")
+@click.argument("what")
+@click.option("--days", type=click.IntRange(1, 30), help="Make a temporary code; for good where not given.")
+@click.option("--save", type=click.Path(dir_okay=False, path_type=Path), help="Write the picture, a PNG for printing.")
+@_json
+def wechat_qr(what: str, days: int | None, save: Path | None, as_json: bool) -> None:
+    """Make a QR code: WHAT is item:CODE, office:CODE, case:NUMBER, a key such as help, or page:/h5/… (a plain link)."""
+    from citizen_services.exchange.outcomes import OutsideError
+    from citizen_services.rules import qr
+    from citizen_services.wechat.conversation import CLICKS
+    from citizen_services.wechat.scenes import UnknownScene, code_for
+
+    app = create_app(process="command")
+    with app.app_context():
+        try:
+            code = code_for(what, frozenset(CLICKS), days)
+        except (UnknownScene, OutsideError) as fault:
+            _failed(str(fault))
+    if save is not None:
+        save.write_bytes(qr.png(code.url, "print"))
+    document = code.described() | {"file": str(save) if save is not None else None}
+    lasts = "长期有效" if code.lasts_s is None else f"{code.lasts_s // 86_400} 天内有效"
+    _told(as_json, document, lambda d: f"{d['file'] or qr.drawn(code.url)}\n{code.url}\n{lasts}")
+
+
 @cli.group()
 def audit() -> None:
     """The chain of events."""

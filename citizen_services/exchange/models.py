@@ -45,7 +45,7 @@ class PartnerToken(Base):
     """
 
     __tablename__ = "partner_token"
-    #: ``wechat_api``.
+    #: ``wechat_api`` (the access token), ``wechat_jsapi`` (the ticket that signs pages).
     partner: Mapped[str] = mapped_column(Text, primary_key=True)
     token: Mapped[str] = mapped_column(Secret("partner_token.token"))
     #: Raised at each refresh: whoever saw token n fail asks for n + 1.

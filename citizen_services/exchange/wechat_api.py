@@ -6,18 +6,22 @@ fetches without end or lock and from a fixed address, its requests have no time-
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
+import re
+import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
 from wechatpy import WeChatClient
 
+from citizen_services.clock import protocol_now
 from citizen_services.exchange.http import WORK, Caller, Patience, new_ref
-from citizen_services.exchange.outcomes import NotAccepted, Outcome, Unknown, settle
+from citizen_services.exchange.outcomes import NotAccepted, Outcome, Uncertain, Unknown, settle
 from citizen_services.exchange.wechat_codes import SENT_BEFORE, TOKEN, is_listed, refusal
-from citizen_services.exchange.wechat_token import SharedToken
+from citizen_services.exchange.wechat_token import BRIEF, SharedTicket, SharedToken
 from citizen_services.settings import Partner, WeChat
 
 log = logging.getLogger(__name__)
@@ -89,6 +93,20 @@ class Follower:
     scene: str
 
 
+#: What WeChat bears in a scene's name, and for how long a temporary one serves (《生成带参数的二维码》).
+_SCENE = re.compile(r"(?!qrscene_)[A-Za-z0-9_-]{1,64}", re.ASCII)
+LONGEST_SCENE_S = 2_592_000
+
+
+@dataclass(frozen=True)
+class SceneCode:
+    """A QR code of the account: its ticket, the address to be drawn, how long it serves (None: for good)."""
+
+    ticket: str
+    url: str
+    lasts_s: int | None
+
+
 class WeChatApi:
     """What we do at the official account. Safe for threads."""
 
@@ -97,6 +115,8 @@ class WeChatApi:
     ) -> None:
         self.client = _Client(partner, wechat, caller, token)
         self._templates = templates
+        self._app_id = wechat.app_id
+        self._ticket = SharedTicket(token, self._ask_ticket)
 
     def send_template(
         self, ref: str, openid: str, template: str, fields: Mapping[str, str], url: str | None = None
@@ -149,6 +169,48 @@ class WeChatApi:
             unionid=answer.get("unionid") or None,
             scene=str(answer.get("qr_scene_str") or ""),
         )
+
+    def create_scene(self, scene: str, lasts_s: int | None = None) -> SceneCode:
+        """Make a QR code whose scan is pushed to us with ``scene``; for good unless ``lasts_s`` seconds are said.
+
+        ValueError for what WeChat can't bear. Raises OutsideError (40053 also where all 100,000 lasting ones are used).
+        """
+        if not _SCENE.fullmatch(scene):
+            raise ValueError("a scene has 1 to 64 letters, digits, - and _, and does not begin with qrscene_")
+        if lasts_s is not None and not 1 <= lasts_s <= LONGEST_SCENE_S:
+            raise ValueError(f"a temporary code serves 1 to {LONGEST_SCENE_S} seconds")
+        asked: dict[str, Any] = {"action_info": {"scene": {"scene_str": scene}}}
+        if lasts_s is None:
+            asked["action_name"] = "QR_LIMIT_STR_SCENE"
+        else:
+            asked |= {"action_name": "QR_STR_SCENE", "expire_seconds": lasts_s}
+        answer = self.client.post("qrcode/create", data=asked)
+        ticket, url = answer.get("ticket"), answer.get("url")
+        if not isinstance(ticket, str) or not isinstance(url, str) or not url.startswith(("http://", "https://")):
+            raise Uncertain("wechat_api", "qrcode/create", "an answer without a ticket")
+        return SceneCode(ticket, url, int(answer.get("expire_seconds") or lasts_s or 0) or None)
+
+    def page_signature(self, url: str) -> dict[str, Any]:
+        """What ``wx.config`` is given on the page of that address (without its fragment). Raises OutsideError.
+
+        The caller has made sure that the address is ours: whoever holds a signature acts as the account there.
+        """
+        nonce, timestamp = secrets.token_hex(8), int(protocol_now().timestamp())
+        signature = sign_page(self._ticket.get().value, nonce, timestamp, url.partition("#")[0])
+        return {"appId": self._app_id, "timestamp": timestamp, "nonceStr": nonce, "signature": signature}
+
+    def _ask_ticket(self) -> tuple[str, int]:
+        answer = self.client.get("ticket/getticket", params={"type": "jsapi"}, patience=BRIEF)
+        ticket, lasts_s = answer.get("ticket"), answer.get("expires_in")
+        if not isinstance(ticket, str) or not ticket or not isinstance(lasts_s, int) or lasts_s <= 0:
+            raise Uncertain("wechat_api", "ticket/getticket", "an answer without a ticket")
+        return ticket, lasts_s
+
+
+def sign_page(ticket: str, nonce: str, timestamp: int, url: str) -> str:
+    """JS-SDK's signature: SHA-1 over the four in this order, values as they are (《JS-SDK 说明》, 附录1)."""
+    text = f"jsapi_ticket={ticket}&noncestr={nonce}&timestamp={timestamp}&url={url}"
+    return hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
 
 
 def _told(outcome: Outcome) -> Outcome:

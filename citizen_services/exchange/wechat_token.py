@@ -1,4 +1,6 @@
-"""One access token for all processes: kept in a row, fetched anew by whoever comes first, never put back to an old one.
+"""What all processes share of the account: its access token, and the ticket that signs pages.
+
+Each is kept in a row, fetched anew by whoever comes first, never put back to an old one.
 
 The stable token (POST cgi-bin/stable_token) stays the same until its last five minutes, when a new one is given out
 while both work; so it is renewed within these. Who renews holds a lease, not a lock, since nobody calls
@@ -11,6 +13,8 @@ import json
 import logging
 import threading
 import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -33,7 +37,7 @@ _EARLY = timedelta(seconds=200)
 #: With less than this left a token isn't used any more: it would die on its way.
 _MARGIN = timedelta(seconds=10)
 #: Everybody waits for the one who asks, so it asks briefly.
-_PATIENCE = Patience(2.0, 5.0, 6.0)
+BRIEF = Patience(2.0, 5.0, 6.0)
 #: A lease outlives the longest call, so that two never ask at once; who dies is succeeded after it.
 _LEASE_S = 15.0
 _POLL_S = 0.05
@@ -54,14 +58,15 @@ class Token:
         return bool(self.value) and self.expires_at - protocol_now() > margin
 
 
-class SharedToken:
-    """The official account's access token. Safe for threads; every process has one over the same row."""
+class _Shared(ABC):
+    """Something of the account that ends by itself. Safe for threads; every process has one over the same row."""
 
-    def __init__(self, partner: Partner, wechat: WeChat, caller: Caller, engine: Engine) -> None:
-        self._partner = partner
-        self._wechat = wechat
-        self._caller = caller
-        self._engine = engine
+    #: The row, and what is asked of WeChat.
+    name: str
+    operation: str
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
         self._lock = threading.Lock()
         self._seen: Token | None = None
         self._failure: tuple[float, OutsideError] | None = None
@@ -113,13 +118,13 @@ class SharedToken:
                 # Somebody is renewing it; until then the old one works.
                 return row
             if time.monotonic() > give_up:
-                raise Unreachable(_PARTNER, "stable_token", "another process renews the token and does not end")
+                raise Unreachable(_PARTNER, self.operation, "another process renews the token and does not end")
             time.sleep(_POLL_S)
 
     def _row(self) -> Token | None:
-        with self._engine.connect() as connection:
+        with self.engine.connect() as connection:
             row = connection.execute(
-                select(_TABLE.c.token, _TABLE.c.generation, _TABLE.c.expires_at).where(_TABLE.c.partner == _PARTNER)
+                select(_TABLE.c.token, _TABLE.c.generation, _TABLE.c.expires_at).where(_TABLE.c.partner == self.name)
             ).one_or_none()
         return None if row is None else Token(row.token, row.generation, row.expires_at)
 
@@ -127,15 +132,15 @@ class SharedToken:
         """Become the one who renews the token of that generation; False where somebody else is, or was faster."""
         now = protocol_now()
         until = func.now() + literal(timedelta(seconds=_LEASE_S))
-        with self._engine.begin() as connection:
+        with self.engine.begin() as connection:
             if generation == 0:
-                first: dict[str, Any] = {"partner": _PARTNER, "token": "", "generation": 0}
+                first: dict[str, Any] = {"partner": self.name, "token": "", "generation": 0}
                 first |= {"refreshed_at": now, "expires_at": now}
                 connection.execute(insert(PartnerToken).values(first).on_conflict_do_nothing())
             taken = connection.execute(
                 update(PartnerToken)
                 .where(
-                    PartnerToken.partner == _PARTNER,
+                    PartnerToken.partner == self.name,
                     PartnerToken.generation == generation,
                     or_(PartnerToken.leased_until.is_(None), PartnerToken.leased_until < func.now()),
                 )
@@ -151,10 +156,10 @@ class SharedToken:
             raise
         now = protocol_now()
         token = Token(value, generation + 1, now + timedelta(seconds=lasts_s))
-        with self._engine.begin() as connection:
+        with self.engine.begin() as connection:
             written = connection.execute(
                 update(PartnerToken)
-                .where(PartnerToken.partner == _PARTNER, PartnerToken.generation == generation)
+                .where(PartnerToken.partner == self.name, PartnerToken.generation == generation)
                 .values(
                     token=value,
                     generation=generation + 1,
@@ -168,16 +173,45 @@ class SharedToken:
         # Our lease had run out and somebody went on: theirs is the newer one.
         newer = self._row()
         if newer is None:
-            raise Unreachable(_PARTNER, "stable_token", "the token's row was taken away")
+            raise Unreachable(_PARTNER, self.operation, "the token's row was taken away")
         return newer
 
     def _end_lease(self, generation: int) -> None:
-        with self._engine.begin() as connection:
+        with self.engine.begin() as connection:
             connection.execute(
                 update(PartnerToken)
-                .where(PartnerToken.partner == _PARTNER, PartnerToken.generation == generation)
+                .where(PartnerToken.partner == self.name, PartnerToken.generation == generation)
                 .values(leased_until=None)
             )
+
+    @abstractmethod
+    def _ask(self) -> tuple[str, int]:
+        """A value and how many seconds it lasts; raises OutsideError."""
+
+
+class SharedTicket(_Shared):
+    """The account's ``jsapi_ticket``, with which pages are signed; ``ask`` fetches one with the shared token."""
+
+    name, operation = "wechat_jsapi", "ticket/getticket"
+
+    def __init__(self, token: SharedToken, ask: Callable[[], tuple[str, int]]) -> None:
+        super().__init__(token.engine)
+        self._ask_wechat = ask
+
+    def _ask(self) -> tuple[str, int]:
+        return self._ask_wechat()
+
+
+class SharedToken(_Shared):
+    """The official account's access token."""
+
+    name, operation = _PARTNER, "stable_token"
+
+    def __init__(self, partner: Partner, wechat: WeChat, caller: Caller, engine: Engine) -> None:
+        super().__init__(engine)
+        self._partner = partner
+        self._wechat = wechat
+        self._caller = caller
 
     def _ask(self) -> tuple[str, int]:
         body = {
@@ -191,7 +225,7 @@ class SharedToken:
             f"{self._partner.base_url}/cgi-bin/stable_token",
             operation="stable_token",
             ref=new_ref(),
-            patience=_PATIENCE,
+            patience=BRIEF,
             body=json.dumps(body).encode(),
             headers={"Content-Type": "application/json"},
         )

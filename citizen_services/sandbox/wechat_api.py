@@ -1,8 +1,8 @@
 """WeChat's server API for an official account: `/wechat_api/cgi-bin/…` and `/wechat_api/sns/…`.
 
 Imitates developers.weixin.qq.com/doc/service: 《发送模板消息》 (template/send), 《发送客服消息》 (custom/send),
-《自定义菜单》, 《获取用户基本信息》; errcodes by 《全局返回码》. Errors come as HTTP 200 with `errcode`; every errmsg
-carries a `rid`.
+《自定义菜单》, 《获取用户基本信息》; codes and page tickets in wechat_scenes.py; errcodes by 《全局返回码》. Errors come
+as HTTP 200 with `errcode`; every errmsg carries a `rid`.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any
 from flask import Blueprint, Response, request
 
 from citizen_services.sandbox.wechat_push import PARTNER, PushDoor
+from citizen_services.sandbox.wechat_scenes import Scenes
 from citizen_services.sandbox.wechat_tokens import Tokens
 from citizen_services.sandbox.wechat_values import data_error, menu_error, rendered
 from citizen_services.sandbox.world import Answer, Call, Voice, World
@@ -28,6 +29,8 @@ QUOTAS = {
     "menu/get": 10_000,
     "menu/delete": 1000,
     "user/info": 5_000_000,
+    "qrcode/create": 100_000,
+    "ticket/getticket": 1_000_000,
 }
 TEXT_LIMIT = 2048
 SAME_ID_S = 600
@@ -66,6 +69,7 @@ class WeChatApi:
         self.world = world
         self.door = door
         self.tokens = tokens
+        self.scenes = Scenes(world)
 
     def _addressee(self, body: dict[str, Any]) -> dict[str, Any]:
         openid = body.get("touser")
@@ -192,6 +196,20 @@ class WeChatApi:
             "qr_scene_str": row.get("scene", ""),
         }
 
+    def create_qr(self, body: dict[str, Any]) -> dict[str, Any]:
+        """`qrcode/create`."""
+        return _or_raise(self.scenes.create(body))
+
+    def get_ticket(self, _: Any) -> dict[str, Any]:
+        """`ticket/getticket`."""
+        return _or_raise(self.scenes.page_ticket(request.args.get("type", "")))
+
+
+def _or_raise(found: dict[str, Any] | tuple[int, str]) -> dict[str, Any]:
+    if isinstance(found, tuple):
+        raise WeChatError(*found)
+    return found
+
 
 _OPERATIONS: dict[tuple[str, str], Handler] = {
     ("POST", "message/template/send"): WeChatApi.send_template,
@@ -200,6 +218,8 @@ _OPERATIONS: dict[tuple[str, str], Handler] = {
     ("GET", "menu/get"): WeChatApi.get_menu,
     ("GET", "menu/delete"): WeChatApi.delete_menu,
     ("GET", "user/info"): WeChatApi.user_info,
+    ("POST", "qrcode/create"): WeChatApi.create_qr,
+    ("GET", "ticket/getticket"): WeChatApi.get_ticket,
 }
 
 
@@ -219,6 +239,9 @@ def _text_of(world: World, operation: str, body: Any) -> str:
         return (
             json.dumps(part, ensure_ascii=False) if body.get("msgtype") != "text" else str((part or {}).get("content"))
         )
+    if operation == "qrcode/create":
+        info = body.get("action_info")
+        return f"{body.get('action_name')} {json.dumps(info, ensure_ascii=False)}"
     if operation == "menu/create":
         return "、".join(str(button.get("name")) for button in body.get("button", []) if isinstance(button, dict))
     return ""

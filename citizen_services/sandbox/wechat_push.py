@@ -21,6 +21,7 @@ import xmltodict
 
 from citizen_services.sandbox.outgoing import Channel
 from citizen_services.sandbox.wechat_crypto import EnvelopeError, decrypt, encrypt, sha1_of_sorted
+from citizen_services.sandbox.wechat_scenes import Scenes
 from citizen_services.sandbox.world import World
 
 PARTNER = "wechat_api"
@@ -189,12 +190,14 @@ class PushDoor:
     def push(self, body: dict[str, Any]) -> dict[str, Any]:
         """Let a follower say or tap something and return what we answered.
 
-        `copies` sends the same bytes several times at once (a replay). Raises ValueError for what can't happen on
-        WeChat.
+        `scan` with the `ticket` of a code that was made brings its scene. `copies` sends the same bytes several times
+        at once (a replay). Raises ValueError for what can't happen on WeChat.
         """
         openid, kind = str(body.get("openid") or ""), str(body.get("kind", "text"))
         if not openid:
             raise ValueError("openid is missing")
+        if kind == "scan" and "ticket" in body:
+            body = body | {"key": Scenes(self._world).scanned(str(body["ticket"]))}
         if not self.follows(openid) and kind not in ("subscribe", "scan") and "raw" not in body:
             raise ValueError(f"{openid} does not follow the account, so WeChat sends nothing of theirs")
         inner = self.message(body)

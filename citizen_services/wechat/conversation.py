@@ -25,7 +25,7 @@ from citizen_services.parts import parts
 from citizen_services.people.queries import citizen_of_openid, is_bound
 from citizen_services.rules.masking import scrub
 from citizen_services.rules.text import RuleError, fold_width, normalise_text
-from citizen_services.wechat import texts
+from citizen_services.wechat import scenes, texts
 from citizen_services.wechat.envelope import Received
 from citizen_services.wechat.errors import DATABASE_AWAY
 from citizen_services.wechat.models import Follower
@@ -165,12 +165,13 @@ def _on_click(received: Received) -> Turn:
 
 
 def _on_scan(received: Received) -> Turn:
-    """Somebody who follows scans one of our codes: the scene is a service's code, or nothing that we know."""
+    """Somebody who follows scans one of our codes: its scene says where it leads."""
+    return Turn(_of_scene(received) or texts.greeting())
+
+
+def _of_scene(received: Received) -> str | None:
     scene = received.text("EventKey")
-    for item in parts().catalogue.items():
-        if item.code == scene:
-            return Turn(texts.guide(item))
-    return Turn(CLICKS[scene](received) if scene in CLICKS else texts.greeting())
+    return CLICKS[scene](received) if scene in CLICKS else scenes.told(scene, received.sender)
 
 
 def _follow() -> Insert:
@@ -186,14 +187,14 @@ _FOLLOW = _follow()
 
 
 def _on_subscribe(received: Received) -> Turn:
-    """Somebody follows, perhaps by a code whose scene names a service."""
+    """Somebody follows, perhaps by a code: then they are led where its scene says, as followers are."""
 
     def follow(change: Change) -> None:
         db.session.connection().execute(_FOLLOW, {"openid": received.sender, "followed_at": _when(received)})
 
-    scene = received.text("EventKey") if received.event == "subscribe_scan" else ""
-    if any(item.code == scene for item in parts().catalogue.items()):
-        return Turn(_on_scan(received).text, follow)
+    led = _of_scene(received) if received.event == "subscribe_scan" else None
+    if led:
+        return Turn(led, follow)
     return Turn(texts.welcome(bound=is_bound(received.sender)), follow)
 
 
