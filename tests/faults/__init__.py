@@ -1,1 +1,1 @@
-"""Faults: processes killed, servers frozen and restarted, partners slow, broken or cut off; and what holds all the same."""
+"""Faults: processes killed, servers frozen and restarted, partners slow, broken or cut off; what holds all the same."""

@@ -92,7 +92,8 @@ def open_tries(installation: Installation) -> list[tuple[Any, ...]]:
     return installation.sql(
         """
         SELECT id, channel, state, reason FROM delivery
-        WHERE state IN ('pending', 'sending') OR (state = 'uncertain' AND (due_at IS NOT NULL OR pass_on_at IS NOT NULL))
+        WHERE state IN ('pending', 'sending')
+           OR (state = 'uncertain' AND (due_at IS NOT NULL OR pass_on_at IS NOT NULL))
         """
     )
 

@@ -1,4 +1,4 @@
-"""A whole installation of its own, as ``make run`` starts it: durable servers, and a supervisor that restarts what dies.
+"""A whole installation of its own, as ``make run`` starts it: durable servers, a supervisor that restarts what dies.
 
 Nothing here knows pytest: ``make chaos`` uses it too.
 """
@@ -116,7 +116,7 @@ class Installation:
     # -- its processes
 
     def pids(self, name: str) -> list[int]:
-        """Process ids by the names of run.json: ``web`` (the master first), ``workers``, ``scheduler``, ``postgres`` …"""
+        """Process ids by the names of run.json: ``web`` (its master first), ``workers``, ``postgres`` …"""
         found = json.loads((self.var_dir / "run.json").read_text(encoding="utf-8"))["pids"][name]
         return [pid for pid in (found if isinstance(found, list) else [found]) if pid]
 
@@ -126,16 +126,23 @@ class Installation:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, how)
 
+    def web_children(self) -> list[int]:
+        """The processes of the web server that serve."""
+        return [child for master in self.pids("web")[:1] for child in children(master)]
+
+    def with_children(self, name: str) -> list[int]:
+        """A server's first process with those that it started."""
+        return [pid for first in self.pids(name)[:1] for pid in (first, *children(first))]
+
     def kill_web(self) -> None:
         """Kill -9 of the web server with all of its processes at once, as the machine's end would."""
-        masters = self.pids("web")[:1]
-        self.send([*masters, *(child for master in masters for child in children(master))], signal.SIGKILL)
+        self.send(self.with_children("web"), signal.SIGKILL)
 
     def thaw(self) -> None:
         """Let frozen servers go on."""
         for name in ("redis", "postgres"):
             with contextlib.suppress(OSError, ValueError, KeyError):
-                self.send(self.pids(name), signal.SIGCONT)
+                self.send(self.with_children(name), signal.SIGCONT)
 
     def ready(self) -> bool:
         """Whether the web server says that all is there: database, Redis, workers, scheduler."""
@@ -228,6 +235,11 @@ class Installation:
         self.sql(
             "UPDATE delivery SET pass_on_at = at.now FROM (SELECT now() - interval '1 year' AS now) at"
             " WHERE pass_on_at IS NOT NULL AND sent_at < now() - interval '5 s'"
+        )
+        # A parcel that is silent is asked after.
+        self.sql(
+            "UPDATE parcel SET asked_at = now() - interval '7 hours' WHERE tracking IS NOT NULL AND closed_at IS NULL"
+            " AND (asked_at IS NULL OR asked_at BETWEEN now() - interval '1 hour' AND now() - interval '10 s')"
         )
         self.sql("UPDATE channel_hold SET until = now() - interval '1 s'")
 

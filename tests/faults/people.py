@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urljoin
@@ -39,7 +39,7 @@ class Applicant:
     phone: str
     openid: str
     token: str
-    browser: Browser = field(init=False)
+    browser: _Patient = field(init=False)
     waited: float = 0.0
     brought_papers: bool = False
 
@@ -49,9 +49,9 @@ class Applicant:
     @classmethod
     def of(cls, web: str, person: Mapping[str, Any]) -> Applicant:
         """The person as ``app.py demo`` invented them."""
-        return cls(web, *(str(person[key]) for key in ("name", "id_number", "phone", "openid", "token")))
+        return cls(web, **{key: person[key] for key in ("name", "id_number", "phone", "openid", "token")})
 
-    def new_browser(self) -> Browser:
+    def new_browser(self) -> _Patient:
         """A browser of theirs that is logged in; one for each thread."""
         browser = _Patient(self)
         browser.http.cookies.set("h5_session", self.token, domain="127.0.0.1", path="/h5")
@@ -140,3 +140,48 @@ class _Patient(Browser):
 def post(browser: Browser, url: str, data: Mapping[str, str]) -> requests.Response:
     """Send a form's fields without following where it leads."""
     return browser.http.post(urljoin(browser.web, url), data=data, allow_redirects=False, timeout=TIMEOUT_S)
+
+
+class Desk(Browser):
+    """A member of the staff at the console."""
+
+    @classmethod
+    def of(cls, web: str, staff: Iterable[Mapping[str, Any]], office: str, role: str) -> Desk:
+        """Log in somebody of that role at an office; an approver must be an officer."""
+        for member in staff:
+            fits = role in member["roles"] and member["office"] == office
+            if fits and (role != "approver" or member["standing"] == "officer"):
+                return cls(web).logs_in(member)
+        raise Broken(f"there is no {role} at {office}")
+
+    def logs_in(self, member: Mapping[str, Any]) -> Desk:
+        """Log in."""
+        self.send(self.open("/console/login"), "login", {key: member[key] for key in ("login", "password")})
+        return self
+
+    def acts(self, case_id: object, action: str, values: Mapping[str, str] | None = None) -> Page:
+        """Take a step on a case, claimed first where nobody holds it; the case's page as it is then."""
+        page = self.open(f"/console/cases/{case_id}")
+        if "claim" in [form.action for form in page.forms]:
+            page = self.send(page, "claim")
+        if action not in [form.action for form in page.forms]:
+            page = self.open(f"/console/cases/{case_id}/actions/{action}")
+        return self.send(page, action, values)
+
+    def tries_again(self) -> int:
+        """Have everything sent once more that the page of what was not told lists as ended in vain; how many."""
+        return self._presses("/tries/")
+
+    def writes_again(self) -> int:
+        """The same of what the province's register rejected."""
+        return self._presses("/writes/")
+
+    def _presses(self, path: str) -> int:
+        page = self.open("/console/telling")
+        waiting = [form for form in page.forms if path in form.url]
+        for form in waiting:
+            answer = self.http.post(form.url, data=form.fields, timeout=TIMEOUT_S)
+            # Somebody was faster: it lies in its queue already.
+            if answer.status_code not in (200, 404, 409):
+                raise Broken(f"a try could not be repeated: {answer.status_code} {Page(answer).text[:300]}")
+        return len(waiting)
