@@ -296,6 +296,12 @@ class DeskFigures:
     mine: int
 
 
+def to_look_for(office_code: str, places: Collection[tuple[str, str]], limit: int) -> Sequence[Case]:
+    """The cases on an office's desk in one of some (item, state), the one whose clock runs out first on top."""
+    query = select(Case).where(Case.desk_code == office_code, tuple_(Case.item, Case.state).in_(places))
+    return db.session.scalars(query.order_by(Case.next_due, Case.id).limit(limit)).all()
+
+
 def desk_figures(office_code: str, staff_id: UUID) -> DeskFigures:
     """The figures of an office's desk, as one of its people sees it."""
     now, today, machine = clock.now(), end_of_day(clock.today()), clock.protocol_now()
@@ -365,6 +371,16 @@ def _page(rows: Sequence[Case], column: str) -> Page:
     shown = rows[:PAGE]
     more = len(rows) > PAGE
     return Page(shown, (getattr(shown[-1], column), shown[-1].id) if more else None)
+
+
+def case_in_district(district: str, case_id: UUID) -> Case | None:
+    """The case of that id in a district, for whoever is shown its QR code; None where there is none."""
+    return db.session.scalars(select(Case).where(Case.id == case_id, Case.district == district)).one_or_none()
+
+
+def applicant(case: Case) -> Citizen:
+    """Whose case it is."""
+    return db.session.get_one(Citizen, case.citizen_id)
 
 
 def by_number(district: str, number: str) -> Case | None:

@@ -1,7 +1,6 @@
 """Ratings (好差评): five grades, once a case, of the person's own accord; a bad one is put right by a date (整改).
 
-国务院办公厅关于建立政务服务“好差评”制度提高政务服务水平的意见 (国办发〔2019〕51号, from memory): every bad rating is called
-back and put right. The number of days is the installation's own.
+国办发〔2019〕51号, from memory: every bad rating is called back and put right. The number of days is a setting.
 """
 
 from __future__ import annotations

@@ -55,11 +55,12 @@ def serve(
     *,
     known_by: str,
     again: bool = False,
+    card_seen: bool = False,
 ) -> Served:
     """Add to a change that a person is at the actor's office, for these cases (``{case id: by choice}``).
 
-    ``again``: they went away and came back, so that this is another visit. The caller raises ``Case.visits`` of those
-    cases that are ``counted``.
+    ``again``: they went away and came back, so that this is another visit; ``card_seen``: the actor compared them with
+    the identity card. The caller raises ``Case.visits`` of those cases that are ``counted``.
     """
     if actor.office is None:
         raise ValueError("a visit is noted by somebody of an office")
@@ -67,7 +68,9 @@ def serve(
     db.session.execute(select(func.pg_advisory_xact_lock(int.from_bytes(citizen_id.bytes[8:], signed=True))))
     here = None if again else present(citizen_id, actor.office, change.at)
     visit_id = here.id if here is not None else new_id()
+    seen = {"card_seen_by": actor.id, "card_seen_at": change.at} if card_seen else {}
     if here is None:
+        row = {"card_seen_by": None, "card_seen_at": None, **seen}
         change.add(
             Visit,
             id=visit_id,
@@ -76,9 +79,10 @@ def serve(
             at=change.at,
             known_by=known_by,
             noted_by=actor.id,
-            card_seen_by=None,
-            card_seen_at=None,
+            **row,
         )
+    elif seen:
+        change.guard(update(Visit).where(Visit.id == visit_id).values(**seen))
     had = served_in(visit_id) if here is not None else frozenset()
     counted = frozenset(served) - had
     for case_id in sorted(counted):
@@ -87,11 +91,18 @@ def serve(
 
 
 def check_in(
-    change: Change, citizen_id: UUID, actor: Actor, cases: Sequence[Case], *, known_by: str, again: bool = False
+    change: Change,
+    citizen_id: UUID,
+    actor: Actor,
+    cases: Sequence[Case],
+    *,
+    known_by: str,
+    again: bool = False,
+    card_seen: bool = False,
 ) -> Served:
     """Note that a person came to the actor's office for these cases of theirs, and count it for each of them once."""
     served = {case.id: chosen(_item(case), case.door, case.state) for case in cases}
-    done = serve(change, citizen_id, actor, served, known_by=known_by, again=again)
+    done = serve(change, citizen_id, actor, served, known_by=known_by, again=again, card_seen=card_seen)
     for case_id in sorted(done.counted):
         change.count(update(Case).where(Case.id == case_id).values(visits=Case.visits + 1))
     return done

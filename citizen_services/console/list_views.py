@@ -21,6 +21,9 @@ from citizen_services.words import state_word
 
 bp = Blueprint("console_lists", __name__, url_prefix="/console")
 
+#: Who puts right what people were not content with, for their office.
+RATING_ROLES = frozenset({"clerk", "approver", "supervisor"})
+
 TABS = (("desk", "本所待办"), ("mine", "我办理中"), ("all", "全部"))
 EMPTY = {
     "desk": "待办都办完了，喝口水歇一歇。新的申请来了会自动出现在这里。",
@@ -41,8 +44,15 @@ def _nav() -> dict[str, Any]:
             ("console_lists.cases", "办件", "list-check", "/console/cases"),
             ("console_search.page", "查办件", "search", "/console/search"),
         ]
+    if "community_officer" in person.roles:
+        places.append(("console_checks.page", "地址核实", "map-pin", "/console/checks"))
     if "clerk" in person.roles:
-        places.append(("console_login.bind_page", "窗口核验身份", "user-check", "/console/bind"))
+        places += [
+            ("console_counter.page", "窗口接待", "users", "/console/counter"),
+            ("console_login.bind_page", "窗口核验身份", "user-check", "/console/bind"),
+        ]
+    if person.roles & RATING_ROLES:
+        places.append(("console_ratings.page", "评价整改", "alert-circle", "/console/ratings"))
     nav = [
         {"href": url_for(name), "label": label, "icon": icon, "current": request.path.startswith(path)}
         for name, label, icon, path in places

@@ -10,6 +10,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.exc import IntegrityError
 
 from citizen_services import clock
+from citizen_services.cases import visits
 from citizen_services.console.guards import current_actor, current_staff, next_path, staff_required
 from citizen_services.database import Change, commit
 from citizen_services.database.base import rollback
@@ -147,7 +148,9 @@ def bind() -> ResponseReturnValue:
         return _bind_page(503, REGISTER_AWAY)
     change = Change(clock.now())
     try:
-        binding.bind_at_counter(one, waiting, person, actor, change)
+        citizen_id = binding.bind_at_counter(one, waiting, person, actor, change)
+        here = visits.at_office(visits.open_cases(citizen_id, actor.district or ""), actor.office or "")
+        visits.check_in(change, citizen_id, actor, here, known_by="id_number", card_seen=True)
         change.write()
         commit()
     except PeopleError as fault:

@@ -52,6 +52,23 @@ class ReasonField(fields.String):
         return f"“{text}”" if text == HANDLING else text
 
 
+class WordsField(fields.String):
+    """Some words of the staff's own, cleaned, between two lengths; ``sentence`` says what is wanted."""
+
+    def __init__(self, sentence: str, *, least: int, most: int) -> None:
+        self.sentence, self.least, self.most = sentence, least, most
+        super().__init__(required=True, error_messages={"required": sentence, "invalid": sentence})
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        try:
+            text = normalise_text(super()._deserialize(value, attr, data, **kwargs), limit=self.most)
+        except RuleError as fault:
+            raise ValidationError(fault.sentence) from fault
+        if len(text) < self.least:
+            raise ValidationError(self.sentence)
+        return text
+
+
 class FormSchema(Schema):
     """What each form of ours carries."""
 

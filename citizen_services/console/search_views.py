@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -17,6 +15,7 @@ from citizen_services.cases import queries
 from citizen_services.cases.once import do_once
 from citizen_services.console import render
 from citizen_services.console.access import case_staff, record_reason, role_of, tell_refusals
+from citizen_services.console.asked import read_asked
 from citizen_services.console.guards import current_actor
 from citizen_services.console.schemas import (
     SEARCH_REASONS,
@@ -29,12 +28,7 @@ from citizen_services.database import Change
 from citizen_services.database.idempotency import Once
 from citizen_services.people import looks
 from citizen_services.people.actors import Actor
-from citizen_services.people.models import Citizen
-from citizen_services.people.queries import citizen_by_id_number, citizens_by_name, citizens_by_phone
 from citizen_services.rules.errors import RuleError
-from citizen_services.rules.identity import parse_identity
-from citizen_services.rules.names import normalise_name
-from citizen_services.rules.phones import parse_mobile
 from citizen_services.rules.text import compact
 from citizen_services.security import keyring, new_token
 
@@ -42,18 +36,6 @@ bp = Blueprint("console_search", __name__, url_prefix="/console/search")
 tell_refusals(bp)
 
 _SEARCH, _ELSEWHERE = SearchSchema(), ElsewhereSchema()
-_NUMBER = re.compile(r"[A-Z]{2}\d{8}-\d{6}")
-#: The address in a receipt's QR code, as a scanner types it.
-_CASE_ADDRESS = re.compile(r"/cases/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})", re.IGNORECASE)
-
-
-@dataclass(frozen=True)
-class _Asked:
-    """What was searched for: a case (by number or by the id in a QR code), or people."""
-
-    number: str = ""
-    case_id: UUID | None = None
-    people: Sequence[Citizen] = field(default_factory=tuple)
 
 
 @bp.get("")
@@ -91,7 +73,7 @@ def search() -> ResponseReturnValue:
     typed = request.form.get("q", "")[:300]
     try:
         given = read_form(_SEARCH)
-        asked = _read(given["q"])
+        asked = read_asked(given["q"])
     except ValidationError as fault:
         return _search_page(q=typed, errors=fault.normalized_messages()), 422
     except RuleError as fault:
@@ -107,28 +89,6 @@ def search() -> ResponseReturnValue:
     rows = render.rows_of(cases, actor)
     _record(actor, {case.citizen_id for case in cases}, given)
     return _search_page(q=typed, reason=given["reason"], found=rows)
-
-
-def _read(typed: str) -> _Asked:
-    """Understand what was typed or scanned; RuleError with what to correct."""
-    scanned = _CASE_ADDRESS.search(typed)
-    if scanned:
-        return _Asked(case_id=UUID(scanned[1]))
-    text = compact(typed)
-    if not text:
-        raise RuleError("请输入办件编号、身份证号、手机号或完整姓名。")
-    if _NUMBER.fullmatch(text):
-        return _Asked(number=text)
-    digits = sum(char.isdigit() for char in text)
-    if len(text) == 18 and digits >= 17:
-        person = citizen_by_id_number(parse_identity(text, clock.today()).number)
-        return _Asked(people=[person] if person else [])
-    if digits:
-        try:
-            return _Asked(people=citizens_by_phone(parse_mobile(text)))
-        except RuleError:
-            raise RuleError("没有认出来：办件编号形如 JZ20261109-000001，身份证号 18 位，手机号 11 位。") from None
-    return _Asked(people=citizens_by_name(normalise_name(typed)))
 
 
 def _record(actor: Actor, citizens: set[UUID], given: Mapping[str, str]) -> None:

@@ -189,6 +189,30 @@ def find_at_counter(code: str, id_number: str, actor: Actor) -> BindingRequest:
     return request
 
 
+def claim_at_counter(claim: Claim, actor: Actor) -> BindingRequest:
+    """Note who somebody at a counter says to be, card in hand, before the register is asked; the caller commits.
+
+    There is no session and no WeChat: their notices go by SMS. Raises OwnBinding where the card is the clerk's own.
+    """
+    if actor.id_lookup is not None and actor.id_lookup in keyring().lookups("id_number", claim.id_number):
+        raise OwnBinding
+    request = BindingRequest(
+        id=new_id(),
+        session_id=None,
+        openid=None,
+        name=claim.name,
+        id_number=claim.id_number,
+        phone=claim.phone,
+        state="counter",
+        attempts=0,
+        at=clock.now(),
+        expires_at=protocol_now() + FACE_LIFETIME,
+    )
+    db.session.add(request)
+    db.session.flush()
+    return request
+
+
 def bind_at_counter(one: Try, request: BindingRequest, person: Person | None, actor: Actor, change: Change) -> UUID:
     """Bind whoever showed the card at a counter, and note which clerk saw it. Returns the citizen's id."""
     limits.succeeded(one)

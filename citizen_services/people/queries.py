@@ -130,6 +130,12 @@ def is_bound(openid: str) -> bool:
     return db.session.connection().execute(_IS_BOUND, {"openid": openid}).first() is not None
 
 
+def is_bound_to_wechat(citizen_id: UUID) -> bool:
+    """Whether a citizen has a WeChat account bound now: else their notices go by SMS."""
+    found = select(WeChatBinding.id).where(WeChatBinding.citizen_id == citizen_id, WeChatBinding.ended_at.is_(None))
+    return db.session.execute(found).first() is not None
+
+
 _IS_BOUND = select(WeChatBinding.__table__.c.id).where(
     WeChatBinding.__table__.c.openid == bindparam("openid"), WeChatBinding.__table__.c.ended_at.is_(None)
 )

@@ -61,7 +61,8 @@ def load_person() -> None:
     token = request.cookies.get(door.cookie, "")
     person = load_session(token, door.kind) if token else None
     if person is not None:
-        if touch(person.session):
+        # What a page asks for by itself is nobody's act: whoever has left the desk is logged out all the same.
+        if not _asked_by_page() and touch(person.session):
             commit()
         _tie_forms_to(token)
     g.logged_in = person
@@ -79,6 +80,11 @@ def logged_in() -> LoggedIn | None:
 def forget_person() -> None:
     """Show the rest of this request to nobody in particular: what is known of its person can't be read any more."""
     g.logged_in = None
+
+
+def _asked_by_page() -> bool:
+    """Whether a page looks for news by itself, as lists and cases of the console do every few seconds."""
+    return request.method == "GET" and request.headers.get("HX-Request") == "true"
 
 
 def _refuse_other_origins() -> None:

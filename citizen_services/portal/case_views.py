@@ -10,7 +10,7 @@ from uuid import UUID
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from citizen_services.cases import corrections, operations, papers
+from citizen_services.cases import corrections, operations, papers, ratings
 from citizen_services.cases.errors import InvalidInput, MovedOn, NotPossible
 from citizen_services.cases.models import Case, Correction
 from citizen_services.cases.once import do_once
@@ -163,6 +163,7 @@ def case_page(
         acts=acts,
         chosen=chosen,
         looks=_looks(citizen.id, case.id),
+        rating=_rating(case),
         back="/h5/cases",
         live=True,
     )
@@ -173,6 +174,16 @@ def _who_works_on(item: ServiceItem, case: Case) -> Office:
     """The office on whose desk the case lies now: whom the person would call."""
     at_centre = item.state(case.state).desk == "service_centre"
     return service_centre(case.district) if at_centre else office(case.office_code)
+
+
+def _rating(case: Case) -> dict[str, str] | None:
+    """Of an ended case what the person thought of it, or the way to say so: ``{given}`` or ``{href}``."""
+    if case.ended_at is None:
+        return None
+    given = ratings.rating_of(case.id)
+    if given is not None:
+        return {"given": ratings.GRADES[given.grade]}
+    return {"href": url_for("portal_ratings.page", case_id=case.id)}
 
 
 def _photo_url(case: Case) -> PhotoUrl:
@@ -199,8 +210,8 @@ def _cards(case: Case, asked: Correction, errors: Mapping[str, Sequence[str]]) -
     for card in shown:
         if before[card["code"]]:
             card["hint"] = (
-                f"请把这份材料的每一页都传上来：这次传的会代替上次交的 {before[card['code']]} 张。上次拍得清楚的不用重拍，"
-                "在下面“用以前上传过的”里选用就行。"
+                f"请把这份材料的每一页都传上来：这次传的会代替上次交的 {before[card['code']]} 张。"
+                "上次拍得清楚的不用重拍，在下面“用以前上传过的”里选用就行。"
             )
         elif not card["files"] and card["reason"] != _ONLY_WHERE_WANTED:
             card["hint"] = (

@@ -12,12 +12,15 @@ from sqlalchemy import select, text, update
 from werkzeug.routing import Map, Rule
 from werkzeug.test import TestResponse
 
+from citizen_services import clock
+from citizen_services.cases import visits
 from citizen_services.cases.models import Case, Document
-from citizen_services.database import commit, db, new_id
+from citizen_services.database import Change, commit, db, new_id
 from citizen_services.pages import CONTENT_SECURITY_POLICY
 from citizen_services.people.models import Citizen, Staff
 from citizen_services.people.sessions import open_session
 from notifications.models import Delivery, Notice, Parcel
+from tests import factories
 from tests.guards.route_kit import (
     EVERYBODY,
     STAFF,
@@ -105,8 +108,14 @@ def world(resident: Callable[..., Resident], _application: Flask, house: House, 
         db.session.add(
             Parcel(id=parcel_id, case_id=case_id, direction="out", receiver={}, state="ordered", at=case.submitted_at)
         )
+        # The owner stands at the counter of 岳林派出所, where a clerk saw the card.
+        change = Change(clock.now())
+        visits.check_in(change, owner.id, factories.staff("yl-clerk"), [], known_by="id_number", card_seen=True)
+        change.write()
         commit()
     values = {
+        "citizen_id": str(owner.id),
+        "task_id": str(new_id()),
         "case_id": str(case_id),
         "draft_id": draft_path.rpartition("/")[2],
         "document_id": str(document),

@@ -1,0 +1,117 @@
+"""What a person thinks of how it went (好差评): asked once an ended case, left to them, five grades and some words."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
+
+from citizen_services import clock
+from citizen_services.cases import ratings
+from citizen_services.cases.models import Case
+from citizen_services.cases.once import do_once
+from citizen_services.cases.queries import own_case
+from citizen_services.database import Change
+from citizen_services.database.base import rollback
+from citizen_services.database.idempotency import Once
+from citizen_services.filling.posted import Posted
+from citizen_services.parts import parts
+from citizen_services.people.queries import office
+from citizen_services.portal.guards import citizen_actor, citizen_required, the_citizen
+from citizen_services.portal.home_views import tell_refusals
+from citizen_services.portal.places import door
+from citizen_services.rules.errors import RuleError
+from citizen_services.rules.text import normalise_text
+from citizen_services.security import new_token
+
+bp = Blueprint("portal_ratings", __name__, url_prefix="/h5/cases")
+tell_refusals(bp)
+
+_WHICH = "请选一个，没有对错，照实选就好。"
+
+
+class WordsField(fields.String):
+    """Words that go with a rating; none are fine."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        try:
+            given = super()._deserialize(value, attr, data, **kwargs)
+            return normalise_text(given, limit=ratings.MOST_WORDS, newlines=True) if given.strip() else ""
+        except RuleError as fault:
+            raise ValidationError(fault.sentence) from fault
+
+
+class RatingSchema(Schema):
+    """One of five grades, and words where the person has any."""
+
+    grade = fields.Integer(
+        required=True,
+        validate=validate.OneOf(list(ratings.GRADES), error=_WHICH),
+        error_messages={"required": _WHICH, "invalid": _WHICH},
+    )
+    words = WordsField(load_default="")
+
+
+_RATING = RatingSchema()
+
+
+@bp.get("/<uuid:case_id>/rating")
+@citizen_required
+def page(case_id: UUID) -> ResponseReturnValue:
+    """The question; whoever has answered it, or whose case goes on, is led to the case."""
+    case = own_case(the_citizen().id, case_id)
+    if case.ended_at is None or ratings.rating_of(case.id) is not None:
+        return redirect(url_for("portal_cases.show", case_id=case.id), 303)
+    return _page(case)
+
+
+def _page(case: Case, errors: object = None, status: int = 200) -> ResponseReturnValue:
+    item = parts().catalogue.item(case.item, case.item_version)
+    page = render_template(
+        "h5/rating.html",
+        case=case,
+        item=item,
+        office=office(case.office_code),
+        grades=[(str(grade), words, "") for grade, words in ratings.GRADES.items()],
+        most=ratings.MOST_WORDS,
+        form={name: request.form.get(name, "") for name in ("grade", "words")},
+        errors=errors or {},
+        form_token=new_token(16),
+        back=url_for("portal_cases.show", case_id=case.id),
+        live=True,
+    )
+    return page, status
+
+
+@bp.post("/<uuid:case_id>/rating")
+@citizen_required
+def rate(case_id: UUID) -> ResponseReturnValue:
+    """Keep the rating: once a case."""
+    case = own_case(the_citizen().id, case_id)
+    posted = Posted.read()
+    given = {name: posted.form[name] for name in ("grade", "words") if posted.form.get(name)}
+    try:
+        loaded = _RATING.load(given, unknown=EXCLUDE)
+    except ValidationError as fault:
+        return _page(case, fault.normalized_messages(), 422)
+
+    def note(once: Once) -> Any:
+        change = Change(clock.now())
+        ratings.rate(change, case, loaded["grade"], loaded["words"], door())
+        once.remember(change, {"rated": True})
+        change.write()
+        return {"rated": True}
+
+    try:
+        do_once(posted.once(citizen_actor()), note)
+    except ratings.AlreadyRated as fault:
+        rollback()
+        flash(fault.sentence, "info")
+    else:
+        bad = loaded["grade"] <= ratings.BAD
+        days = parts().settings.rectification_days
+        flash(f"谢谢您如实告诉我们。我们会打电话听您说，并在{days}个工作日内改正。" if bad else "谢谢您的评价。", "ok")
+    return redirect(url_for("portal_cases.show", case_id=case.id), 303)
