@@ -32,6 +32,8 @@ from workflows.telling import turn
 
 CENTRE = By.staff("clerk", office="service_centre")
 _WAYS = {"post": "EMS 重新寄送", "counter": "本人到行政服务中心领取"}
+#: Of what is filled in for one of the ways only.
+_TO_POST = "重新寄送时填"
 _ADDRESS = ("receiver", "receiver_phone", "province", "city", "county", "postal_address")
 
 
@@ -79,12 +81,12 @@ class ChoiceSchema(Schema):
             ("counter", "到窗口领取", "带身份证到行政服务中心"),
         ),
     )
-    receiver = NameField("收件人", hint="重新寄送时填写，须本人签收", most=30, required=False)
-    receiver_phone = PhoneField("收件人手机号码", hint="重新寄送时填写", required=False)
-    province = TextField("省份", most=20, required=False)
-    city = TextField("城市", most=20, required=False)
-    county = TextField("区（县、市）", most=20, required=False)
-    postal_address = TextField("详细地址", hint="街道、小区、楼栋和房间号", most=80, required=False)
+    receiver = NameField("收件人", hint="须本人签收", most=30, required=False, optional=_TO_POST)
+    receiver_phone = PhoneField("收件人手机号码", required=False, optional=_TO_POST)
+    province = TextField("省份", most=20, required=False, optional=_TO_POST)
+    city = TextField("城市", most=20, required=False, optional=_TO_POST)
+    county = TextField("区（县、市）", most=20, required=False, optional=_TO_POST)
+    postal_address = TextField("详细地址", hint="街道、小区、楼栋和房间号", most=80, required=False, optional=_TO_POST)
 
     @validates_schema
     def _whole_address(self, data: dict[str, Any], **_: Any) -> None:
@@ -284,10 +286,6 @@ def steps(completed: Notice, void: Effect) -> tuple[Step, ...]:
             )
             for state in ("returning", "returned")
         ),
-        Step(
-            "returned", "note_choice", "returned", CENTRE, "按来电登记取证方式", "已按您的要求登记取证方式",
-            input=ChoiceSchema(), then=(_CHOOSE,), tell=_CHOSEN,
-        ),
         *(
             Step(
                 state, "receive_back", "returned", CENTRE, "退件入柜", "退回的证件已入柜保管",
@@ -295,6 +293,10 @@ def steps(completed: Notice, void: Effect) -> tuple[Step, ...]:
                 tell=None if state == "returned" else _BACK_AGAIN,
             )
             for state in ("returning", "returned", "lost")
+        ),
+        Step(
+            "returned", "note_choice", "returned", CENTRE, "按来电登记取证方式", "已按您的要求登记取证方式",
+            input=ChoiceSchema(), then=(_CHOOSE,), tell=_CHOSEN,
         ),
         Step(
             "returned", "post_again", "made", SYSTEM, "重新寄送", "按您选择的地址重新寄送",

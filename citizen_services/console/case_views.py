@@ -125,7 +125,9 @@ def _page(
     shown = _take_shown(case, applicant)
     cards = answers.answer_cards(item, case, registers, lambda id_: _image_url(case, id_))
     own = answers.own_registers_card(applicant)
-    forms_ = steps.action_forms([step for step in possible if step is not correct], case, typed, at_field, failed)
+    beside = [step for step in possible if step is not correct]
+    waits = steps.waiting(item, case, actor, beside)
+    forms_ = steps.action_forms(beside, case, typed, at_field, failed, waits)
     return render_template(
         "console/case.html",
         case=case,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from flask import url_for
@@ -38,6 +39,12 @@ def offered(item: ServiceItem, case: Case, actor: Actor) -> list[Step]:
         for step in steps_for(item, case, actor)
         if step.action != useless and (step.input is not None or failing_guard(item, case, actor, step) is None)
     ]
+
+
+def waiting(item: ServiceItem, case: Case, actor: Actor, steps: Sequence[Step]) -> dict[str, str]:
+    """Why steps that ask for something can't be taken yet, whatever is filled in: the guard's sentence, by action."""
+    found = {step.action: failing_guard(item, case, actor, step) for step in steps if step.input is not None}
+    return {action: guard.sentence for action, guard in found.items() if guard is not None}
 
 
 def correction_step(steps: Sequence[Step]) -> Step | None:
@@ -105,18 +112,27 @@ def corrections_of(item: ServiceItem, case: Case) -> list[dict[str, Any]]:
 
 
 def action_forms(
-    steps: Sequence[Step], case: Case, typed: Mapping[str, str], errors: Mapping[str, Sequence[Any]], failed: str = ""
+    steps: Sequence[Step],
+    case: Case,
+    typed: Mapping[str, str],
+    errors: Mapping[str, Sequence[Any]],
+    failed: str = "",
+    waits: Mapping[str, str] = MappingProxyType({}),
 ) -> list[dict[str, Any]]:
     """The steps that may be taken, as forms: the step that moves the case on first, dangerous ones as links.
 
+    ``waits`` says by action why a step can't be taken yet, whatever is filled in: it is told instead.
     ``typed`` and ``errors`` belong to the action ``failed``, which is shown again.
     """
-    onward = next((step for step in steps if not step.danger and step.start != step.end), None)
-    after = {step.action: step for step in steps if step.start == step.end and step.input is not None}
+    possible = [step for step in steps if not step.danger and step.action not in waits]
+    onward = next((step for step in possible if step.start != step.end), None)
+    if onward is None:
+        onward = next((step for step in possible if step.input is not None), None)
+    after = {s.action: s for s in steps if s.start == s.end and s.input is not None and s is not onward}
     keys: set[str] = set(_TAKEN_KEYS)
     shown = []
     for step in sorted(steps, key=lambda step: (step is not onward, step.danger)):
-        mine = step.action == failed
+        mine, waiting_for = step.action == failed, waits.get(step.action, "")
         shown.append(
             {
                 "action": step.action,
@@ -126,8 +142,9 @@ def action_forms(
                 "danger": step.danger,
                 "aside": step.action in after,
                 "open": mine,
-                "key": _key(step.action, keys),
-                "fields": _inputs(step, case, typed if mine else {}, errors if mine else {}),
+                "waits": waiting_for,
+                "key": "" if waiting_for else _key(step.action, keys),
+                "fields": [] if waiting_for else _inputs(step, case, typed if mine else {}, errors if mine else {}),
             }
         )
     return shown
