@@ -201,6 +201,13 @@ def _register(situation: Situation, change: Change) -> None:
     code = "" if _by_hand(situation) else situation.data["address"]["address_code"]
     confirmed_by = "open" if _by_hand(situation) else "register"
     _go_to(situation, _route(situation))
+    if confirmed_by == "open":
+        kinds = {one[0]: one[1] for one in RESIDENCE_KINDS}
+        situation.results["looked_for"] = {
+            "community": situation.data["by_hand"]["community"],
+            "address": address,
+            "kind": kinds[situation.data["address"]["residence_kind"]],
+        }
     if known is None:
         register_residence(
             change,

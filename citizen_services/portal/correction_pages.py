@@ -10,6 +10,7 @@ from citizen_services.cases.errors import InvalidInput
 from citizen_services.cases.models import Case, CaseEvent, Correction
 from citizen_services.catalogue.fields import BY_HAND
 from citizen_services.catalogue.vocabulary import Group, ServiceItem
+from citizen_services.database import db
 from citizen_services.filling import fields, registers
 from citizen_services.portal.guards import the_citizen
 from citizen_services.portal.timeline import last_day, who_acted
@@ -70,6 +71,8 @@ def given_of(item: ServiceItem, case: Case, correction: Correction, form: Mappin
         if code and code != BY_HAND and code != standard_address(case).get("code"):
             try:
                 found[registers.ADDRESS.key] = registers.choose_address(the_citizen(), code)
+                # Read by its id within the act, which looks into the database for it.
+                db.session.flush()
             except registers.NotChosen as fault:
                 errors[f"{group.code}.{name}"] = [fault.sentence]
     if errors:
