@@ -69,7 +69,7 @@ def registered(person: Citizen, months: int = 8) -> None:
     db.session.add(
         ResidenceRegistration(
             id=new_id(),
-            number=f"JD{new_id().hex[:12]}",
+            number=f"JD{new_id().hex[-12:]}",
             citizen_id=person.id,
             case_id=new_id(),
             address_code="330213001000000001",

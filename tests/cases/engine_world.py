@@ -1,0 +1,314 @@
+"""The world of the engine's machine: people, staff, papers, couriers and time, and what each act is given.
+
+Everything goes through the rooms' own operations, on the real declarations. A new service item needs its sender in
+``SENDERS``; a new action with an input needs its answer in ``GOOD``.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select, text, update
+
+from citizen_services import clock
+from citizen_services.cases import corrections, drafts, operations
+from citizen_services.cases.models import Case, Draft
+from citizen_services.cases.once import do_once
+from citizen_services.catalogue import BY_HAND
+from citizen_services.catalogue.vocabulary import ServiceItem, Step
+from citizen_services.database import commit, db, new_id
+from citizen_services.database.idempotency import Once
+from citizen_services.exchange.ems import TrackEvent
+from citizen_services.materials import operations as photos
+from citizen_services.materials.models import Upload
+from citizen_services.parts import parts
+from citizen_services.people.actors import Actor
+from citizen_services.people.models import Citizen, Staff
+from notifications import parcels
+from notifications.models import Parcel
+from tests import factories as make
+from tests.house import START
+
+#: Everybody who tries to act on cases, in the order in which a right one is looked for.
+STAFF = (
+    "yl-clerk", "yl-auxiliary", "yl-both", "yl-officer", "yl-community", "jp-clerk", "jp-officer", "jp-community",
+    "xk-clerk", "xk-officer", "fw-clerk", "fw-supervisor", "fw-cashier",
+)  # fmt: skip
+#: Who is one of the applicants.
+APPLICANT_AT_WORK = "yl-both"
+ADDRESSES = (
+    {"code": "330213001000000001", "text": "奉化区岳林街道金钟路18号", "station": "330213001000"},
+    {"code": "330213002000000009", "text": "奉化区锦屏街道南山路26号", "station": "330213002000"},
+)
+TYPED = {"station": "330213003000", "community": "上宋村", "typed_address": "上宋村12号旁"}
+REASONS = {"reasons": "经核实，不符合办理条件，请补齐后再申请。", "ground": "《居住证暂行条例》第二条"}
+ADDRESS = make.PERMIT_DATA["delivery"] | {"postal_address": "岳林街道金钟路18号9幢101室"}
+#: What the courier reports: code, sub-code of a delivery, sub-code of a failed one.
+COURIER: Mapping[str, tuple[str, str | None, str | None]] = {
+    "collected": ("203", None, None),
+    "on the road": ("702", None, None),
+    "signed": ("704", "10", None),
+    "signed by others": ("704", "20", None),
+    "delivered, not said how": ("704", None, None),
+    "refused": ("705", None, "7"),
+    "wrong address": ("705", None, "1"),
+    "on its way back": ("708", None, None),
+    "returned": ("711", None, None),
+    "lost": ("987", None, None),
+    "delivery taken back": ("743", None, None),
+    "failure taken back": ("744", None, None),
+}
+#: Which report makes the case take which step.
+REPORT_FOR = {
+    "complete": "signed",
+    "parcel_refused": "refused",
+    "parcel_returning": "on its way back",
+    "parcel_returned": "returned",
+    "parcel_lost": "lost",
+    "parcel_signed_by_other": "signed by others",
+    "parcel_moves": "on the road",
+}
+#: Good values of fields that corrections name.
+MENDED: Mapping[str, Any] = {
+    "delivery.postal_address": "岳林街道金钟路18号9幢101室",
+    "delivery.receiver_phone": "13900139000",
+    "employment.employment_correct": "no",
+    "ground.ground": "residence",
+    "address.address_code": BY_HAND,
+}
+FIRED: Counter[str] = Counter()
+_cards = itertools.count(1)
+_keys = itertools.count(1)
+
+
+class Hands(clock.Clock):
+    """A business clock whose hands the machine moves; each look at it is a little later than the one before."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.at = START.astimezone(UTC)
+
+    def now(self) -> datetime:
+        """Business time."""
+        self.at += timedelta(milliseconds=1)
+        return self.at
+
+
+# --- What was sent ------------------------------------------------------------------------------------------------
+
+
+def permit(person: Citizen, variant: int) -> Draft:
+    """A draft of a first permit: on the ground of employment, or of a home with its paper."""
+    if variant % 2 == 0:
+        return make.permit_draft(person)
+    data = {name: value for name, value in make.PERMIT_DATA.items() if name != "employment"}
+    draft = make.permit_draft(person, data | {"ground": {"ground": "residence"}})
+    bring(person.id, draft.id, "residence_proof")
+    return draft
+
+
+def registration(person: Citizen, variant: int) -> Draft:
+    """A draft of a registration: at an address that the register confirms, or typed by hand."""
+    address = ADDRESSES[variant % 2]
+    by_hand = variant % 3 > 0
+    answers = {} if by_hand else {"addresses.address": make.answer(person, "addresses", "address", address)}
+    db.session.flush()
+    draft = drafts.begin(parts().catalogue.item("residence-registration"), person.id, "wechat", answers)
+    drafts.refresh_answers(draft, answers)
+    code = BY_HAND if by_hand else address["code"]
+    draft.data = {"address": {"address_code": code, "room": "2幢301室", "residence_kind": "rented"}}
+    if by_hand:
+        draft.data = {**draft.data, "by_hand": TYPED | {"station": address["station"]}, "rented": {}}
+    commit()
+    return draft
+
+
+#: How an application of each item is made; a number varies it.
+SENDERS: Mapping[str, Callable[[Citizen, int], Draft]] = {
+    "residence-registration": registration,
+    "residence-permit-first": permit,
+}
+
+
+def bring(person: UUID, gathered_for: UUID, code: str) -> None:
+    """A photo of a paper, for a draft or a correction; committed."""
+    upload = Upload(
+        id=new_id(), citizen_id=person, storage_key=new_id().hex, sha256=bytes(32), thumbnail_sha256=bytes(32),
+        width=1, height=1, size=1, at=clock.now(),
+    )  # fmt: skip
+    db.session.add(upload)
+    db.session.flush()
+    photos.reuse(person, gathered_for, code, upload.id)
+    commit()
+
+
+# --- What is given with an action ---------------------------------------------------------------------------------
+
+
+def _named(item: ServiceItem, case: Case, variant: int) -> dict[str, Any]:
+    """What a clerk asks to be mended: one to three of the case's fields and papers."""
+    names = [code for code in MENDED if code.split(".")[0] in {g.code for g in item.active_groups(case.data)}]
+    names += [m.code for m in item.active_materials(case.data) if m.upload] or ["identity"]
+    chosen = [names[(variant + step) % len(names)] for step in range(1 + variant % 3)]
+    because = None if variant % 5 == 0 else "登记信息有新的变化"
+    items = [{"code": code, "why": "请核对后改正"} for code in dict.fromkeys(chosen)]
+    return {"items": items, "new_because": because}
+
+
+def _answers(item: ServiceItem, case: Case, variant: int) -> dict[str, Any]:
+    asked = corrections.open_correction(case.id)
+    given: dict[str, dict[str, Any]] = {}
+    for code in (one["code"] for one in asked.items) if asked else ():
+        group, _, name = code.partition(".")
+        if name:
+            given.setdefault(group, {})[name] = MENDED[code]
+    registers = {}
+    if "address" in given and variant % 2:
+        # Found in the register by now.
+        person = db.session.get_one(Citizen, case.citizen_id)
+        given["address"]["address_code"] = ADDRESSES[0]["code"]
+        registers["addresses.address"] = make.answer(person, "addresses", "address", ADDRESSES[0])
+        commit()
+    elif "address" in given:
+        given["by_hand"] = TYPED
+    if given.get("ground", {}).get("ground") == "employment":
+        given["employment"] = {"employment_correct": "no"}
+    return {"answers": given, "registers": registers}
+
+
+def _choice(item: ServiceItem, case: Case, variant: int) -> dict[str, Any]:
+    return {"way": "post", **ADDRESS} if variant % 2 else {"way": "counter"}
+
+
+_HOW = {"how": "电话联系本人核实"}
+GOOD: Mapping[str, Callable[[ServiceItem, Case, int], dict[str, Any]]] = {
+    "request_correction": _named,
+    "answer_correction": _answers,
+    "decline": lambda *_: REASONS,
+    "refuse": lambda *_: REASONS,
+    "revoke_acceptance": lambda *_: REASONS,
+    "send_back": lambda *_: {"note": "请再核对一次"},
+    "hand_over": lambda item, case, variant: {"office": f"33021300{1 + variant % 3}000"},
+    "make": lambda *_: {"card_number": f"330213{next(_cards):08d}"},
+    "parcel_ordered": lambda *_: {"tracking": f"11{next(_cards):011d}"},
+    "post": lambda item, case, variant: {"tracking": case.results.get("tracking", "1")},
+    "receive_back": lambda item, case, variant: {"tracking": case.results.get("tracking", "1")},
+    "collect": lambda item, case, variant: {"card_number": case.results.get("card_number", "1")},
+    "choose_delivery": _choice,
+    "note_choice": _choice,
+    "confirm_received": lambda *_: _HOW,
+    "report_lost": lambda *_: _HOW,
+    "make_again": lambda *_: _HOW,
+    "confirm": lambda *_: _HOW,
+    "correct_address": lambda *_: _HOW | {"found_address": "奉化区溪口镇上宋村12号"},
+    "not_found": lambda *_: {"why": "请写明在哪条路上"},
+    "close_unfound": lambda *_: _HOW,
+}
+#: What is not to be taken: nothing, something else, the wrong kind of thing.
+BAD: tuple[dict[str, Any], ...] = (
+    {},
+    {"colour": "red"},
+    {"reasons": "不", "ground": ["x"], "items": [], "office": "999", "tracking": "1" * 99, "way": "pigeon", "how": 7},
+    {"items": [{"code": "delivery.colour", "why": "好奇"}], "answers": {"delivery": {"city": "杭州市"}}, "note": "x"},
+)
+
+
+def given_with(step: Step | None, action: str, item: ServiceItem, case: Case, variant: int) -> dict[str, Any]:
+    """Good data of an action on a case."""
+    maker = GOOD.get(action)
+    if maker is None:
+        assert step is None or step.input is None, f"say in GOOD what {action} is given"
+        return {}
+    return maker(item, case, variant)
+
+
+# --- What happens -------------------------------------------------------------------------------------------------
+
+
+def everything() -> Any:
+    """A fingerprint of all that the database holds."""
+    if not _EVERYTHING:
+        tables = [name for name in db.metadata.tables if name not in ("installation", "heartbeat")]
+        looks = (f'SELECT count(*), sum(hashtextextended(t::text, 0)) FROM "{name}" t' for name in tables)
+        _EVERYTHING.append(" UNION ALL ".join(f"({look})" for look in looks))
+    found = db.session.execute(text(_EVERYTHING[0])).all()
+    db.session.rollback()
+    return [tuple(row) for row in found]
+
+
+_EVERYTHING: list[str] = []
+
+
+def empty() -> None:
+    """Take out what an earlier play left; offices and staff stay."""
+    db.session.rollback()
+    keep = {"installation", "office", "staff", "role_grant", "heartbeat"}
+    with db.engine.begin() as connection:
+        connection.execute(text("SET LOCAL session_replication_role = replica"))
+        for name in db.metadata.tables:
+            if name not in keep:
+                connection.execute(text(f'DELETE FROM "{name}"'))
+
+
+def staff_of_the_house(applicant: Citizen) -> dict[str, Actor]:
+    """Everybody who works here; one of them is an applicant."""
+    db.session.execute(update(Staff).where(Staff.login == APPLICANT_AT_WORK).values(id_lookup=applicant.id_lookup))
+    commit()
+    db.session.expire_all()
+    return {login: make.staff(login) for login in STAFF}
+
+
+def send(person: Citizen, code: str, variant: int, key: str) -> Any:
+    """Send an application as a door does: once a key."""
+    draft = SENDERS[code](person, variant)
+    actor = make.applicant(person)
+    once = Once.of(actor.key, "submit", key, {"draft": str(draft.id)})
+
+    def submit(once: Once) -> Any:
+        done = operations.submit(parts().catalogue, draft, actor, once=once)
+        return {"case_id": str(done.case_id), "number": done.number, "state": done.state}
+
+    return do_once(once, submit)
+
+
+def press(case_id: UUID, action: str, actor: Actor, version: int | None, data: Mapping[str, Any], key: str) -> Any:
+    """Take a step as a door does: once a key."""
+    once = Once.of(actor.key, f"act/{case_id}", key, {"action": action, "version": version, "data": data})
+
+    def perform(once: Once) -> Any:
+        done = operations.perform(parts().catalogue, case_id, action, actor, version, data, once=once)
+        return {"case_id": str(done.case_id), "number": done.number, "state": done.state}
+
+    return do_once(once, perform)
+
+
+def new_key() -> str:
+    """A form's token."""
+    return f"key-{next(_keys)}"
+
+
+def last_parcel(case_id: UUID) -> Parcel | None:
+    """The parcel that counts."""
+    query = select(Parcel).where(Parcel.case_id == case_id).order_by(Parcel.id.desc()).limit(1)
+    return db.session.scalars(query).first()
+
+
+def courier_reports(parcel_id: UUID, what: str) -> None:
+    """An event of a parcel comes in, by whose number the parcel is known at the latest; committed."""
+    if parcels.lock(parcel_id).tracking is None:
+        parcels.ordered(parcel_id, f"11{next(_cards):011d}")
+    code, delivered, failed = COURIER[what]
+    event = TrackEvent("", None, code, clock.now(), delivered, failed, what, what)
+    parcels.record(parcels.lock(parcel_id), [event])
+    commit()
+
+
+def courier_takes_order(parcel_id: UUID, tracking: str) -> None:
+    """The courier answers an order; committed."""
+    parcels.ordered(parcel_id, tracking)
+    commit()
