@@ -58,12 +58,12 @@ class Picture:
     height: int
 
 
-def decode(file: bytes, judged: Judged, bounds: Bounds = BOUNDS) -> Picture:
+def decode(file: bytes, judged: Judged, bounds: Bounds = BOUNDS, longest_side: int = _LONGEST_SIDE) -> Picture:
     """Re-encode a photo that was judged. Raises Unreadable, TooLarge, TooHard, or Busy after PATIENCE_S."""
     with _place():
-        code, answer = _run(file, judged, bounds)
+        code, answer = _run(file, judged, bounds, longest_side)
     if code == 0:
-        return _believed(answer)
+        return _believed(answer, longest_side)
     if code == _UNREADABLE:
         raise Unreadable
     # What happened to others is for operators: limits that honest photos meet are too tight.
@@ -83,9 +83,9 @@ def _place() -> Iterator[None]:
         _places.release()
 
 
-def _run(file: bytes, judged: Judged, bounds: Bounds) -> tuple[int, bytes]:
+def _run(file: bytes, judged: Judged, bounds: Bounds, longest_side: int = _LONGEST_SIDE) -> tuple[int, bytes]:
     """Exit code (negative: the signal that ended it) and what was written, at most _MOST_ANSWER bytes."""
-    given = [judged.kind, MOST_PIXELS[judged.kind], bounds.memory, bounds.cpu_s]
+    given = [judged.kind, MOST_PIXELS[judged.kind], bounds.memory, bounds.cpu_s, longest_side]
     with subprocess.Popen(
         # Isolated: neither the environment nor the current folder changes what it loads.
         [sys.executable, "-I", str(_SCRIPT), *map(str, given)],
@@ -140,14 +140,14 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
         os.kill(process.pid, signal.SIGKILL)
 
 
-def _believed(answer: bytes) -> Picture:
+def _believed(answer: bytes, longest_side: int = _LONGEST_SIDE) -> Picture:
     """The answer's parts, where it is one: the process that gave it had read a stranger's file."""
     if len(answer) < _HEAD.size:
         raise TooHard
     width, height, photo, thumbnail = _HEAD.unpack_from(answer)
     parts = answer[_HEAD.size : _HEAD.size + photo], answer[_HEAD.size + photo :]
     fits = len(parts[0]) == photo and len(parts[1]) == thumbnail
-    if not fits or not 0 < max(width, height) <= _LONGEST_SIDE or not all(part.startswith(_JPEG) for part in parts):
+    if not fits or not 0 < max(width, height) <= longest_side or not all(part.startswith(_JPEG) for part in parts):
         log.warning("the decoder's answer of %d bytes is none", len(answer))
         raise TooHard
     return Picture(*parts, width, height)

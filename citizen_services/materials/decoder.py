@@ -17,7 +17,6 @@ import sys
 from PIL import Image, ImageCms, JpegImagePlugin, MpoImagePlugin, PngImagePlugin
 from PIL import TiffImagePlugin as _  # noqa: F401
 
-LONGEST_SIDE = 2400
 THUMBNAIL_SIDE = 320
 QUALITY = 85
 UNREADABLE, TOO_MANY_PIXELS, OUT_OF_MEMORY = 3, 4, 5
@@ -54,7 +53,7 @@ def confine(memory: int, cpu_s: int) -> None:
         resource.setrlimit(limit, (0, 0))
 
 
-def main(kind: str, most_pixels: int, memory: int, cpu_s: int) -> int:
+def main(kind: str, most_pixels: int, memory: int, cpu_s: int, longest_side: int) -> int:
     """Decode what stands on stdin; returns the exit code."""
     os.nice(5)
     Image.preinit()
@@ -66,7 +65,7 @@ def main(kind: str, most_pixels: int, memory: int, cpu_s: int) -> int:
     file = sys.stdin.buffer.read()
     confine(memory, cpu_s)
     try:
-        photo, thumbnail, size = convert(file, kind, most_pixels)
+        photo, thumbnail, size = convert(file, kind, most_pixels, longest_side)
     except MemoryError:
         return OUT_OF_MEMORY
     except (TooManyPixels, Image.DecompressionBombError):
@@ -79,17 +78,17 @@ def main(kind: str, most_pixels: int, memory: int, cpu_s: int) -> int:
     return 0
 
 
-def convert(file: bytes, kind: str, most_pixels: int) -> tuple[bytes, bytes, tuple[int, int]]:
+def convert(file: bytes, kind: str, most_pixels: int, longest_side: int) -> tuple[bytes, bytes, tuple[int, int]]:
     """The first picture of a file as an upright JPEG in sRGB without metadata, its thumbnail, and its size."""
     with Image.open(io.BytesIO(file), formats=_FORMATS[kind]) as opened:
         if opened.width * opened.height > most_pixels:
             raise TooManyPixels
         profile = opened.info.get("icc_profile") or b""
         turn = _UPRIGHT.get(_orientation(opened))
-        opened.draft("RGB", (LONGEST_SIDE, LONGEST_SIDE))
+        opened.draft("RGB", (longest_side, longest_side))
         opened.load()
         small = _eight_bits(opened)
-        small.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.LANCZOS, reducing_gap=2.0)
+        small.thumbnail((longest_side, longest_side), Image.Resampling.LANCZOS, reducing_gap=2.0)
     alpha = small.getchannel("A") if small.mode == "RGBA" else None
     # A new picture, so that nothing that stood beside the pixels comes along.
     clean = Image.new("RGB", small.size, "white")
@@ -144,4 +143,4 @@ def _jpeg(picture: Image.Image) -> bytes:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])))
+    sys.exit(main(sys.argv[1], *map(int, sys.argv[2:6])))

@@ -62,7 +62,7 @@ class CannotBind(PeopleError):
 class FaceNotUsable(PeopleError):
     """The file is no photo that can be compared."""
 
-    sentence = "这个文件打不开，请重新拍一张 JPG 或 PNG 格式的正面照片。"
+    sentence = "这个文件打不开，请重新拍一张正面照片。"
 
 
 class BindingOver(PeopleError):

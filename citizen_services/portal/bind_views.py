@@ -16,8 +16,9 @@ from citizen_services.database import Change, commit, db
 from citizen_services.database.base import rollback
 from citizen_services.exchange.outcomes import OutsideError
 from citizen_services.exchange.population import Population
+from citizen_services.materials import faces
 from citizen_services.parts import parts
-from citizen_services.people import binding, codes, faces, limits, operations, sessions, web
+from citizen_services.people import binding, codes, limits, operations, sessions, web
 from citizen_services.people.binding import Claim
 from citizen_services.people.errors import BindingOver, CannotBind, FaceNotUsable, TooMany, WrongCode
 from citizen_services.people.limits import Try

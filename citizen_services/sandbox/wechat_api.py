@@ -1,8 +1,8 @@
 """WeChat's server API for an official account: `/wechat_api/cgi-bin/…` and `/wechat_api/sns/…`.
 
 Imitates developers.weixin.qq.com/doc/service: 《发送模板消息》 (template/send), 《发送客服消息》 (custom/send),
-《自定义菜单》, 《获取用户基本信息》; codes and page tickets in wechat_scenes.py; errcodes by 《全局返回码》. Errors come
-as HTTP 200 with `errcode`; every errmsg carries a `rid`.
+《自定义菜单》, 《获取用户基本信息》; codes and page tickets in wechat_scenes.py; errcodes by 《全局返回码》. Errors
+come as HTTP 200 with `errcode`; every errmsg carries a `rid`.
 """
 
 from __future__ import annotations
