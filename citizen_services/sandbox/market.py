@@ -7,8 +7,6 @@ from typing import Any
 
 from flask import Blueprint
 
-from citizen_services.rules.credit_code import parse_credit_code
-from citizen_services.rules.errors import RuleError
 from citizen_services.sandbox.signed import Body, Operation, register_blueprint
 from citizen_services.sandbox.world import World
 
@@ -19,10 +17,6 @@ ROLES = ("operator", "legal_representative", "shareholder")
 
 def organisation_row(credit_code: str, body: dict[str, Any]) -> dict[str, Any]:
     """Build an entity from the control's JSON; ValueError says what is wrong, KeyError names what is missing."""
-    try:
-        code = parse_credit_code(credit_code).code
-    except RuleError as fault:
-        raise ValueError(str(fault)) from fault
     if body.get("kind", "sole_trader") not in KINDS:
         raise ValueError(f"kind must be one of {', '.join(KINDS)}")
     given = body.get("people") or [{"id_number": body["id_number"], "role": body.get("role", "operator")}]
@@ -30,7 +24,7 @@ def organisation_row(credit_code: str, body: dict[str, Any]) -> dict[str, Any]:
     if not all(one["role"] in ROLES for one in people):
         raise ValueError(f"role must be one of {', '.join(ROLES)}")
     return {
-        "credit_code": code,
+        "credit_code": credit_code,
         "name": str(body["name"]),
         "kind": body.get("kind", "sole_trader"),
         "address": str(body.get("address") or ""),
