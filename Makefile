@@ -10,7 +10,7 @@ OURS := .venv/bin/python
 TEST_PROCESSES ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev run test check bench format pins
+.PHONY: help setup setup-dev run test check bench chaos format pins
 
 help: ## Show what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -35,6 +35,9 @@ test: check ## Everything that a change must pass, on free ports
 
 bench: setup ## Measure against the least programs that do the same; prints a table, writes $VAR_DIR/bench.json
 	@$(OURS) -m benchmarks $(BENCH)
+
+chaos: setup ## Kill, freeze and cut everything by a seed while people go through it; 1 names what broke (CHAOS_SEED, CHAOS_SECONDS, CHAOS_PEOPLE)
+	@$(OURS) -m tests.faults.chaos
 
 format: ## Put the code into its form
 	$(OURS) -m ruff check --fix .
