@@ -57,10 +57,10 @@ def to_papers(person: Resident, ground: str = "employment", correct: str = "no")
     page.submit("save")
 
 
-def send(person: Resident, file: bytes | None = None, name: str = "合同.jpg", kind: str = "") -> int:
+def send(person: Resident, file: bytes | None = None, name: str = "合同.jpg", kind: str = "", material: str = "") -> int:
     """Send one photo by the page's form; the status."""
     form = person.browser.form("upload")
-    form.inputs |= {"kind": kind} if kind else {}
+    form.inputs |= {name: value for name, value in (("kind", kind), ("material", material)) if value}
     # Put together here: werkzeug's own client leaves the file of a large form open.
     fields = [f'--b\r\nContent-Disposition: form-data; name="{n}"\r\n\r\n{v}\r\n' for n, v in form.inputs.items()]
     fields.append(f'--b\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n\r\n')
