@@ -27,7 +27,6 @@ def create_app(settings: Settings | None = None, *, process: str = "web") -> Fla
     ``process`` is ``web``, ``worker``, ``scheduler`` or ``command``: the name that PostgreSQL shows for its
     connections.
     """
-    from flask import Flask
     from werkzeug.middleware.proxy_fix import ProxyFix
 
     import notifications
@@ -37,15 +36,16 @@ def create_app(settings: Settings | None = None, *, process: str = "web") -> Fla
     from citizen_services.database.base import db, engine_options
     from citizen_services.database.installation import read_clock_shift
     from citizen_services.exchange.clients import partner_clients
-    from citizen_services.pages import init_pages
+    from citizen_services.pages import MACHINE_DOORS, init_pages
     from citizen_services.parts import EXTENSION, Parts
+    from citizen_services.people.web import DoorSessions
     from citizen_services.rules.periods import packaged_calendar
     from citizen_services.settings import Settings
 
     settings = settings or Settings.load()
     logs.configure(settings.environment)
     security.use(security.Keyring(settings.data_keys, settings.lookup_keys, settings.audit_key))
-    app = Flask("citizen_services")
+    app = _house()
     app.config.update(
         SECRET_KEY=settings.secret_key,
         SQLALCHEMY_DATABASE_URI=settings.database_url,
@@ -73,6 +73,7 @@ def create_app(settings: Settings | None = None, *, process: str = "web") -> Fla
         redis=redis.web_client(settings.redis_url),
         clients=partner_clients(settings, engine),
     )
+    app.session_interface = DoorSessions(MACHINE_DOORS)
     init_pages(app)
     for room in (portal, console, wechat, api, notifications):
         room.init_app(app)
@@ -80,6 +81,18 @@ def create_app(settings: Settings | None = None, *, process: str = "web") -> Fla
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
     return app
+
+
+def _house() -> Flask:
+    from flask import Flask
+
+    class House(Flask):
+        """Flask without coroutines: no hook or view of ours is one, and a dozen of them are asked at each request."""
+
+        def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+            return func
+
+    return House("citizen_services")
 
 
 def web() -> Flask:

@@ -32,8 +32,8 @@ class _Made(NamedTuple):
     """A compiled statement: its text, and what is done with values on their way in and out."""
 
     text: str
-    #: Name, constant and processor of each parameter in turn.
-    binds: tuple[tuple[str, Any, Processor | None], ...]
+    #: Name, whether it is given, else the constant, and processor of each parameter in turn.
+    binds: tuple[tuple[str, bool, Any, Processor | None], ...]
     #: Place and processor of the columns that need one.
     results: tuple[tuple[int, Processor], ...]
 
@@ -78,8 +78,8 @@ class Direct:
         if made is None:
             made = self._made = self._make(connection.dialect)
         given = []
-        for name, constant, process in made.binds:
-            value = values[name] if constant is None else constant
+        for name, is_given, constant, process in made.binds:
+            value = values[name] if is_given else constant
             given.append(value if process is None else process(value))
         return made, _execute(connection, made.text, given)
 
@@ -91,7 +91,8 @@ class Direct:
             return f"${places.setdefault(found[1], len(places) + 1)}" if found[1] else "%"
 
         text = _PLACEHOLDER.sub(place, str(compiled))
-        binds = ((name, compiled.params[name], bind_processor(compiled.binds[name].type, dialect)) for name in places)
+        parameters = [(name, compiled.binds[name]) for name in places]
+        binds = ((name, p.required, p.effective_value, bind_processor(p.type, dialect)) for name, p in parameters)
         columns = self._statement.selected_columns if isinstance(self._statement, Select) else ()
         results = (
             (place, column.type.dialect_impl(dialect).result_processor(dialect, None))

@@ -11,6 +11,7 @@ from uuid import UUID
 from sqlalchemy import bindparam, select
 
 from citizen_services.database import db
+from citizen_services.database.direct import Direct
 from citizen_services.people.models import Citizen, Office, RoleGrant, Staff, WeChatBinding
 from citizen_services.rules.names import name_key
 from citizen_services.security import keyring
@@ -127,7 +128,7 @@ def citizen_of_openid(openid: str) -> Citizen | None:
 
 def is_bound(openid: str) -> bool:
     """Whether a follower's openid is bound to anybody now: nothing of the person is read."""
-    return db.session.connection().execute(_IS_BOUND, {"openid": openid}).first() is not None
+    return _IS_BOUND.first(openid=openid) is not None
 
 
 def is_bound_to_wechat(citizen_id: UUID) -> bool:
@@ -136,8 +137,8 @@ def is_bound_to_wechat(citizen_id: UUID) -> bool:
     return db.session.execute(found).first() is not None
 
 
-_IS_BOUND = select(WeChatBinding.__table__.c.id).where(
-    WeChatBinding.__table__.c.openid == bindparam("openid"), WeChatBinding.__table__.c.ended_at.is_(None)
+_IS_BOUND = Direct(
+    select(WeChatBinding.id).where(WeChatBinding.openid == bindparam("openid"), WeChatBinding.ended_at.is_(None))
 )
 
 

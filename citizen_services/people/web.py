@@ -10,7 +10,8 @@ import hmac
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from flask import Flask, Response, abort, current_app, g, request, session
+from flask import Flask, Request, Response, abort, current_app, g, request, session
+from flask.sessions import NullSession, SecureCookieSession, SecureCookieSessionInterface
 from flask_wtf.csrf import CSRFProtect
 
 from citizen_services.database import commit
@@ -33,6 +34,18 @@ class Door:
 CITIZENS = Door("citizen", "/h5", "h5_session")
 STAFF = Door("staff", "/console", "console_session")
 DOORS: tuple[Door, ...] = (CITIZENS, STAFF)
+
+
+class DoorSessions(SecureCookieSessionInterface):
+    """Flask's own session (forms' tokens, sentences for the next page), for people only: machines' doors have none."""
+
+    def __init__(self, machines: tuple[str, ...]) -> None:
+        self._machines = machines
+        self._none = NullSession()
+
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
+        """The session of a request; of a machine's one in which nothing can be kept."""
+        return self._none if request.path.startswith(self._machines) else super().open_session(app, request)
 
 
 def init_people(app: Flask) -> None:

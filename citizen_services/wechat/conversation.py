@@ -14,13 +14,14 @@ from datetime import UTC, datetime
 from difflib import SequenceMatcher
 
 from sqlalchemy import and_, bindparam, or_, update
-from sqlalchemy.dialects.postgresql import Insert, insert
+from sqlalchemy.dialects.postgresql import insert
 
 from citizen_services import clock
 from citizen_services.cases.queries import cases_of, own_case_by_number
 from citizen_services.catalogue.vocabulary import ServiceItem
 from citizen_services.database import Change, db
 from citizen_services.database.base import rollback
+from citizen_services.database.direct import Direct
 from citizen_services.parts import parts
 from citizen_services.people.queries import citizen_of_openid, is_bound
 from citizen_services.rules.masking import scrub
@@ -174,13 +175,14 @@ def _of_scene(received: Received) -> str | None:
     return CLICKS[scene](received) if scene in CLICKS else scenes.told(scene, received.sender)
 
 
-def _follow() -> Insert:
+def _follow() -> Direct:
     """A follow is noted unless a later one, or a later leave, is known. Made once: it is the same for everybody."""
     table = db.metadata.tables[Follower.__tablename__]
     row = insert(table).values(left_at=None, openid=bindparam("openid"), followed_at=bindparam("followed_at"))
     at = row.excluded.followed_at
     later = and_(table.c.followed_at <= at, or_(table.c.left_at.is_(None), table.c.left_at <= at))
-    return row.on_conflict_do_update(index_elements=["openid"], set_={"followed_at": at, "left_at": None}, where=later)
+    noted = {"followed_at": at, "left_at": None}
+    return Direct(row.on_conflict_do_update(index_elements=["openid"], set_=noted, where=later))
 
 
 _FOLLOW = _follow()
@@ -190,7 +192,7 @@ def _on_subscribe(received: Received) -> Turn:
     """Somebody follows, perhaps by a code: then they are led where its scene says, as followers are."""
 
     def follow(change: Change) -> None:
-        db.session.connection().execute(_FOLLOW, {"openid": received.sender, "followed_at": _when(received)})
+        _FOLLOW.run(openid=received.sender, followed_at=_when(received))
 
     led = _of_scene(received) if received.event == "subscribe_scan" else None
     if led:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select, text
+from sqlalchemy import bindparam, select
 from sqlalchemy.dialects.postgresql import insert
 
 from citizen_services import clock
 from citizen_services.database import Change, db
+from citizen_services.database.direct import Direct
 from citizen_services.wechat import memory
 from citizen_services.wechat.conversation import Effect, converse
 from citizen_services.wechat.envelope import Delivery
@@ -29,13 +30,14 @@ def take(delivery: Delivery) -> str:
 
 
 #: Made once: it is the same for every push.
-_TAKE = insert(db.metadata.tables[Push.__tablename__]).on_conflict_do_nothing().returning(text("key"))
+_TAKE = Direct(
+    insert(Push).values(key=bindparam("key"), at=bindparam("at"), answer=bindparam("answer")).on_conflict_do_nothing()
+)
 
 
 def _once(key: str, answer: memory.Answer, effect: Effect) -> memory.Answer:
     """Do the effect unless the push was taken before; the answer to give."""
-    row = {"key": key, "at": clock.protocol_now(), "answer": answer}
-    if db.session.connection().execute(_TAKE, row).first() is None:
+    if not _TAKE.run(key=key, at=clock.protocol_now(), answer=answer):
         given: memory.Answer = db.session.execute(select(Push.answer).where(Push.key == key)).scalar_one()
         return given
     change = Change(clock.now())

@@ -1,0 +1,122 @@
+"""Statements that the driver runs: what SQLAlchemy promises about types, transactions and faults holds for them too."""
+
+from __future__ import annotations
+
+import psycopg
+import pytest
+from flask import Flask
+from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy.exc import IntegrityError, OperationalError
+
+from citizen_services import clock
+from citizen_services.database import Base, Change, commit, db, violated_constraint
+from citizen_services.database.base import rollback
+from citizen_services.database.direct import Direct, columns_of, remembered
+from citizen_services.database.models import IdempotencyKey, Installation
+from citizen_services.parts import parts
+from citizen_services.people.models import Office, Session
+from citizen_services.redis import exchange
+from tests.house import House
+
+_NOTE = Direct(insert(Installation).values(name=bindparam("name"), value=bindparam("value")))
+_NOTED = Direct(select(Installation.value).where(Installation.name == bindparam("name")))
+_BY_NAME = Direct(select(*columns_of(Installation)).where(Installation.name == bindparam("name")))
+_ANSWER = Direct(select(IdempotencyKey.answer, IdempotencyKey.key).where(IdempotencyKey.actor == "citizen:direct"))
+
+
+def test_it_runs_in_the_sessions_own_transaction_and_leaves_with_it(app: Flask) -> None:
+    assert _NOTE.run(name="direct", value={"a": ["二", None, "100%"]}) == 1
+    assert db.session.get_one(Installation, "direct").value == {"a": ["二", None, "100%"]}
+    rollback()
+    assert _NOTED.first(name="direct") is None
+    assert _NOTED.rows(name="direct") == []
+
+
+def test_what_is_encrypted_is_sealed_on_its_way_in_and_opened_on_its_way_out(app: Flask) -> None:
+    change = Change(clock.now())
+    row = {"actor": "citizen:direct", "route": "r", "fingerprint": b"f", "at": clock.protocol_now()}
+    change.add(IdempotencyKey, key="1", answer={"name": "韦小花"}, **row)
+    change.add(IdempotencyKey, key="2", answer=None, **row)
+    with pytest.raises(IntegrityError, match="answer"):
+        change.write()
+    rollback()
+    change = Change(clock.now())
+    change.add(IdempotencyKey, key="1", answer={"name": "韦小花"}, **row)
+    change.add(IdempotencyKey, key="2", answer=[1], **row)
+    change.write()
+    commit()
+    assert sorted(_ANSWER.rows(), key=str) == [[[1], "2"], [{"name": "韦小花"}, "1"]]
+    with psycopg.connect(app.config["SQLALCHEMY_DATABASE_URI"].replace("+psycopg", "")) as other:
+        stored = other.execute("SELECT answer FROM idempotency_key WHERE actor = 'citizen:direct'").fetchall()
+    assert all("韦小花".encode() not in bytes(sealed) for (sealed,) in stored)
+
+
+def test_a_violated_constraint_is_told_by_its_name_and_without_what_was_given(app: Flask) -> None:
+    _NOTE.run(name="direct", value="13912345678")
+    with pytest.raises(IntegrityError) as raised:
+        _NOTE.run(name="direct", value="13912345678")
+    assert violated_constraint(raised.value) == "pk_installation"
+    assert "13912345678" not in str(raised.value)
+    rollback()
+
+
+def test_a_column_that_no_row_names_gets_its_default_as_by_the_orm(app: Flask) -> None:
+    now = clock.protocol_now()
+    change = Change(clock.now())
+    change.add(
+        Session, token=b"direct", kind="citizen", citizen_id=None, staff_id=None, openid="o", created_at=now,
+        seen_at=now, expires_at=now,
+    )  # fmt: skip
+    change.write()
+    row = db.session.scalars(select(Session).where(Session.token == b"direct")).one()
+    assert row.epoch == 0
+    assert row.id.version == 7
+    rollback()
+
+
+def test_a_row_read_directly_is_the_sessions_object_and_its_changes_are_written(app: Flask) -> None:
+    _NOTE.run(name="direct", value=1)
+    row = _BY_NAME.first(name="direct")
+    assert row is not None
+    one = remembered(Installation, row)
+    assert one is db.session.get(Installation, "direct")
+    one.value = 2
+    db.session.flush()
+    assert _NOTED.first(name="direct") == [2]
+    # What another statement changed is seen as soon as the row is read again.
+    Direct(update(Installation).where(Installation.name == "direct").values(value=bindparam("to"))).run(to=3)
+    again = _BY_NAME.first(name="direct")
+    assert again is not None
+    assert remembered(Installation, again) is one
+    assert one.value == 3
+    rollback()
+
+
+def test_every_table_can_be_read_so(app: Flask) -> None:
+    """The columns of a table and the attributes of its class are one list, whatever their names."""
+    for mapper in Base.registry.mappers:
+        Direct(select(*columns_of(mapper.class_)).limit(1)).rows()
+    row = Direct(select(*columns_of(Office)).limit(1)).first()
+    assert row is None or remembered(Office, row).code == row[0]
+
+
+def test_a_connection_that_broke_in_the_midst_is_told_as_such_and_used_by_nobody_again(
+    app: Flask, house: House
+) -> None:
+    _NOTED.first(name="direct")
+    backend = db.session.connection().connection.driver_connection.info.backend_pid  # type: ignore[union-attr]
+    with psycopg.connect(house.environ["DATABASE_URL"], autocommit=True) as other:
+        other.execute("SELECT pg_terminate_backend(%s, 5000)", (backend,))
+    with pytest.raises(OperationalError) as raised:
+        _NOTED.first(name="direct")
+    assert raised.value.connection_invalidated
+    rollback()
+    assert _NOTED.first(name="direct") is None
+
+
+def test_redis_is_asked_again_on_a_new_connection_where_it_closed_the_old_one(app: Flask) -> None:
+    client = parts().redis
+    set_once = (b"SET", b"direct", b"1", b"NX", b"GET", b"EX", b"60")
+    assert exchange(client, (b"DEL", b"direct"), set_once)[1] is None
+    client.client_kill_filter(_type="normal", skipme=True)
+    assert exchange(client, set_once, (b"GET", b"direct")) == [b"1", b"1"]
