@@ -94,6 +94,7 @@ def everything(actor: Actor) -> dict[str, Any]:
     letters = and_(seen, Delivery.channel != WRITE_BACK, useful)
     dead = queries.dead_letters(within=letters)
     writes = queries.rejected_writebacks(within=seen)
+    doubtful = queries.in_doubt(within=seen)
     calls = corrections.unreached(clock.now(), cases_of(actor), queries.PAGE)
     without = queries.parcels_without_number(within=within)
     lists = {
@@ -101,13 +102,14 @@ def everything(actor: Actor) -> dict[str, Any]:
         "silent": queries.parcels_silent(SILENT_DAYS, within=within),
         "returning": [*queries.parcels_returned(within=within), *queries.parcels_coming_back(within=within)],
     }
-    case_of = _cases_of_tries([*dead, *writes])
+    case_of = _cases_of_tries([*dead, *writes, *doubtful])
+    texts = _texts(doubtful)
     parcels = [*without, *(parcel for rows in lists.values() for parcel in rows)]
     cases = _cases([*(c.case_id for c in calls), *(p.case_id for p in parcels), *case_of.values()])
     return {
         "oldest": _age(queries.oldest_due()),
         "holds": [
-            {"channel": channel_word(hold.channel), "reason": hold.reason, "since": hold.since}
+            {"code": hold.channel, "channel": channel_word(hold.channel), "reason": hold.reason, "since": hold.since}
             for hold in queries.holds()
         ],
         "counts": [
@@ -122,6 +124,9 @@ def everything(actor: Actor) -> dict[str, Any]:
         ],
         "dead": [_try(row, cases.get(case_of.get(row.id))) for row in dead],
         "writes": [{**_try(row, cases.get(case_of.get(row.id))), "words": words} for row, words in _words_of(writes)],
+        "doubtful": [
+            {**_try(row, cases.get(case_of.get(row.id))), "text": texts.get(row.notice_id, "")} for row in doubtful
+        ],
         "calls": [
             {"case": cases[c.case_id], "due": last_day(c.due), "asked": c.asked_at, "count": len(c.items)}
             for c in calls
@@ -186,6 +191,12 @@ def _try(row: Delivery, case: CaseLine | None) -> dict[str, Any]:
         "code": row.reason or "",
         "when": row.made_at,
     }
+
+
+def _texts(rows: Sequence[Delivery]) -> dict[UUID | None, str]:
+    """What each of these messages says, by its notice, as a page may show it."""
+    query = select(Notice.id, Notice.text).where(Notice.id.in_({row.notice_id for row in rows} - {None}))
+    return {row.id: scrub(row.text) for row in db.session.execute(query)}
 
 
 def _words_of(rows: Sequence[Delivery]) -> list[tuple[Delivery, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Any
 from uuid import UUID
@@ -11,25 +12,28 @@ from flask.typing import ResponseReturnValue
 from marshmallow import ValidationError
 from sqlalchemy import ColumnElement, select
 
-from citizen_services import clock
 from citizen_services.cases import corrections
-from citizen_services.cases.errors import MovedOn
+from citizen_services.cases.errors import CaseError, NotPossible
 from citizen_services.cases.models import Case
 from citizen_services.cases.once import do_once, note
-from citizen_services.console.access import ReasonWanted, role_of, tell_refusals, visible_case
+from citizen_services.cases.operations import Outcome, perform
+from citizen_services.console.access import ReasonWanted, tell_refusals, visible_case
 from citizen_services.console.guards import current_actor, staff_required
 from citizen_services.console.schemas import FormSchema, once_of, read_form
-from citizen_services.database import Change, db
+from citizen_services.database import db
 from citizen_services.database.base import rollback
 from citizen_services.database.idempotency import Once
 from citizen_services.pages import render_error
-from citizen_services.people import looks, web
+from citizen_services.parts import parts
+from citizen_services.people import web
 from citizen_services.people.actors import Actor
 from citizen_services.rules.errors import RuleError
 from citizen_services.security import new_token
 from notifications import console_rows, operations
-from notifications.errors import AlreadyNumbered, NotRequeueable
+from notifications.errors import AlreadyNumbered, NotInDoubt, NotRequeueable
 from notifications.models import Delivery, Parcel
+
+log = logging.getLogger(__name__)
 
 bp = Blueprint("console_telling", __name__, url_prefix="/console/telling")
 tell_refusals(bp)
@@ -37,7 +41,6 @@ tell_refusals(bp)
 #: Who calls people and sees what was not told; who of them also mends it.
 SEE = ("clerk", "supervisor", "community_officer")
 MEND = ("clerk", "supervisor")
-CALLED = "电话告知补正要求"
 _FORM = FormSchema()
 _STALE = "这个页面已经过期或不完整，请重新打开后再试。"
 
@@ -157,31 +160,66 @@ def _try_again(delivery_id: UUID, do: Callable[[UUID], UUID], done: str, anchor:
     return _back(anchor)
 
 
+@bp.post("/channels/<channel>")
+@staff_required(*MEND)
+def mended(channel: str) -> ResponseReturnValue:
+    """Have a channel that was held try again at once, since whoever runs it says that it was mended."""
+    actor = current_actor()
+    if channel not in console_rows.CHANNELS:
+        abort(404)
+
+    def act(once: Once) -> str:
+        operations.try_again(channel)
+        answer: str = note(once, channel)
+        return answer
+
+    do_once(_once(actor), act)
+    log.warning("channel %s tries again: %s says that it was mended", channel, actor.id)
+    flash(f"{console_rows.channel_word(channel)}：正在重新发送。对方仍然拒绝的，会再次停发。", "ok")
+    return _back("holds")
+
+
 # --- Calling ------------------------------------------------------------------------------------------------------
 
 
 @bp.post("/cases/<uuid:case_id>/reached")
 @staff_required(*SEE)
 def reached(case_id: UUID) -> ResponseReturnValue:
-    """Note that the person was told of a request for corrections on the telephone; recorded as a look."""
+    """Note that the person was told of a request for corrections on the telephone: a step of the case."""
     actor = current_actor()
     case = visible_case(actor, case_id)
+    step = corrections.note_call
 
-    def act(once: Once) -> str:
-        now = clock.now()
-        correction = corrections.open_correction(case_id)
-        if correction is None or correction.reached_at is not None or correction.due > now:
-            raise MovedOn(sentence="这项补正已经不用电话告知，请刷新后查看。")
-        corrections.note_reached(case_id, now, asked_at=correction.asked_at)
-        change = Change(now)
-        looks.note(change, actor, case.citizen_id, "opened", CALLED, role=role_of(actor), case_id=case_id)
-        once.remember(change, "noted")
-        change.write()
-        return "noted"
+    def act(once: Once) -> Outcome:
+        return perform(parts().catalogue, case_id, step.action, actor, case.version, once=once)
 
     try:
         do_once(_once(actor), act)
-    except MovedOn as fault:
-        return _page(actor, {"form": [fault.sentence]}), 409
+    except CaseError as fault:
+        rollback()
+        # A case that has gone on meanwhile is as little to be called about.
+        sentence = step.guard[0].sentence if isinstance(fault, NotPossible) else fault.sentence
+        return _page(actor, {"form": [sentence]}), 409
     flash(f"{case.number}：已登记电话告知。", "ok")
     return _back("calls")
+
+
+@bp.post("/notices/<uuid:delivery_id>")
+@staff_required(*SEE)
+def told(delivery_id: UUID) -> ResponseReturnValue:
+    """Note that somebody was told on the telephone what may not have reached them in WeChat."""
+    actor = current_actor()
+    _known(Delivery, delivery_id, console_rows.tries_seen_by(actor))
+
+    def act(once: Once) -> str:
+        operations.told_by_phone(delivery_id)
+        answer: str = note(once, "told")
+        return answer
+
+    try:
+        do_once(_once(actor), act)
+    except NotInDoubt as fault:
+        rollback()
+        return _page(actor, {"form": [fault.sentence]}), 409
+    flash("已登记电话告知。", "ok")
+    return _back("in-doubt")

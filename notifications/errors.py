@@ -19,3 +19,9 @@ class NotCurrent(NotRequeueable):
     """What was to be written back has been overtaken by a later fact."""
 
     sentence = "这条登记已有新的变化，不能再按旧内容回写。"
+
+
+class NotInDoubt(Exception):
+    """It is known by now what became of the message, or is being asked."""
+
+    sentence = "这条消息的结果已经知道，请刷新后查看。"

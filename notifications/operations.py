@@ -12,7 +12,7 @@ from citizen_services.database.base import after_commit
 from citizen_services.rules.tracking import check_tracking
 from citizen_services.security import CannotDecrypt
 from notifications import ladder, parcels, queue, rows, writeback
-from notifications.errors import AlreadyNumbered, NotRequeueable
+from notifications.errors import AlreadyNumbered, NotInDoubt, NotRequeueable
 from notifications.models import ChannelHold, Delivery, Notice, Parcel
 
 
@@ -53,6 +53,24 @@ def try_again(channel: str) -> None:
         .values(due_at=func.now())
     )
     after_commit(queue.waking(queue.sending_queue(channel)))
+
+
+def told_by_phone(delivery_id: UUID) -> None:
+    """A person heard on the telephone what may not have reached them. The caller commits; raises NotInDoubt."""
+    told = db.session.execute(
+        update(Delivery)
+        .where(
+            Delivery.id == delivery_id,
+            Delivery.notice_id.is_not(None),
+            Delivery.state == "uncertain",
+            Delivery.due_at.is_(None),
+        )
+        .values(state="delivered", reason="told on the telephone", pass_on_at=None, done_at=func.now())
+        .returning(Delivery.notice_id)
+    ).scalar_one_or_none()
+    if told is None:
+        raise NotInDoubt
+    ladder.refresh([told])
 
 
 _WITHOUT_CONTENT = select(

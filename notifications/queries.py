@@ -188,6 +188,21 @@ def dead_letters(
     return db.session.scalars(query.order_by(Delivery.id.desc()).limit(limit)).all()
 
 
+def in_doubt(limit: int = PAGE, *, within: ColumnElement[bool] = _EVERYWHERE) -> Sequence[Delivery]:
+    """Messages of which nobody can find out whether they arrived, and that no other channel passes on; newest first."""
+    told = select(Notice.id).where(Notice.id == Delivery.notice_id, Notice.state == "uncertain")
+    query = select(Delivery).where(
+        Delivery.state == "uncertain",
+        Delivery.due_at.is_(None),
+        Delivery.pass_on_at.is_(None),
+        Delivery.made_at >= clock.protocol_now() - LOOKED_AT_FOR,
+        told.exists(),
+        within,
+    )
+    query = query.options(defer(Delivery.payload))
+    return db.session.scalars(query.order_by(Delivery.id.desc()).limit(limit)).all()
+
+
 def rejected_writebacks(limit: int = PAGE, *, within: ColumnElement[bool] = _EVERYWHERE) -> Sequence[Delivery]:
     """What the province's register rejected, oldest first.
 

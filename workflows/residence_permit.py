@@ -555,6 +555,7 @@ ITEM = ServiceItem(
                 sms="您申请的{item}到期没有补正，编号{number}，已视为撤回。您可以随时在微信公众号重新申请。",
             ),
         ),
+        corrections.note_call,
         Step(
             "correcting", "withdraw", "withdrawn", APPLICANT, "撤回申请", "已撤回申请",
             then=(corrections.drop,), danger=True,

@@ -425,6 +425,7 @@ ITEM = ServiceItem(
             "correcting", "answer_correction", "submitted", APPLICANT, "提交补充", "已补充地址",
             input=corrections.AnswerSchema(), then=(corrections.answer,),
         ),
+        corrections.note_call,
         Step(
             "correcting", "lapse", "verifying", SYSTEM, "到期没有补充", "到期没有补充，由社区民警继续核实",
             then=(corrections.lapse,),

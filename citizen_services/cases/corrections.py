@@ -22,7 +22,7 @@ from citizen_services.cases.models import Case, Correction
 from citizen_services.cases.queries import register_answers
 from citizen_services.cases.situation import Situation
 from citizen_services.catalogue import BY_HAND, AddressField, ConfirmField, forms
-from citizen_services.catalogue.vocabulary import Effect, Group, Material, Period, ServiceItem
+from citizen_services.catalogue.vocabulary import By, Effect, Group, Guard, Material, Period, ServiceItem, Step
 from citizen_services.database import Change, db, new_id
 from citizen_services.exchange.models import RegisterAnswer
 from citizen_services.exchange.queries import answer as answer_of
@@ -285,7 +285,7 @@ drop = Effect("drop_correction", lambda situation, change: _end(change, situatio
 
 
 def note_reached(case_id: UUID, at: datetime, *, asked_at: datetime | None = None) -> None:
-    """A receipt or a call showed that the person knows of the request. The caller commits.
+    """A receipt showed that the person knows of the request. The caller commits.
 
     ``asked_at``: of which request, where a late receipt may be of an earlier one.
     """
@@ -295,6 +295,32 @@ def note_reached(case_id: UUID, at: datetime, *, asked_at: datetime | None = Non
     if asked_at is not None:
         statement = statement.where(Correction.asked_at == asked_at)
     db.session.execute(statement.values(reached_at=at))
+
+
+def _waits_for_call(situation: Situation) -> bool:
+    correction = open_correction(situation.case_id)
+    return correction is not None and correction.reached_at is None and correction.due <= situation.at
+
+
+def _note_call(situation: Situation, change: Change) -> None:
+    statement = update(Correction).where(
+        Correction.case_id == situation.case_id, Correction.state == "open", Correction.reached_at.is_(None)
+    )
+    change.guard(statement.values(reached_at=change.at), otherwise=MovedOn)
+
+
+#: Its person was told on the telephone of a request whose date has passed: from then on it lapses as any other. A step,
+#: since what follows is the end of an application.
+note_call = Step(
+    "correcting",
+    "note_call",
+    "correcting",
+    By.staff("clerk", "supervisor", "community_officer"),
+    "登记电话告知",
+    "",
+    guard=(Guard("not_reached", "这项补正已经不用电话告知，请刷新后查看。", _waits_for_call),),
+    then=(Effect("note_call", _note_call),),
+)
 
 
 def overdue(now: datetime, limit: int = 100) -> Sequence[Correction]:
@@ -314,7 +340,7 @@ def overdue(now: datetime, limit: int = 100) -> Sequence[Correction]:
 def unreached(now: datetime, within: ColumnElement[bool], limit: int = 100) -> Sequence[Correction]:
     """Open requests whose date has passed and of which nobody knows that they reached the person, oldest first.
 
-    ``within``: of which cases alone. These people are called; ``note_reached`` ends the waiting.
+    ``within``: of which cases alone. These people are called; ``note_call`` ends the waiting.
     """
     query = select(Correction).join(Case, Case.id == Correction.case_id)
     query = query.where(Correction.state == "open", Correction.due <= now, Correction.reached_at.is_(None), within)

@@ -27,6 +27,10 @@ from citizen_services.settings import Partner, WeChat
 log = logging.getLogger(__name__)
 
 
+#: Tokens that one operation is tried with; where all are refused a person has to look.
+_MOST_TOKENS = 3
+
+
 class _Client(WeChatClient):
     """wechatpy's operations over our transport."""
 
@@ -46,7 +50,7 @@ class _Client(WeChatClient):
         raise NotImplementedError
 
     def _request(self, method: str, url_or_endpoint: str, **kwargs: Any) -> Any:
-        """One operation; on a refused token once more with a new one. Raises OutsideError."""
+        """One operation; on a refused token again with a new one, and with another. Raises OutsideError."""
         # Some modules of the library name another host, and would send it our token.
         if url_or_endpoint.startswith(("http://", "https://")) or "api_base_url" in kwargs:
             raise NotImplementedError(f"{url_or_endpoint.partition('?')[0]} is outside the configured address")
@@ -56,8 +60,15 @@ class _Client(WeChatClient):
         token = self._token.get()
         answer = self._once(method, url_or_endpoint, token.value, kwargs)
         error = refusal(url_or_endpoint, answer)
-        if error is not None and error.errcode in TOKEN:
-            answer = self._once(method, url_or_endpoint, self._token.after(token).value, kwargs)
+        for _ in range(_MOST_TOKENS - 1):
+            refused = token
+            if error is None or error.errcode not in TOKEN:
+                break
+            # One that ended in this very moment may have a successor that did so too; the channel need not rest for it.
+            token = self._token.after(refused)
+            if token.value == refused.value:
+                break
+            answer = self._once(method, url_or_endpoint, token.value, kwargs)
             error = refusal(url_or_endpoint, answer)
         if error is not None:
             if not is_listed(error.errcode) and error.errcode != SENT_BEFORE:

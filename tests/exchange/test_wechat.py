@@ -83,6 +83,23 @@ def test_an_expired_token_is_replaced_and_the_message_sent_once(app: Flask, outs
     assert [entry["outcome"] for entry in sent(outside, ref)] == ["42001", "accepted"]
 
 
+def test_a_token_that_ends_right_after_it_was_renewed_holds_nobody_up(app: Flask, outside: House, openid: str) -> None:
+    api = clients.wechat_api()
+    api.follower(openid)
+    outside.control("PUT", "faults/wechat_api", {"mode": "expired_token", "times": 2})
+    ref = str(uuid4())
+    assert isinstance(api.send_template(ref, openid, "T-1", FIELDS), Accepted)
+    assert [entry["outcome"] for entry in sent(outside, ref)] == ["42001", "42001", "accepted"]
+
+
+def test_a_token_that_is_refused_though_it_is_given_out_is_replaced_by_force(app: Flask, wire: WirePartner) -> None:
+    bad = reply(200, {"errcode": 42001, "errmsg": "access_token expired"})
+    other = reply(200, {"access_token": "another-token", "expires_in": 7200})
+    wire.acts = [TOKEN, bad, TOKEN, other, reply(200, {"errcode": 0, "msgid": 7})]
+    assert on_wire(app, wire).send_template(str(uuid4()), "o-1", "progress", FIELDS) == Accepted("7")
+    assert wire.arrived[-1].line.count("access_token=another-token") == 1
+
+
 @pytest.mark.parametrize("mode", [{"mode": "accept_then_cut"}, {"mode": "http_500", "after": True}])
 def test_a_lost_answer_is_unknown_and_is_not_sent_again(
     app: Flask, outside: House, openid: str, mode: dict[str, Any]
@@ -125,13 +142,15 @@ def test_a_reply_outside_the_persons_window_is_refused(app: Flask, outside: Hous
     assert len(accepted) == sum(isinstance(outcome, Accepted) for outcome in outcomes)
 
 
-def test_a_token_that_stays_refused_is_tried_twice_and_no_more(app: Flask, wire: WirePartner) -> None:
+def test_a_token_that_stays_refused_is_asked_for_anew_once_and_then_a_person_has_to_look(
+    app: Flask, wire: WirePartner
+) -> None:
     bad = reply(200, {"errcode": "40001", "errmsg": "invalid credential"})
-    wire.acts = [TOKEN, bad, TOKEN, bad]
+    wire.acts = [TOKEN, bad, TOKEN]
     outcome = on_wire(app, wire).send_template(str(uuid4()), "o-1", "progress", FIELDS)
     assert isinstance(outcome, NotAccepted)
     assert (outcome.kind, outcome.code) == ("operator", "40001")
-    assert len(wire.arrived) == 4
+    assert [arrived.json().get("force_refresh") for arrived in wire.arrived] == [False, None, False, True]
     assert wire.arrived[1].json()["template_id"] == "T-real"
     assert len(wire.arrived[1].json()["client_msg_id"]) == 32
 

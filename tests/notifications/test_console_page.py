@@ -14,16 +14,27 @@ from sqlalchemy import select, update
 
 from citizen_services import clock
 from citizen_services.cases import corrections
-from citizen_services.cases.models import Case
+from citizen_services.cases.models import Case, CaseEvent
 from citizen_services.database import Change, commit, db, new_id
-from citizen_services.people.models import Citizen, Look, Staff
+from citizen_services.people.models import Citizen, Staff
 from citizen_services.people.sessions import open_session
 from citizen_services.registers.operations import register_residence
-from notifications import queries, tasks
-from notifications.models import ChannelHold, Delivery
+from notifications import queries, scheduler, tasks
+from notifications.models import ChannelHold, Delivery, Notice
 from tests import factories as make
 from tests.console.conftest import Desk
-from tests.notifications.conftest import Outside, case_now, later, made_permit, parcel_now, somebody
+from tests.notifications.conftest import (
+    Outside,
+    case_now,
+    follower,
+    later,
+    made_permit,
+    parcel_now,
+    somebody,
+    state_of,
+    tell,
+    tries,
+)
 from tests.notifications.test_parcels import ordered_permit
 from tests.notifications.test_reached import asked
 from tests.pages_kit import check_page, pages_browser, serving
@@ -123,10 +134,16 @@ def test_who_was_not_reached_is_called_by_the_own_office_and_that_is_recorded(
         db.session.refresh(correction)
         assert correction.reached_at is not None
         assert not corrections.unreached(clock.now(), Case.id == case_id)
-        looks = db.session.scalars(select(Look).where(Look.case_id == case_id)).all()
-        assert [(look.what, look.reason, look.role) for look in looks] == [
-            ("opened", "电话告知补正要求", "community_officer")
-        ]
+        call = db.session.scalars(
+            select(CaseEvent).where(CaseEvent.case_id == case_id).order_by(CaseEvent.seq.desc())
+        ).first()
+        assert call is not None
+        assert (call.action, call.from_state, call.to_state, call.actor_role, call.actor_office) == (
+            "note_call", "correcting", "correcting", "community_officer", make.STATION,
+        )  # fmt: skip
+        officer.open(f"/console/cases/{case_id}")
+        assert "登记电话告知" in officer.words, "the case's history says who called, as it says every step"
+        officer.open(PAGE)
         officer.open(form.url, "POST", data=form.inputs | {"form_token": "another-sending"})
         assert officer.page.status_code == 409
         assert "不用电话告知" in officer.words
@@ -156,6 +173,64 @@ def test_what_reached_nobody_is_said_again_once_by_the_cases_office(app: Flask, 
     clerk.open(form.url, "POST", data=form.inputs | {"form_token": "another-sending"})
     assert clerk.page.status_code == 409
     assert "不需要或不能再次发送" in clerk.words
+
+
+def test_a_held_channel_sends_again_as_soon_as_somebody_says_that_it_was_mended(
+    app: Flask, partners: Outside, desk: Desks
+) -> None:
+    notices = [tell(somebody()) for _ in range(3)]
+    partners.fault("sms_aliyun", "refuse", code="isv.AMOUNT_NOT_ENOUGH")
+    tasks.send("sms")
+    assert [hold.channel for hold in queries.holds()] == ["sms"]
+    assert "sms" not in scheduler.due_channels()
+    assert "mended" not in desk("yl-community").actions, "who only calls sends nothing"
+    clerk = desk("yl-clerk")
+    assert "isv.AMOUNT_NOT_ENOUGH" in clerk.words
+    partners.fault("sms_aliyun", "none")
+    form = clerk.form("mended")
+    for _ in range(2):
+        clerk.open(form.url, "POST", data=form.inputs)
+        assert "短信：正在重新发送" in clerk.words
+    assert "mended" not in clerk.actions
+    db.session.rollback()
+    assert "sms" in scheduler.due_channels()
+    tasks.send("sms")
+    assert {state_of(notice) for notice in notices} == {"sent"}
+    clerk.open(f"{PAGE}/channels/telegraph", "POST", data=form.inputs)
+    assert clerk.page.status_code == 404
+
+
+def test_a_message_whose_answer_was_lost_is_listed_for_a_call_and_ends_with_it(
+    app: Flask, partners: Outside, desk: Desks
+) -> None:
+    person, other = somebody(), somebody()
+    case_id = make.submitted_permit(person)
+    for one in (person, other):
+        follower(partners, one)
+    notices = [tell(person), tell(other, "refuse")]
+    # Of the case that the office works on; what must be known is passed on, and nobody need call.
+    db.session.execute(update(Notice).where(Notice.id.in_([n.id for n in notices])).values(case_id=case_id))
+    commit()
+    partners.fault("wechat_api", "accept_then_cut", times=2)
+    tasks.send("wechat")
+    assert [state_of(notice) for notice in notices] == ["uncertain", "uncertain"]
+    (doubtful,) = queries.in_doubt()
+    assert doubtful.id == tries(notices[0])["wechat"].id
+    assert "in-doubt" not in desk("jp-clerk").page.text
+    officer = desk("yl-community")
+    assert "不知道有没有送到的" in officer.words
+    assert "已批准" in officer.words, "who calls knows what to say"
+    for secret in (person.name, person.phone, person.id_number):
+        assert secret not in officer.page.text
+    form = officer.form("told")
+    for _ in range(2):
+        officer.open(form.url, "POST", data=form.inputs)
+        assert "已登记电话告知" in officer.words
+    assert "不知道有没有送到的" not in officer.words
+    assert state_of(notices[0]) == "delivered"
+    officer.open(form.url, "POST", data=form.inputs | {"form_token": "another-sending"})
+    assert officer.page.status_code == 409
+    assert "结果已经知道" in officer.words
 
 
 def test_a_number_is_typed_from_the_label_at_the_service_centre(app: Flask, partners: Outside, desk: Desks) -> None:
@@ -236,7 +311,15 @@ def test_the_page_shows_what_waits_and_can_be_used_by_everybody(app: Flask, part
             page.context.add_cookies([{"name": "console_session", "value": token, "url": f"{address}/console"}])
             page.goto(PAGE)
             body = page.inner_text("main")
-            for words in ("1 小时", "isv.AMOUNT_NOT_ENOUGH", "已电话告知", "登记运单号", "再发一次", "再次写入"):
+            for words in (
+                "1 小时",
+                "isv.AMOUNT_NOT_ENOUGH",
+                "已电话告知",
+                "登记运单号",
+                "已处理好，重新发送",
+                "再发一次",
+                "再次写入",
+            ):
                 assert words in body, words
             check_page(page, "console-telling", least=24)
 
