@@ -8,23 +8,19 @@ from typing import Any
 from flask import abort, flash, redirect, request
 from flask.typing import ResponseReturnValue
 
-from citizen_services.cases import drafts, eligibility, operations, papers
-from citizen_services.cases.errors import InvalidInput, MovedOn, NotEligible
+from citizen_services.cases import drafts, papers
+from citizen_services.cases.errors import InvalidInput, MovedOn
 from citizen_services.cases.once import do_once, note
 from citizen_services.cases.queries import newest_answers
-from citizen_services.catalogue.fields import BY_HAND
 from citizen_services.catalogue.vocabulary import Group, ServiceItem
-from citizen_services.database import commit, db
 from citizen_services.database.base import rollback
 from citizen_services.database.idempotency import KeyReused, Once
-from citizen_services.exchange.models import RegisterAnswer
-from citizen_services.filling import fields, registers
+from citizen_services.filling import fields
 from citizen_services.filling.pages import CHECK, PAPERS, Filled, check_page, group_page, papers_page
-from citizen_services.filling.place import id_of
 from citizen_services.filling.posted import Posted
+from citizen_services.filling.saving import store
+from citizen_services.filling.sending import asked_again, hindrances, refuse_unmet, send
 from citizen_services.materials.queries import of_draft
-from citizen_services.parts import parts
-from citizen_services.registers.queries import Home, homes_of
 
 _MOVED = "这份申请刚刚在别的页面保存过。您在这里填的内容还没有保存，请核对后再按一次“保存并继续”。"
 _CHANGED = "这份申请刚刚在别的页面改过，还没有提交。下面是最新内容，请再核对一遍后提交。"
@@ -94,7 +90,7 @@ def _save(filled: Filled, posted: Posted) -> ResponseReturnValue:
         return _forget_typed(filled, posted, groups)
     once = posted.once(filled.place.actor())
     try:
-        answer = do_once(once, lambda once: _store(filled, posted, groups, once))
+        answer = do_once(once, lambda once: store(filled, posted, groups, once))
     except (MovedOn, KeyReused) as fault:
         rollback()
         fresh = filled.again()
@@ -141,78 +137,6 @@ def _forget_typed(filled: Filled, posted: Posted, groups: Sequence[Group]) -> Re
     return redirect(filled.url(groups[0].code, **more), 303)
 
 
-def _store(filled: Filled, posted: Posted, groups: Sequence[Group], once: Once) -> Any:
-    """Store what is valid of these groups; the answer names what is not: ``{errors: {group: {field: [...]}}}``."""
-    if filled.draft.ended_at is not None:
-        raise MovedOn
-    draft, item = filled.draft, filled.item
-    if posted.version is not None and posted.version != draft.version:
-        raise MovedOn
-    chosen: dict[str, tuple[str, str, str]] = {}
-    for group in groups:
-        name = fields.address_field(group)
-        code = posted.form.get(name, "").strip() if name else ""
-        if name and code and not _by_hand(group, name, code):
-            chosen[group.code] = (name, *_choose(filled, code))
-    errors: dict[str, dict[str, list[str]]] = {}
-    rests_on = dict(draft.answers)
-    for group in groups:
-        form = dict(posted.form)
-        stray = fields.station_errors(group, form)
-        for one in stray:
-            del form[one]
-        name, answer, refusal = chosen.get(group.code, ("", "", ""))
-        if refusal:
-            del form[name]
-        wrong = drafts.save(item, draft, group, form, draft.version)
-        if refusal:
-            wrong = wrong | {name: [refusal]}
-        wrong = wrong | stray
-        if answer:
-            rests_on[registers.ADDRESS.key] = answer
-        if wrong:
-            errors[group.code] = wrong
-            # What can't be taken as it is stays as it was typed, to be mended now or another day.
-            drafts.keep_typed(draft, group, fields.typed(posted.form, group.schema))
-    rests_on |= _seen(filled, posted, groups)
-    db.session.flush()
-    drafts.refresh_answers(draft, rests_on)
-    return note(once, {"errors": errors})
-
-
-def _by_hand(group: Group, name: str, code: str) -> bool:
-    """Whether no standard address is chosen, and the field lets one be typed instead."""
-    return code == BY_HAND and bool(group.schema.fields[name].metadata.get("by_hand"))
-
-
-def _choose(filled: Filled, code: str) -> tuple[str, str]:
-    """The id of the register's answer on a chosen address, or why it can't be used.
-
-    Both are empty where the draft rests on that address already.
-    """
-    known = registers.chosen_address(filled.draft)
-    if known and known["code"] == code:
-        return "", ""
-    try:
-        return registers.choose_address(filled.citizen, code), ""
-    except registers.NotChosen as fault:
-        return "", fault.sentence
-
-
-def _seen(filled: Filled, posted: Posted, groups: Sequence[Group]) -> dict[str, str]:
-    """The register answer that stood above the question: what is confirmed is what was shown."""
-    given = posted.form.get("seen", "")
-    material = registers.material_of(filled.item, groups[0].confirms)
-    if not given or material is None:
-        return {}
-    seen = id_of(given)
-    row = db.session.get(RegisterAnswer, seen) if seen is not None else None
-    if row is None or row.citizen_id != filled.citizen.id:
-        abort(400)
-    key = f"{row.source}.{row.topic}"
-    return {key: str(row.id)} if key in [supplier.key for supplier in material.suppliers] else {}
-
-
 def _search_url(filled: Filled, posted: Posted, group: Group) -> str:
     more = {"from": CHECK} if posted.from_check else {}
     return filled.url(group.code, q=posted.form.get("q", "").strip()[:100], **more)
@@ -236,14 +160,14 @@ def _submit(filled: Filled, posted: Posted) -> ResponseReturnValue:
         wrong = _not_ready(filled, posted)
         if wrong is not None:
             return wrong
-        anew = _asked_again(filled, newest)
+        anew = asked_again(filled, newest)
         if anew is not None:
-            _refuse_unmet(filled)
+            refuse_unmet(filled)
             filled.errors = {next(iter(anew.schema.fields)): [_SAYS_OTHERWISE]}
             filled.from_check = True
             return group_page(filled, anew, 422)
         try:
-            done = do_once(once, lambda once: _send(filled, once), asked=True)
+            done = do_once(once, lambda once: send(filled, once), asked=True)
         except MovedOn:
             fresh = filled.again()
             if fresh.draft.ended_at is not None:
@@ -260,79 +184,22 @@ def _submit(filled: Filled, posted: Posted) -> ResponseReturnValue:
 
 def _not_ready(filled: Filled, posted: Posted) -> ResponseReturnValue | None:
     """The page that says why it can't be sent yet; None where it can."""
-    draft, item = filled.draft, filled.item
-    if draft.ended_at is not None:
+    ticked = [name for name, _ in filled.place.boxes if posted.form.get(name) == "yes"]
+    first = next(hindrances(filled, posted.version, ticked), None)
+    if first is None:
+        return None
+    if first.what == "ended":
         return _ended(filled)
-    missing = drafts.missing(item, draft)
-    for group in filled.groups:
-        name = fields.address_field(group)
-        code = draft.data.get(group.code, {}).get(name) if name else None
-        known = registers.chosen_address(draft) if name else None
-        typed = name is not None and _by_hand(group, name, code or "")
-        if name and not typed and group.code not in missing and (known is None or known["code"] != code):
-            missing[group.code] = {name: [f"请搜索并选择{group.schema.fields[name].metadata['label']}"]}
-        if group.code in missing:
-            filled.errors, filled.from_check = missing[group.code], True
-            return group_page(filled, group, 422)
-    # Nothing is sent past what its person typed and has not saved, or what the declaration asks otherwise by now.
-    waiting = drafts.unsaved_group(item, draft) or next((g for g in filled.groups if drafts.changed(draft, g)), None)
-    if waiting is not None:
-        filled.from_check = True
-        return group_page(filled, waiting, 409)
-    unbrought = papers.missing(filled.wanted, of_draft(draft.id)) if filled.wanted else {}
-    if unbrought:
-        filled.errors, filled.from_check = unbrought, True
-        return papers_page(filled, 422)
-    if posted.version is not None and posted.version != draft.version:
+    if first.what == "moved":
         filled.moved = _CHANGED
         return check_page(filled, 409)
-    boxes = [(name, sentence) for name, sentence in filled.place.boxes if name != "commitment" or item.commitment]
-    filled.errors = {name: [sentence] for name, sentence in boxes if posted.form.get(name) != "yes"}
-    return check_page(filled, 422) if filled.errors else None
-
-
-def _asked_again(filled: Filled, newest: registers.Answers) -> Group | None:
-    """Ask the registers again whose answers are too old to rest on; the first page whose answer is another by now.
-
-    What couldn't be asked when the page was filled in stays so: an officer verifies it.
-    """
-    draft, item = filled.draft, filled.item
-    old = {key: kept for key, kept in registers.kept(draft.answers).items() if kept["outcome"] != "unavailable"}
-    asked = [supplier for supplier in item.suppliers() if supplier.key in old]
-    now = {supplier.key: newest[supplier.key] for supplier in asked if supplier.key in newest}
-    if len(now) < len(asked) or not all(answer["fresh"] for answer in now.values()):
-        now = registers.ask(filled.citizen, asked)
-    other = {
-        key: str(answer["id"])
-        for key, answer in now.items()
-        if answer["outcome"] != "unavailable"
-        and (answer["outcome"], answer["content"]) != (old[key]["outcome"], old[key]["content"])
-    }
-    if not other:
-        return None
-    drafts.refresh_answers(draft, {**draft.answers, **other})
-    commit()
-    shown = ((group, registers.material_of(item, group.confirms)) for group in filled.groups)
-    return next((g for g, material in shown if material and any(s.key in other for s in material.suppliers)), None)
-
-
-def _refuse_unmet(filled: Filled, homes: Sequence[Home] | None = None) -> None:
-    answers = registers.kept(filled.draft.answers)
-    facts = eligibility.facts_of(filled.citizen, answers, filled.draft.data, homes=homes)
-    unmet = eligibility.unmet(filled.item, facts)
-    if unmet:
-        raise NotEligible([(one.check, one.verdict) for one in unmet])
-
-
-def _send(filled: Filled, once: Once) -> Any:
-    """Send it: eligible still, commitment kept, one case made."""
-    homes = homes_of(filled.citizen.id)
-    _refuse_unmet(filled, homes)
-    place = filled.place
-    outcome = operations.submit(
-        parts().catalogue, filled.draft, place.actor(), once=once, door=place.door(), given=place.noted, homes=homes
-    )
-    return {"case_id": str(outcome.case_id)}
+    filled.errors = first.errors
+    if first.what == "unticked":
+        return check_page(filled, 422)
+    filled.from_check = True
+    if first.group is None:
+        return papers_page(filled, 422)
+    return group_page(filled, first.group, 422 if first.errors else 409)
 
 
 def _discard(filled: Filled, posted: Posted) -> ResponseReturnValue:

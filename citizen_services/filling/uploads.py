@@ -116,7 +116,15 @@ def _upload(find: Find, place: Gathering, posted: Posted, code: str) -> None:
     file = sent.read(MOST_BYTES + 1) if sent is not None else b""
     if not file:
         raise NothingSent
-    kind = _kind(place, posted, code)
+    once = posted.once(place.actor, {"file": hashlib.sha256(file).hexdigest()})
+    receive(find, place, once, code, file, _kind(place, posted, code))
+
+
+def receive(find: Find, place: Gathering, once: Once, code: str, file: bytes, kind: str | None) -> Any:
+    """Take a photo for a material, once: judged, decoded apart, kept; ``{upload: id}``. Commits.
+
+    Raises MaterialError, TooMany, and MovedOn where nothing waits for it any more.
+    """
 
     def take(once: Once) -> Any:
         operations.admit(place.citizen_id)
@@ -127,7 +135,7 @@ def _upload(find: Find, place: Gathering, posted: Posted, code: str) -> None:
             raise MovedOn
         return note(once, {"upload": str(upload.id)})
 
-    do_once(posted.once(place.actor, {"file": hashlib.sha256(file).hexdigest()}), take)
+    return do_once(once, take)
 
 
 def _kind(place: Gathering, posted: Posted, code: str) -> str | None:
