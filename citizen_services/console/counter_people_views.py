@@ -23,7 +23,7 @@ from citizen_services.exchange.population import Population
 from citizen_services.parts import parts
 from citizen_services.people import binding, limits
 from citizen_services.people.binding import Claim
-from citizen_services.people.errors import PeopleError, TooMany
+from citizen_services.people.errors import GuardianNeeded, PeopleError, TooMany
 from citizen_services.people.queries import citizen_by_id_number
 from citizen_services.rules.errors import RuleError
 from citizen_services.rules.identity import parse_identity
@@ -124,6 +124,9 @@ def register() -> ResponseReturnValue:
         visits.check_in(change, citizen_id, actor, here, known_by="id_number", card_seen=True)
         change.write()
         commit()
+    except GuardianNeeded as fault:
+        rollback()
+        return _page(422, {"id_number": [fault.sentence]})
     except PeopleError:
         rollback()
         return _page(422, {"name": [_NOT_THE_SAME]})

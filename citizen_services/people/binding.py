@@ -20,9 +20,9 @@ from citizen_services import clock
 from citizen_services.clock import protocol_now
 from citizen_services.database import Change, db, new_id
 from citizen_services.exchange.population import Person
-from citizen_services.people import limits, looks
+from citizen_services.people import guardians, limits, looks
 from citizen_services.people.actors import Actor
-from citizen_services.people.errors import BindingOver, CannotBind, OwnBinding, WrongCounterCode
+from citizen_services.people.errors import BindingOver, CannotBind, GuardianNeeded, OwnBinding, WrongCounterCode
 from citizen_services.people.limits import Try
 from citizen_services.people.models import BindingRequest, Citizen, Consent, Session, WeChatBinding
 from citizen_services.people.queries import citizen_by_id_number
@@ -77,6 +77,42 @@ def begin(session_id: UUID, openid: str | None, claim: Claim, agrees: bool, chan
         at=change.at,
         expires_at=protocol_now() + FACE_LIFETIME,
     )
+
+
+def wait_for_guardian(session_id: UUID, openid: str | None, claim: Claim, change: Change) -> None:
+    """Note a child's claim: no register is asked before a guardian has agreed in their own account."""
+    change.add(
+        BindingRequest,
+        id=new_id(),
+        session_id=session_id,
+        openid=openid,
+        name=claim.name,
+        id_number=claim.id_number,
+        phone=claim.phone,
+        state="guardian",
+        attempts=0,
+        at=change.at,
+        expires_at=protocol_now() + COUNTER_LIFETIME,
+        **guardians.new_code(),
+    )
+
+
+def go_on_after_guardian(request: BindingRequest, agrees: bool) -> None:
+    """Note what the register says of a child whose guardian agreed. Raises BindingOver."""
+    _must_hit(
+        update(BindingRequest)
+        .where(
+            BindingRequest.id == request.id,
+            BindingRequest.state == "guardian",
+            BindingRequest.guardian_agreed_at.is_not(None),
+        )
+        .values(state="face" if agrees else "refused")
+    )
+
+
+def may_show_face(request: BindingRequest) -> bool:
+    """Whether a photo may be compared: a child's only where the guardian agreed to that too."""
+    return request.state == "face" and (request.guardian_id is None or request.guardian_face)
 
 
 def request_of(session: Session) -> BindingRequest | None:
@@ -231,6 +267,8 @@ def complete(
     """
     if person is None or person.status != "normal" or not same_name(person.name, request.name):
         raise CannotBind
+    if guardians.needs_guardian(person.birth_date) and request.guardian_agreed_at is None:
+        raise GuardianNeeded
     before = citizen_by_id_number(request.id_number)
     citizen_id = before.id if before is not None else new_id()
     displaced = _move_binding(request, citizen_id, change)
@@ -263,6 +301,7 @@ def complete(
             binding_moved.send(before.id, openid=earlier, phone=before.phone, change=change)
     _log_out_others(citizen_id, displaced, change)
     _keep_consents(request, citizen_id, change)
+    guardians.keep_consents(request, citizen_id, change)
     # Counted last: it names the citizen, whose row is among the inserts.
     change.count(
         update(BindingRequest)

@@ -59,6 +59,24 @@ class CannotBind(PeopleError):
     sentence = "人口登记信息与所填信息不一致，请带身份证到任一办事窗口核实。"
 
 
+class GuardianNeeded(CannotBind):
+    """The person is under sixteen, and no guardian has agreed."""
+
+    sentence = "未满16周岁，须先由监护人在自己的账号里确认；监护人可以带身份证到窗口先绑定本人。"
+
+
+class WrongGuardianCode(PeopleError):
+    """No child waits for a guardian under that code and number: never told which of both is wrong."""
+
+    sentence = "确认码与孩子的身份证号码对不上，或确认码已过期。请核对孩子手机上显示的6位数字。"
+
+
+class NoGuardian(PeopleError):
+    """Not of age, or the child: nobody's guardian."""
+
+    sentence = "须由已满18周岁的监护人用本人的账号确认。"
+
+
 class FaceNotUsable(PeopleError):
     """The file is no photo that can be compared."""
 

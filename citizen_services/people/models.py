@@ -6,6 +6,7 @@ from datetime import date, datetime
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, Text, text
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
 from citizen_services.database import Base, Secret, new_id, timestamp
@@ -70,6 +71,27 @@ class RoleGrant(Base):
     role: Mapped[str] = mapped_column(Text, primary_key=True)
 
 
+class StaffRelation(Base):
+    """A near relative of somebody of the staff, declared by themselves: they work on no case of that person's."""
+
+    __tablename__ = "staff_relation"
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+    staff_id: Mapped[UUID] = mapped_column(ForeignKey("staff.id"))
+    id_number: Mapped[str] = mapped_column(Secret("staff_relation.id_number"))
+    #: Keyed hash of the number, as citizens have it.
+    id_lookup: Mapped[bytes] = mapped_column(LargeBinary)
+    #: One of ``relations.KINDS``.
+    kind: Mapped[str] = mapped_column(Secret("staff_relation.kind"))
+    declared_at: Mapped[datetime] = mapped_column(timestamp)
+    ended_at: Mapped[datetime | None] = mapped_column(timestamp)
+
+    __table_args__ = (
+        Index(
+            "uq_staff_relation_current", "staff_id", "id_lookup", unique=True, postgresql_where=text("ended_at IS NULL")
+        ),
+    )
+
+
 class Citizen(Base):
     """A living person whose identity was proved: by the population register and a face check, or at a counter."""
 
@@ -127,8 +149,9 @@ class BindingRequest(Base):
     name: Mapped[str] = mapped_column(Secret("binding_request.name"))
     id_number: Mapped[str] = mapped_column(Secret("binding_request.id_number"))
     phone: Mapped[str] = mapped_column(Secret("binding_request.phone"))
-    #: ``face`` (to be shown by a photo), ``refused`` (the register disagrees, or no photo matched: only a counter can
-    #: help), ``counter`` (will come to a counter), ``done``.
+    #: ``guardian`` (a child's: no register is asked before a guardian has agreed), ``face`` (to be shown by a photo),
+    #: ``refused`` (the register disagrees, or no photo matched: only a counter can help), ``counter`` (will come to a
+    #: counter), ``done``.
     state: Mapped[str] = mapped_column(Text)
     #: Six digits to say at the counter: as the person's page shows them, and their keyed hash to find them by.
     counter_code: Mapped[str | None] = mapped_column(Secret("binding_request.counter_code"))
@@ -137,13 +160,22 @@ class BindingRequest(Base):
     attempts: Mapped[int] = mapped_column(default=0)
     #: When the person agreed, separately, to the comparison of faces.
     face_agreed_at: Mapped[datetime | None] = mapped_column(timestamp)
+    #: Of a child: six digits that the guardian types in their own account, and their keyed hash.
+    guardian_code: Mapped[str | None] = mapped_column(Secret("binding_request.guardian_code"))
+    guardian_lookup: Mapped[bytes | None] = mapped_column(LargeBinary, index=True)
+    #: The guardian who found it, what they are (``father``, ``mother``, ``other``), when they agreed (business time).
+    guardian_id: Mapped[UUID | None] = mapped_column(ForeignKey("citizen.id"))
+    guardian_relation: Mapped[str | None] = mapped_column(Text)
+    guardian_agreed_at: Mapped[datetime | None] = mapped_column(timestamp)
+    #: Whether the guardian also agreed to the comparison of the child's face.
+    guardian_face: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
     #: Who it turned out to be.
     citizen_id: Mapped[UUID | None] = mapped_column(ForeignKey("citizen.id"))
     #: Business time of the beginning, at which the notice on personal data was read; machine time of its end.
     at: Mapped[datetime] = mapped_column(timestamp)
     expires_at: Mapped[datetime] = mapped_column(timestamp, index=True)
 
-    __table_args__ = (CheckConstraint("state IN ('face', 'counter', 'done', 'refused')", name="state"),)
+    __table_args__ = (CheckConstraint("state IN ('guardian', 'face', 'counter', 'done', 'refused')", name="state"),)
 
 
 class Session(Base):
@@ -174,6 +206,35 @@ class Session(Base):
     )
 
 
+class ApiKey(Base):
+    """A key of the machine door: what another program may do there in the name of one member of the staff."""
+
+    __tablename__ = "api_key"
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+    #: What it is for, as the people who answer for it know it.
+    name: Mapped[str] = mapped_column(Text)
+    #: SHA-256 of the key, which is shown once and stored nowhere.
+    token: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
+    #: In whose name it acts: never more than that account may do itself.
+    staff_id: Mapped[UUID] = mapped_column(ForeignKey("staff.id"), index=True)
+    #: What of it the key may do: names of people.api_keys.SCOPES.
+    scopes: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    #: Requests a minute.
+    per_minute: Mapped[int] = mapped_column()
+    #: Who asked for it; another one let it be. Without the second it opens nothing.
+    asked_by: Mapped[UUID] = mapped_column(ForeignKey("staff.id"))
+    approved_by: Mapped[UUID | None] = mapped_column(ForeignKey("staff.id"))
+    #: Machine times.
+    created_at: Mapped[datetime] = mapped_column(timestamp)
+    expires_at: Mapped[datetime] = mapped_column(timestamp)
+    revoked_at: Mapped[datetime | None] = mapped_column(timestamp)
+
+    __table_args__ = (
+        CheckConstraint("approved_by IS NULL OR approved_by <> asked_by", name="four_eyes"),
+        CheckConstraint("per_minute > 0", name="per_minute"),
+    )
+
+
 class PhoneCode(Base):
     """A six-digit code sent to a phone: hashed, bound to phone and purpose, used once, for some minutes."""
 
@@ -199,7 +260,8 @@ class Attempt(Base):
 
     __tablename__ = "attempt"
     id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
-    #: ``staff_login``, ``send_code``, ``check_code``, ``whose_phone``, ``bind``, ``face``, ``counter_bind``.
+    #: ``staff_login``, ``send_code``, ``check_code``, ``whose_phone``, ``bind``, ``face``, ``counter_bind``,
+    #: ``guardian``.
     kind: Mapped[str] = mapped_column(Text)
     #: Keyed hash of what is limited: login, phone, address.
     subject: Mapped[bytes] = mapped_column(LargeBinary)
@@ -230,11 +292,14 @@ class Consent(Base):
     __tablename__ = "consent"
     id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
     citizen_id: Mapped[UUID] = mapped_column(ForeignKey("citizen.id"), index=True)
-    #: ``notice`` (personal data), ``face``, ``commitment``, ``electronic_service``.
+    #: ``notice`` (personal data), ``face``, ``commitment``, ``electronic_service``; of a child ``guardian`` and
+    #: ``guardian_face``.
     purpose: Mapped[str] = mapped_column(Text)
     #: The sentence that was shown.
     words: Mapped[str] = mapped_column(Text)
     at: Mapped[datetime] = mapped_column(timestamp)
+    #: Who agreed where it wasn't the person: a child's guardian.
+    by_id: Mapped[UUID | None] = mapped_column(ForeignKey("citizen.id"))
 
 
 class Look(Base):

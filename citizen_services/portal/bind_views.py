@@ -18,7 +18,7 @@ from citizen_services.exchange.outcomes import OutsideError
 from citizen_services.exchange.population import Population
 from citizen_services.materials import faces
 from citizen_services.parts import parts
-from citizen_services.people import binding, codes, limits, operations, sessions, web
+from citizen_services.people import binding, codes, guardians, limits, operations, sessions, web
 from citizen_services.people.binding import Claim
 from citizen_services.people.errors import BindingOver, CannotBind, FaceNotUsable, TooMany, WrongCode
 from citizen_services.people.limits import Try
@@ -79,6 +79,8 @@ def _prove_page(request_: BindingRequest, status: int = 200, errors: object = No
         "h5/people/prove.html",
         binding=request_,
         left=binding.PHOTOS - request_.attempts,
+        by_face=binding.may_show_face(request_),
+        refresh=15 if request_.state == "guardian" and request_.guardian_agreed_at is None and not errors else 0,
         errors=errors or {},
         next=_next(),
         consent=binding.FACE_WORDS,
@@ -120,7 +122,7 @@ def _bound(opened: Opened) -> ResponseReturnValue:
     return response
 
 
-@bp.get("/<any(code, face, counter):_form>")
+@bp.get("/<any(code, face, counter, verify):_form>")
 def form_page(_form: str) -> ResponseReturnValue:
     """Whoever reloads or opens the address of a form gets the page as it stands."""
     return _again()
@@ -183,7 +185,16 @@ def _is_proved(session: Session, typed: str) -> bool:
 
 
 def _ask(claim: Claim, session_id: UUID, openid: str | None) -> ResponseReturnValue:
-    """Ask the register about a claim, outside of any transaction, and note what it says."""
+    """Ask the register about a claim, outside of any transaction, and note what it says.
+
+    A child's waits for its guardian first.
+    """
+    if guardians.is_child(claim.id_number):
+        change = Change(clock.now())
+        binding.wait_for_guardian(session_id, openid, claim, change)
+        change.write()
+        commit()
+        return _again()
     try:
         one = binding.reserve_check(claim, web.client_address())
     except TooMany as fault:
@@ -205,12 +216,44 @@ def _ask(claim: Claim, session_id: UUID, openid: str | None) -> ResponseReturnVa
     return _again() if agrees else _claim_page(422, sent=True, errors=DISAGREES, counter=True)
 
 
+@bp.post("/verify")
+def verify() -> ResponseReturnValue:
+    """Go on with a child's binding once the guardian has agreed: ask the register, outside of any transaction."""
+    session = current_session()
+    request_ = binding.request_of(session) if session is not None else None
+    waits = request_ is not None and request_.state == "guardian" and request_.guardian_agreed_at is not None
+    if request_ is None or not waits or current_citizen() is not None:
+        return _again()
+    claim = Claim(request_.name, request_.id_number, request_.phone)
+    try:
+        one = binding.reserve_check(claim, web.client_address())
+    except TooMany as fault:
+        return _prove_page(request_, 429, fault.sentence)
+    commit()
+    try:
+        agrees = _register().verify(claim.name, claim.id_number, claim.phone)
+    except OutsideError as fault:
+        log.warning("%s", fault)
+        limits.not_made(one)
+        commit()
+        return _prove_page(_fresh(request_), 503, AWAY)
+    if agrees:
+        limits.succeeded(one)
+    try:
+        binding.go_on_after_guardian(request_, agrees)
+    except BindingOver:
+        rollback()
+        return _again()
+    commit()
+    return _again()
+
+
 @bp.post("/face")
 def face() -> ResponseReturnValue:
     """Compare a photo with the register's, once, with the person's separate consent."""
     session = current_session()
     request_ = binding.request_of(session) if session is not None else None
-    if session is None or request_ is None or request_.state != "face" or current_citizen() is not None:
+    if session is None or request_ is None or not binding.may_show_face(request_) or current_citizen() is not None:
         return _again()
     errors = {}
     image = b""

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from marshmallow import Schema, ValidationError, fields
+from marshmallow import Schema, ValidationError, fields, validate
 
 from citizen_services import clock
 from citizen_services.catalogue.fields import NameField, PhoneField
+from citizen_services.people.guardians import RELATIONS
 from citizen_services.rules.errors import RuleError
 from citizen_services.rules.identity import parse_identity
 from citizen_services.rules.text import compact
@@ -67,4 +68,28 @@ class BindForm(ClaimForm):
     code = CodeField("请填写短信里的6位数字验证码。")
 
 
+class ChildForm(Schema):
+    """Which child a guardian answers for: its number, and the code that its phone shows."""
+
+    id_number = IdNumberField()
+    code = CodeField("请填写孩子手机上显示的6位数字确认码。")
+
+
+class GuardianForm(Schema):
+    """What a guardian says: what they are to the child, that they agree, and to the comparison of its face as well."""
+
+    relation = fields.String(
+        required=True,
+        validate=validate.OneOf(tuple(RELATIONS), error="请选择您与孩子的关系。"),
+        error_messages={"required": "请选择您与孩子的关系。"},
+    )
+    consent_guardian = fields.String(
+        required=True,
+        validate=validate.Equal("yes", error="须您同意后才能继续；不同意的，可以直接离开这一页。"),
+        error_messages={"required": "须您同意后才能继续；不同意的，可以直接离开这一页。"},
+    )
+    consent_face = fields.String(load_default="")
+
+
+CHILD_FORM, GUARDIAN_FORM = ChildForm(), GuardianForm()
 PHONE_FORM, LOGIN_FORM, CLAIM_FORM, BIND_FORM = PhoneForm(), LoginForm(), ClaimForm(), BindForm()

@@ -245,6 +245,8 @@ def upgrade() -> None:
         sa.Column("purpose", sa.Text(), nullable=False),
         sa.Column("words", sa.Text(), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("by_id", sa.Uuid(), nullable=True),
+        sa.ForeignKeyConstraint(["by_id"], ["citizen.id"], name=op.f("fk_consent_by_id")),
         sa.ForeignKeyConstraint(["citizen_id"], ["citizen.id"], name=op.f("fk_consent_citizen_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_consent")),
     )
@@ -455,6 +457,28 @@ def upgrade() -> None:
         postgresql_where=sa.text("ended_at IS NULL"),
     )
     op.create_table(
+        "api_key",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("token", sa.LargeBinary(), nullable=False),
+        sa.Column("staff_id", sa.Uuid(), nullable=False),
+        sa.Column("scopes", postgresql.ARRAY(sa.Text()), nullable=False),
+        sa.Column("per_minute", sa.Integer(), nullable=False),
+        sa.Column("asked_by", sa.Uuid(), nullable=False),
+        sa.Column("approved_by", sa.Uuid(), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("revoked_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint("approved_by IS NULL OR approved_by <> asked_by", name=op.f("ck_api_key_four_eyes")),
+        sa.CheckConstraint("per_minute > 0", name=op.f("ck_api_key_per_minute")),
+        sa.ForeignKeyConstraint(["approved_by"], ["staff.id"], name=op.f("fk_api_key_approved_by")),
+        sa.ForeignKeyConstraint(["asked_by"], ["staff.id"], name=op.f("fk_api_key_asked_by")),
+        sa.ForeignKeyConstraint(["staff_id"], ["staff.id"], name=op.f("fk_api_key_staff_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_api_key")),
+        sa.UniqueConstraint("token", name=op.f("uq_api_key_token")),
+    )
+    op.create_index(op.f("ix_api_key_staff_id"), "api_key", ["staff_id"], unique=False)
+    op.create_table(
         "case",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("number", sa.Text(), nullable=False),
@@ -652,6 +676,25 @@ def upgrade() -> None:
     op.create_index(op.f("ix_session_expires_at"), "session", ["expires_at"], unique=False)
     op.create_index(op.f("ix_session_staff_id"), "session", ["staff_id"], unique=False)
     op.create_table(
+        "staff_relation",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("staff_id", sa.Uuid(), nullable=False),
+        sa.Column("id_number", sa.LargeBinary(), nullable=False),
+        sa.Column("id_lookup", sa.LargeBinary(), nullable=False),
+        sa.Column("kind", sa.LargeBinary(), nullable=False),
+        sa.Column("declared_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(["staff_id"], ["staff.id"], name=op.f("fk_staff_relation_staff_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_staff_relation")),
+    )
+    op.create_index(
+        "uq_staff_relation_current",
+        "staff_relation",
+        ["staff_id", "id_lookup"],
+        unique=True,
+        postgresql_where=sa.text("ended_at IS NULL"),
+    )
+    op.create_table(
         "upload",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("citizen_id", sa.Uuid(), nullable=False),
@@ -710,11 +753,20 @@ def upgrade() -> None:
         sa.Column("counter_lookup", sa.LargeBinary(), nullable=True),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("face_agreed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("guardian_code", sa.LargeBinary(), nullable=True),
+        sa.Column("guardian_lookup", sa.LargeBinary(), nullable=True),
+        sa.Column("guardian_id", sa.Uuid(), nullable=True),
+        sa.Column("guardian_relation", sa.Text(), nullable=True),
+        sa.Column("guardian_agreed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("guardian_face", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("citizen_id", sa.Uuid(), nullable=True),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
-        sa.CheckConstraint("state IN ('face', 'counter', 'done', 'refused')", name=op.f("ck_binding_request_state")),
+        sa.CheckConstraint(
+            "state IN ('guardian', 'face', 'counter', 'done', 'refused')", name=op.f("ck_binding_request_state")
+        ),
         sa.ForeignKeyConstraint(["citizen_id"], ["citizen.id"], name=op.f("fk_binding_request_citizen_id")),
+        sa.ForeignKeyConstraint(["guardian_id"], ["citizen.id"], name=op.f("fk_binding_request_guardian_id")),
         sa.ForeignKeyConstraint(
             ["session_id"], ["session.id"], name=op.f("fk_binding_request_session_id"), ondelete="SET NULL"
         ),
@@ -722,6 +774,7 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_binding_request_counter_lookup"), "binding_request", ["counter_lookup"], unique=False)
     op.create_index(op.f("ix_binding_request_expires_at"), "binding_request", ["expires_at"], unique=False)
+    op.create_index(op.f("ix_binding_request_guardian_lookup"), "binding_request", ["guardian_lookup"], unique=False)
     op.create_index(op.f("ix_binding_request_session_id"), "binding_request", ["session_id"], unique=False)
     op.create_table(
         "case_event",
@@ -851,6 +904,20 @@ def upgrade() -> None:
     )
     op.create_index("ix_rating_office_code_at", "rating", ["office_code", "at"], unique=False)
     op.create_table(
+        "recusal",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("case_id", sa.Uuid(), nullable=False),
+        sa.Column("staff_id", sa.Uuid(), nullable=False),
+        sa.Column("office_code", sa.Text(), nullable=False),
+        sa.Column("reason", sa.LargeBinary(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["case_id"], ["case.id"], name=op.f("fk_recusal_case_id")),
+        sa.ForeignKeyConstraint(["office_code"], ["office.code"], name=op.f("fk_recusal_office_code")),
+        sa.ForeignKeyConstraint(["staff_id"], ["staff.id"], name=op.f("fk_recusal_staff_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_recusal")),
+    )
+    op.create_index("uq_recusal_case_id_staff_id", "recusal", ["case_id", "staff_id"], unique=True)
+    op.create_table(
         "visit_case",
         sa.Column("visit_id", sa.Uuid(), nullable=False),
         sa.Column("case_id", sa.Uuid(), nullable=False),
@@ -902,6 +969,8 @@ def downgrade() -> None:
     op.drop_table("rectification")
     op.drop_index(op.f("ix_visit_case_case_id"), table_name="visit_case")
     op.drop_table("visit_case")
+    op.drop_index("uq_recusal_case_id_staff_id", table_name="recusal")
+    op.drop_table("recusal")
     op.drop_index("ix_rating_office_code_at", table_name="rating")
     op.drop_table("rating")
     op.drop_index("uq_material_draft_upload", table_name="material", postgresql_where=sa.text("draft_id IS NOT NULL"))
@@ -923,6 +992,7 @@ def downgrade() -> None:
     op.drop_index("ix_case_event_unsealed", table_name="case_event", postgresql_where=sa.text("seal_id IS NULL"))
     op.drop_table("case_event")
     op.drop_index(op.f("ix_binding_request_session_id"), table_name="binding_request")
+    op.drop_index(op.f("ix_binding_request_guardian_lookup"), table_name="binding_request")
     op.drop_index(op.f("ix_binding_request_expires_at"), table_name="binding_request")
     op.drop_index(op.f("ix_binding_request_counter_lookup"), table_name="binding_request")
     op.drop_table("binding_request")
@@ -932,6 +1002,10 @@ def downgrade() -> None:
     op.drop_index("ix_upload_citizen_id_at", table_name="upload")
     op.drop_index("ix_upload_at", table_name="upload")
     op.drop_table("upload")
+    op.drop_index(
+        "uq_staff_relation_current", table_name="staff_relation", postgresql_where=sa.text("ended_at IS NULL")
+    )
+    op.drop_table("staff_relation")
     op.drop_index(op.f("ix_session_staff_id"), table_name="session")
     op.drop_index(op.f("ix_session_expires_at"), table_name="session")
     op.drop_index(op.f("ix_session_citizen_id"), table_name="session")
@@ -972,6 +1046,8 @@ def downgrade() -> None:
     op.drop_index("ix_case_claimed", table_name="case", postgresql_where=sa.text("claimed_by IS NOT NULL"))
     op.drop_index("ix_case_citizen_id_submitted_at", table_name="case")
     op.drop_table("case")
+    op.drop_index(op.f("ix_api_key_staff_id"), table_name="api_key")
+    op.drop_table("api_key")
     op.drop_index(
         "uq_wechat_binding_openid_current", table_name="wechat_binding", postgresql_where=sa.text("ended_at IS NULL")
     )

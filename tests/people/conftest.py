@@ -80,9 +80,9 @@ class Invented:
 def invented(outside: House) -> Callable[..., Invented]:
     """A maker of people whom the population register and WeChat know."""
 
-    def make(name: str = "韦小花", face: str = "match", **more: Any) -> Invented:
+    def make(name: str = "韦小花", face: str = "match", born: date = date(1994, 5, 23), **more: Any) -> Invented:
         rng = random.Random(next(_seeds))
-        number = factories.new_number(rng, "522601", date(1994, 5, 23), male=False)
+        number = factories.new_number(rng, "522601", born, male=False)
         person = Invented(name, number, invent_mobile(rng), f"o{rng.getrandbits(100):027x}")
         portrait = base64.b64encode(photo(358, 441)).decode()
         row = {
