@@ -192,7 +192,7 @@ class Life(threading.Thread):
             self.case = self.case_of(PERMIT, self.person.fill)
             for action, role, to in (("accept", "clerk", "accepted"), ("approve", "approver", "approved")):
                 self.persists(action, lambda a=action, r=role, t=to: self.acts(a, r, t))  # type: ignore[misc]
-            card = f"330213{self.seed % 10**10:010d}"
+            card = f"330213{int(self.case.replace('-', ''), 16) % 10**10:010d}"
             self.persists("making", lambda: self.acts("make", "centre", "made", {"card_number": card}))
             tracking = self.persists("the courier's number", self.tracking)
             self.persists("posting", lambda: self.acts("post", "centre", "posted", {"tracking": tracking}))
@@ -398,15 +398,22 @@ def told(installation: Installation) -> str:
 def run(seed: int, seconds: float, people: int, folder: Path) -> int:
     """The whole run; the exit code."""
     troubles = schedule(seed, seconds)
-    print(f"CHAOS_SEED={seed} CHAOS_SECONDS={seconds:.0f}: {people} people, {len(troubles)} troubles", flush=True)
+    print(
+        f"CHAOS_SEED={seed} CHAOS_SECONDS={seconds:.0f}: {people} people at a time, {len(troubles)} troubles",
+        flush=True,
+    )
     with running(folder) as installation:
         installation.until_ready()
         record = Record()
-        lives = [Life(installation, record, seed + number) for number in range(people)]
         trouble = Troublemaker(installation, troubles)
-        for thread in (trouble, *lives):
-            thread.start()
-        trouble.join()
+        trouble.start()
+        lives: list[Life] = []
+        while trouble.is_alive():
+            # Whoever is through makes room for the next, so that all of the schedule meets people on their way.
+            if sum(life.is_alive() for life in lives) < people:
+                lives.append(Life(installation, record, seed + len(lives)))
+                lives[-1].start()
+            time.sleep(0.2)
         for done in trouble.done:
             print(done, flush=True)
         installation.thaw()
@@ -425,13 +432,14 @@ def run(seed: int, seconds: float, people: int, folder: Path) -> int:
             desk.writes_again()
         open_ = come_to_rest(installation)
         found = invariants(installation, record, lives) | {"everything came to rest": open_}
-        _print(found, record, trouble, told(installation))
+        _print(found, record, trouble, f"{len(lives)}", told(installation))
     return 1 if any(found.values()) else 0
 
 
-def _print(found: dict[str, list[str]], record: Record, trouble: Troublemaker, notices: str) -> None:
+def _print(found: dict[str, list[str]], record: Record, trouble: Troublemaker, people: str, notices: str) -> None:
     kinds = Counter(f"{one.what} {one.whom}" for one in trouble.done)
     print("\nwhat happened      ", ", ".join(f"{kind} ×{count}" for kind, count in sorted(kinds.items())))
+    print("people             ", people)
     print("answers            ", ", ".join(f"{status}: {count}" for status, count in sorted(record.statuses.items())))
     print("tried again at     ", ", ".join(f"{what} ×{count}" for what, count in record.again.items()) or "nothing")
     print("acknowledged acts  ", len(record.acknowledged))

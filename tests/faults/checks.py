@@ -44,7 +44,9 @@ def untold(installation: Installation) -> list[str]:
     wrong = []
     events = installation.sql("SELECT case_id, action FROM case_event WHERE action = ANY(%s)", list(TOLD_OF))
     items = dict(installation.sql('SELECT id, item FROM "case"'))
-    notices = Counter(installation.sql("SELECT case_id, kind FROM notice WHERE case_id IS NOT NULL"))
+    # What staff had told once more, since it reached nobody, is the same notice.
+    first = "SELECT case_id, kind FROM notice n WHERE case_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM notice e"
+    notices = Counter(installation.sql(f"{first} WHERE e.requeued_as = n.id)"))
     for case_id, action in events:
         if items[case_id] == "residence-permit-first" and notices[case_id, TOLD_OF[action]] != 1:
             wrong.append(f"{action} of case {case_id} was told {notices[case_id, TOLD_OF[action]]} times")

@@ -1,4 +1,4 @@
-"""One installation for these tests, started by whichever test process runs their group."""
+"""One installation for a group of these tests, started by whichever test process runs it."""
 
 from __future__ import annotations
 

@@ -20,7 +20,6 @@ import psycopg
 import redis
 import requests
 
-from citizen_services.journey import PORTRAIT
 from deploy.embedded import free_port
 from deploy.run import stop_left_behind
 from deploy.runfile import children
@@ -28,9 +27,8 @@ from tests.house import ROOT, START
 
 #: What the environment of whoever starts us must not bring along.
 _DROPPED = ("APP_ENV", "DATABASE_URL", "REDIS_URL", "VAR_DIR", "PYTHONPATH")
-#: The courier's number of a new parcel, a message, a write: what each partner takes once only, by our reference.
+#: The call of each partner that must be taken once only: a message, an order.
 ONCE = {"wechat_api": "message/template/send", "sms_aliyun": "SendSms", "ems": "020003"}
-PICTURE = PORTRAIT
 
 
 class Gone(Exception):
@@ -99,7 +97,7 @@ class Installation:
         """The logs of all processes."""
         return sorted((self.var_dir / "log").glob("*.log*"))
 
-    def until(self, what: str, probe: Callable[[], Any], seconds: float = 60) -> Any:
+    def until(self, what: str, probe: Callable[[], Any], seconds: float = 60, every: float = 0.1) -> Any:
         """Wait for something that the processes bring about; what the probe gave. Raises Gone."""
         end = time.monotonic() + seconds
         while True:
@@ -111,7 +109,7 @@ class Installation:
                     return found
             if time.monotonic() > end:
                 raise Gone(f"within {seconds:.0f} s it did not happen that {what}")
-            time.sleep(0.1)
+            time.sleep(every)
 
     # -- its processes
 
@@ -223,14 +221,14 @@ class Installation:
         return int(entries[-1]["seq"]) if entries else 0
 
     def time_passes(self) -> None:
-        """Let the waits of what was not told run out: minutes of business time, and ours for partners and leases.
+        """Let the waits of what was not told run out: minutes of business time, and ours for partners.
 
-        The stand-ins run sixty times faster than the real ones, so a quarter of a minute of theirs is long enough for a
-        message to be found or to be known not to be there.
+        Never before a stand-in has surely decided: a message can be found after five seconds, what a register was
+        written is there after ten or never.
         """
         self.sql(
             "UPDATE delivery SET due_at = now() WHERE due_at > now() AND state IN ('pending', 'uncertain')"
-            " AND (sent_at IS NULL OR sent_at < now() - interval '15 s' OR state = 'pending')"
+            " AND (sent_at IS NULL OR sent_at < now() - interval '12 s' OR state = 'pending')"
         )
         self.sql(
             "UPDATE delivery SET pass_on_at = at.now FROM (SELECT now() - interval '1 year' AS now) at"

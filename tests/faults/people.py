@@ -62,16 +62,16 @@ class Applicant:
         page = self.browser.open(f"/h5/items/{item}")
         return self.browser.send(page, "start") if any(f.action == "start" for f in page.forms) else page
 
-    def fill(self, page: Page | None = None) -> Page:
+    def fill(self, ground: str = "employment") -> Page:
         """Answer everything up to the check page, which is returned; raises Broken where a page leads nowhere."""
-        page = page or self.start()
+        page = self.start()
         draft = page.url.partition("?")[0]
         for _ in range(12):
             actions = [form.action for form in page.forms]
             if "submit" in actions:
                 return page
             if "save" in actions:
-                page = self.browser.send(page, "save", answers(page.form("save")))
+                page = self.browser.send(page, "save", answers(page.form("save"), ground))
             elif "upload" in actions:
                 self.brought_papers = True
                 for form in [form for form in page.forms if form.action == "upload"]:
@@ -87,9 +87,9 @@ class Applicant:
         return form.url, form.fields | {"commitment": "yes"}
 
 
-def answers(form: Form) -> dict[str, str]:
-    """What a person of good will answers to a group of questions."""
-    given = {"ground": "employment"} if "ground" in form.choices else {}
+def answers(form: Form, ground: str) -> dict[str, str]:
+    """What a person of good will answers to a group of questions; ``ground`` is why they apply."""
+    given = {"ground": ground} if "ground" in form.choices else {}
     for name, choices in form.choices.items():
         if name not in given and name not in form.fields:
             given[name] = "yes" if "yes" in choices else choices[0]

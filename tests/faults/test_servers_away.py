@@ -16,7 +16,7 @@ from tests.faults import checks
 from tests.faults.installation import Installation
 from tests.faults.people import Applicant, post, says_it_in_chinese
 
-pytestmark = pytest.mark.xdist_group("faults")
+pytestmark = pytest.mark.xdist_group("faults of our own")
 
 #: Longer than a page waits for any server that is away; less than a person's patience.
 PATIENCE_S = 20.0
@@ -73,7 +73,7 @@ class Load:
 
 
 @contextmanager
-def under_load(installation: Installation, senders: int = 3, each: int = 8) -> Iterator[Load]:
+def under_load(installation: Installation, senders: int = 3, each: int = 6) -> Iterator[Load]:
     """People at work as long as the block lasts; afterwards whoever still has a form sends it."""
     people = [Applicant.of(installation.web, person) for person in installation.invite(senders * each)]
     forms = [(person, person.sending(person.fill())) for person in people]
@@ -145,13 +145,13 @@ def _emptied(installation: Installation) -> None:
 def _frozen(installation: Installation) -> None:
     pids = installation.pids("redis")
     installation.send(pids, signal.SIGSTOP)
-    time.sleep(4)
+    time.sleep(3)
     installation.send(pids, signal.SIGCONT)
 
 
 def _killed(installation: Installation) -> None:
     """As often as it comes back, for some seconds."""
-    until = time.monotonic() + 4
+    until = time.monotonic() + 3
     while time.monotonic() < until:
         installation.send(installation.pids("redis"), signal.SIGKILL)
         time.sleep(0.2)
@@ -160,7 +160,7 @@ def _killed(installation: Installation) -> None:
 def test_redis_emptied_frozen_or_away_fails_no_request_and_loses_nothing(installation: Installation) -> None:
     seen = installation.seen()
     away: tuple[Callable[[Installation], None], ...] = (_emptied, _frozen, _killed)
-    with under_load(installation, each=10) as load:
+    with under_load(installation, each=8) as load:
         for so in away:
             so(installation)
         installation.until_ready()

@@ -14,7 +14,7 @@ from tests.faults import checks
 from tests.faults.installation import Installation
 from tests.faults.people import Applicant, post
 
-pytestmark = pytest.mark.xdist_group("faults")
+pytestmark = pytest.mark.xdist_group("faults of our own")
 
 SEED = 20261109
 ROUNDS, TOGETHER = 3, 5
