@@ -10,6 +10,7 @@ from sqlalchemy import DDL, CheckConstraint, ForeignKey, Index, Text, event, tex
 from sqlalchemy.orm import Mapped, mapped_column
 
 from citizen_services.database import Base, Secret, SecretJSON, new_id, timestamp
+from citizen_services.exchange.ems_codes import DELIVERED, NOT_DELIVERED
 
 NOTICE_STATES = ("pending", "sending", "uncertain", "sent", "delivered", "failed", "expired", "cancelled")
 FINAL_NOTICE_STATES = ("delivered", "failed", "expired", "cancelled")
@@ -27,6 +28,16 @@ _OPEN = "state IN ('pending', 'sending', 'uncertain', 'sent')"
 _MAY_EXPIRE = "state = 'pending' AND expires_at IS NOT NULL"
 _ABOUT = text("about IS NOT NULL")
 _DEAD = "state IN ('failed', 'expired') AND requeued_as IS NULL"
+DOUBTFUL = "state = 'uncertain' AND due_at IS NULL"
+#: In these words the scheduler and the console ask, since a plan that is made once for all values finds an index by
+#: them alone. Parcels of which news is awaited; of which the case was not told everything; on their way; and events
+#: whose sub-code is missing.
+PARCEL_AWAITED = "tracking IS NOT NULL AND state IN ('ordered', 'collected', 'in_transit', 'delivering', 'refused')"
+PARCEL_UNTOLD = "direction = 'out' AND tracking IS NOT NULL AND (noted_at IS NULL OR course <> told)"
+PARCEL_MOVES = "tracking IS NOT NULL AND course IN ('moving', 'refused', 'back')"
+EVENT_UNCLEAR = (
+    f"op_code = '{DELIVERED}' AND deliver_code IS NULL OR op_code = '{NOT_DELIVERED}' AND attempt_code IS NULL"
+)
 
 
 class Notice(Base):
@@ -122,6 +133,7 @@ class Delivery(Base):
             postgresql_where=text(f"person IS NOT NULL AND {_OPEN}"),
         ),
         Index("ix_delivery_dead", "channel", "id", postgresql_where=text(_DEAD)),
+        Index("ix_delivery_doubtful", "id", postgresql_where=text(DOUBTFUL)),
         CheckConstraint(_one_of("state", NOTICE_STATES), name="state"),
         CheckConstraint("attempts >= 0 AND checks >= 0", name="counts"),
     )
@@ -168,7 +180,9 @@ class Parcel(Base):
     __table_args__ = (
         CheckConstraint("direction IN ('out', 'back')", name="direction"),
         CheckConstraint(_one_of("state", PARCEL_STATES), name="state"),
-        Index("ix_parcel_untold", "id", postgresql_where=text("course <> told")),
+        Index("ix_parcel_awaited", "asked_at", postgresql_where=text(PARCEL_AWAITED)),
+        Index("ix_parcel_untold", "id", postgresql_where=text(PARCEL_UNTOLD)),
+        Index("ix_parcel_moves", text("coalesce(heard_at, at)"), "id", postgresql_where=text(PARCEL_MOVES)),
         Index("ix_parcel_trouble", "course", "id", postgresql_where=text("course NOT IN ('moving', 'signed')")),
     )
 
@@ -188,7 +202,10 @@ class ParcelEvent(Base):
     description: Mapped[str] = mapped_column(Secret("parcel_event.description"))
     received_at: Mapped[datetime] = mapped_column(timestamp)
 
-    __table_args__ = (Index("uq_parcel_event", "parcel_id", "op_code", "op_time", unique=True),)
+    __table_args__ = (
+        Index("uq_parcel_event", "parcel_id", "op_code", "op_time", unique=True),
+        Index("ix_parcel_event_unclear", "parcel_id", "received_at", postgresql_where=text(EVENT_UNCLEAR)),
+    )
 
 
 class Receipt(Base):

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from prometheus_client.metrics_core import Metric
-from sqlalchemy import ColumnElement, Interval, Select, cast, func, or_, select, true
+from sqlalchemy import ColumnElement, Interval, Select, cast, func, or_, select, text, true
 from sqlalchemy.orm import aliased, defer
 
 from citizen_services import clock, metrics
@@ -17,7 +17,7 @@ from citizen_services.database import db
 from citizen_services.exchange.ems_codes import NOT_DELIVERED
 from notifications import daytime
 from notifications.courses import ABSENT, WRONG_ADDRESS
-from notifications.models import ChannelHold, Delivery, Notice, Parcel, ParcelEvent
+from notifications.models import DOUBTFUL, PARCEL_MOVES, ChannelHold, Delivery, Notice, Parcel, ParcelEvent
 from notifications.queue import SENDING
 from notifications.writeback import CHANNEL as WRITE_BACK
 
@@ -47,14 +47,6 @@ def deliveries_of(notice_id: UUID) -> Sequence[Delivery]:
 def parcels_of_case(case_id: UUID) -> Sequence[Parcel]:
     """A case's parcels, in order."""
     return db.session.scalars(select(Parcel).where(Parcel.case_id == case_id).order_by(Parcel.id)).all()
-
-
-def by_reason(beginning: str, *, channel: str | None = None, limit: int = PAGE) -> Sequence[Delivery]:
-    """Tries whose reason begins so, newest first: ``set aside``, ``operator``, ``never: isv.MOBILE_NUMBER_ILLEGAL``."""
-    query = select(Delivery).where(Delivery.reason.startswith(beginning, autoescape=True))
-    if channel is not None:
-        query = query.where(Delivery.channel == channel)
-    return db.session.scalars(query.order_by(Delivery.id.desc()).limit(limit)).all()
 
 
 def parcels_without_number(limit: int = PAGE, *, within: ColumnElement[bool] = _EVERYWHERE) -> Sequence[Parcel]:
@@ -123,17 +115,6 @@ def figures() -> list[Metric]:
     ]
 
 
-def untold(since: datetime, limit: int = PAGE) -> Sequence[Notice]:
-    """Notices that reached nobody on any channel since a business time: what is left is a telephone call."""
-    query = select(Notice).where(
-        Notice.state.in_(("failed", "uncertain")),
-        Notice.at >= since,
-        Notice.citizen_id.is_not(None),
-        Notice.requeued_as.is_(None),
-    )
-    return db.session.scalars(query.order_by(Notice.at.desc()).limit(limit)).all()
-
-
 # --- dead letters ------------------------------------------------------------------------------------------------
 
 
@@ -192,8 +173,7 @@ def in_doubt(limit: int = PAGE, *, within: ColumnElement[bool] = _EVERYWHERE) ->
     """Messages of which nobody can find out whether they arrived, and that no other channel passes on; newest first."""
     told = select(Notice.id).where(Notice.id == Delivery.notice_id, Notice.state == "uncertain")
     query = select(Delivery).where(
-        Delivery.state == "uncertain",
-        Delivery.due_at.is_(None),
+        text(DOUBTFUL),
         Delivery.pass_on_at.is_(None),
         Delivery.made_at >= clock.protocol_now() - LOOKED_AT_FOR,
         told.exists(),
@@ -258,8 +238,7 @@ def parcels_silent(days: int = 3, limit: int = PAGE, *, within: ColumnElement[bo
     """On their way, and nothing was heard of them for so many days (business time); the longest silent first."""
     heard = func.coalesce(Parcel.heard_at, Parcel.at)
     query = _last_of_open_cases(within).where(
-        Parcel.course.in_(("moving", "refused", "back")),
-        Parcel.tracking.is_not(None),
+        text(PARCEL_MOVES),
         heard <= clock.now() - timedelta(days=days),
     )
     return db.session.scalars(query.order_by(None).order_by(heard, Parcel.id).limit(limit)).all()

@@ -26,9 +26,17 @@ from citizen_services import clock
 from citizen_services.cases.models import Case
 from citizen_services.database import commit, db
 from citizen_services.database.base import rollback
-from citizen_services.exchange.ems_codes import DELIVERED, NOT_DELIVERED
 from notifications import courses, daytime, heartbeats, ladder, parcels, queue, tasks
-from notifications.models import ChannelHold, Delivery, Parcel, ParcelEvent, Receipt
+from notifications.models import (
+    EVENT_UNCLEAR,
+    PARCEL_AWAITED,
+    PARCEL_UNTOLD,
+    ChannelHold,
+    Delivery,
+    Parcel,
+    ParcelEvent,
+    Receipt,
+)
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +51,6 @@ ASK_LATE_SUBCODE_AFTER = timedelta(hours=1)
 ASK_SILENT_AFTER = timedelta(hours=6)
 #: Things done from time to time that may last at once; each needs two connections to the database.
 BESIDE = 4
-_OPEN_PARCELS = ("ordered", "collected", "in_transit", "delivering", "refused")
 
 
 @dataclass
@@ -208,18 +215,12 @@ def sweep_parcels() -> list[UUID]:
 
 def parcels_to_track() -> list[UUID]:
     """The parcels about which the courier is to be asked now, fifty at most."""
-    unknown = select(ParcelEvent.parcel_id).where(
-        or_(
-            (ParcelEvent.op_code == DELIVERED) & ParcelEvent.deliver_code.is_(None),
-            (ParcelEvent.op_code == NOT_DELIVERED) & ParcelEvent.attempt_code.is_(None),
-        )
-    )
+    unknown = select(ParcelEvent.parcel_id).where(text(f"({EVENT_UNCLEAR})"))
     asked = Parcel.asked_at
     ids = db.session.scalars(
         select(Parcel.id)
         .where(
-            Parcel.tracking.is_not(None),
-            Parcel.state.in_(_OPEN_PARCELS),
+            text(PARCEL_AWAITED),
             or_(
                 Parcel.id.in_(unknown) & (asked.is_(None) | (asked < func.now() - ASK_LATE_SUBCODE_AFTER)),
                 Parcel.id.in_(unknown.where(ParcelEvent.received_at > func.now() - ASK_LATE_SUBCODE_AFTER))
@@ -240,10 +241,8 @@ def _to_tell() -> list[UUID]:
         select(Parcel.id)
         .join(Case, Case.id == Parcel.case_id)
         .where(
-            Parcel.direction == "out",
-            Parcel.tracking.is_not(None),
+            text(PARCEL_UNTOLD),
             Case.ended_at.is_(None),
-            or_(Parcel.noted_at.is_(None), Parcel.course != Parcel.told),
         )
         # Whatever can't be told for long must not stand in the way of others.
         .order_by(func.random())

@@ -162,7 +162,23 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_parcel")),
     )
+    op.create_index(
+        "ix_parcel_awaited",
+        "parcel",
+        ["asked_at"],
+        unique=False,
+        postgresql_where=sa.text(
+            "tracking IS NOT NULL AND state IN ('ordered', 'collected', 'in_transit', 'delivering', 'refused')"
+        ),
+    )
     op.create_index(op.f("ix_parcel_case_id"), "parcel", ["case_id"], unique=False)
+    op.create_index(
+        "ix_parcel_moves",
+        "parcel",
+        [sa.literal_column("coalesce(heard_at, at)"), "id"],
+        unique=False,
+        postgresql_where=sa.text("tracking IS NOT NULL AND course IN ('moving', 'refused', 'back')"),
+    )
     op.create_index(op.f("ix_parcel_tracking"), "parcel", ["tracking"], unique=False)
     op.create_index(
         "ix_parcel_trouble",
@@ -171,7 +187,13 @@ def upgrade() -> None:
         unique=False,
         postgresql_where=sa.text("course NOT IN ('moving', 'signed')"),
     )
-    op.create_index("ix_parcel_untold", "parcel", ["id"], unique=False, postgresql_where=sa.text("course <> told"))
+    op.create_index(
+        "ix_parcel_untold",
+        "parcel",
+        ["id"],
+        unique=False,
+        postgresql_where=sa.text("direction = 'out' AND tracking IS NOT NULL AND (noted_at IS NULL OR course <> told)"),
+    )
     op.create_table(
         "partner_token",
         sa.Column("partner", sa.Text(), nullable=False),
@@ -319,6 +341,15 @@ def upgrade() -> None:
         sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(["parcel_id"], ["parcel.id"], name=op.f("fk_parcel_event_parcel_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_parcel_event")),
+    )
+    op.create_index(
+        "ix_parcel_event_unclear",
+        "parcel_event",
+        ["parcel_id", "received_at"],
+        unique=False,
+        postgresql_where=sa.text(
+            "op_code = '704' AND deliver_code IS NULL OR op_code = '705' AND attempt_code IS NULL"
+        ),
     )
     op.create_index("uq_parcel_event", "parcel_event", ["parcel_id", "op_code", "op_time"], unique=True)
     op.create_table(
@@ -593,6 +624,13 @@ def upgrade() -> None:
         ["channel", "id"],
         unique=False,
         postgresql_where=sa.text("state IN ('failed', 'expired') AND requeued_as IS NULL"),
+    )
+    op.create_index(
+        "ix_delivery_doubtful",
+        "delivery",
+        ["id"],
+        unique=False,
+        postgresql_where=sa.text("state = 'uncertain' AND due_at IS NULL"),
     )
     op.create_index(
         "ix_delivery_due",
@@ -1032,6 +1070,11 @@ def downgrade() -> None:
     )
     op.drop_index("ix_delivery_due", table_name="delivery", postgresql_where=sa.text("due_at IS NOT NULL"))
     op.drop_index(
+        "ix_delivery_doubtful",
+        table_name="delivery",
+        postgresql_where=sa.text("state = 'uncertain' AND due_at IS NULL"),
+    )
+    op.drop_index(
         "ix_delivery_dead",
         table_name="delivery",
         postgresql_where=sa.text("state IN ('failed', 'expired') AND requeued_as IS NULL"),
@@ -1073,6 +1116,13 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_register_answer_citizen_id_source_topic_at"), table_name="register_answer")
     op.drop_table("register_answer")
     op.drop_index("uq_parcel_event", table_name="parcel_event")
+    op.drop_index(
+        "ix_parcel_event_unclear",
+        table_name="parcel_event",
+        postgresql_where=sa.text(
+            "op_code = '704' AND deliver_code IS NULL OR op_code = '705' AND attempt_code IS NULL"
+        ),
+    )
     op.drop_table("parcel_event")
     op.drop_index("uq_notice_kind_about", table_name="notice", postgresql_where=sa.text("about IS NOT NULL"))
     op.drop_index(op.f("ix_notice_citizen_id_at"), table_name="notice")
@@ -1095,12 +1145,28 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_phone_code_phone_lookup_purpose_at"), table_name="phone_code")
     op.drop_table("phone_code")
     op.drop_table("partner_token")
-    op.drop_index("ix_parcel_untold", table_name="parcel", postgresql_where=sa.text("course <> told"))
+    op.drop_index(
+        "ix_parcel_untold",
+        table_name="parcel",
+        postgresql_where=sa.text("direction = 'out' AND tracking IS NOT NULL AND (noted_at IS NULL OR course <> told)"),
+    )
     op.drop_index(
         "ix_parcel_trouble", table_name="parcel", postgresql_where=sa.text("course NOT IN ('moving', 'signed')")
     )
     op.drop_index(op.f("ix_parcel_tracking"), table_name="parcel")
+    op.drop_index(
+        "ix_parcel_moves",
+        table_name="parcel",
+        postgresql_where=sa.text("tracking IS NOT NULL AND course IN ('moving', 'refused', 'back')"),
+    )
     op.drop_index(op.f("ix_parcel_case_id"), table_name="parcel")
+    op.drop_index(
+        "ix_parcel_awaited",
+        table_name="parcel",
+        postgresql_where=sa.text(
+            "tracking IS NOT NULL AND state IN ('ordered', 'collected', 'in_transit', 'delivering', 'refused')"
+        ),
+    )
     op.drop_table("parcel")
     op.drop_table("office")
     op.drop_table("oauth_state")

@@ -69,14 +69,13 @@ def test_every_refusal_that_concerns_the_person_or_the_message_steps_down_the_la
     assert (tries(notice)["wechat"].state, tries(notice)["sms"].state) == ("failed", "pending")
 
 
-def test_a_number_that_cannot_be_reached_fails_and_is_listed_for_a_call(app: Flask, partners: Outside) -> None:
+def test_a_number_that_cannot_be_reached_fails_and_is_listed(app: Flask, partners: Outside) -> None:
     person = somebody()
     notice = tell(person)
     partners.fault("sms_aliyun", "refuse", times=1)
     tasks.send("sms")
     assert tries(notice)["sms"].state == state_of(notice) == "failed"
-    assert [n.id for n in queries.untold(clock.now() - timedelta(hours=1))] == [notice.id]
-    assert [d.notice_id for d in queries.by_reason("never: isv.MOBILE_NUMBER_ILLEGAL")] == [notice.id]
+    assert [d.notice_id for d in queries.dead_letters("sms", "never: isv.MOBILE_NUMBER_ILLEGAL")] == [notice.id]
 
 
 def test_a_limit_makes_it_wait_without_counting_as_a_try(app: Flask, partners: Outside) -> None:
