@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -96,6 +97,18 @@ class Installation:
     def logs(self) -> list[Path]:
         """The logs of all processes."""
         return sorted((self.var_dir / "log").glob("*.log*"))
+
+    def tracebacks(self, program: str) -> list[str]:
+        """Of each crash that a program logged: our line at which it happened, and what it was; never its words."""
+        found = []
+        for log in self.logs():
+            if not log.name.startswith(program):
+                continue
+            for crash in log.read_text(errors="replace").split("Traceback (most recent call last):")[1:]:
+                ours = re.findall(r'File "[^"]*/((?:citizen_services|notifications|workflows)/[^"]+", line \d+)', crash)
+                what = re.search(r"^([A-Za-z_][\w.]*(?:Error|Exception|Fault|Interrupt))\b", crash, re.MULTILINE)
+                found.append(f"{ours[-1] if ours else 'elsewhere'}: {what.group() if what else 'unknown'}")
+        return sorted(set(found))
 
     def until(self, what: str, probe: Callable[[], Any], seconds: float = 60, every: float = 0.1) -> Any:
         """Wait for something that the processes bring about; what the probe gave. Raises Gone."""
