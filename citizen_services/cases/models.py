@@ -267,6 +267,21 @@ class Rectification(Base):
     )
 
 
+class Recusal(Base):
+    """Somebody of the staff keeps away from a case in which they have a part (回避): said by themselves, for good."""
+
+    __tablename__ = "recusal"
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+    case_id: Mapped[UUID] = mapped_column(ForeignKey("case.id"))
+    staff_id: Mapped[UUID] = mapped_column(ForeignKey("staff.id"))
+    #: Where they worked then.
+    office_code: Mapped[str] = mapped_column(ForeignKey("office.code"))
+    reason: Mapped[str] = mapped_column(Secret("recusal.reason"))
+    at: Mapped[datetime] = mapped_column(timestamp)
+
+    __table_args__ = (Index("uq_recusal_case_id_staff_id", "case_id", "staff_id", unique=True),)
+
+
 class Correction(Base):
     """A request to mend what was handed in (补正): exactly which fields and materials, why, and until when."""
 

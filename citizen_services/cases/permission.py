@@ -20,10 +20,12 @@ def refusal(
     district: str,
     office: str | None,
     did_before: frozenset[str] = frozenset(),
+    apart: str | None = None,
 ) -> str | None:
     """Why this actor may not take a step that is declared ``by``; None where they may.
 
-    ``did_before`` are the actions that the actor did on this case earlier.
+    ``did_before`` are the actions that the actor did on this case earlier; ``apart`` says why they must keep away from
+    it (recusal.why_apart).
     """
     if actor.kind != by.kind:
         return "这一步不由您办理。"
@@ -40,6 +42,8 @@ def refusal(
     # 宁波市公安机关警务辅助人员管理规定 art 16: nobody works on their own case.
     if actor.id_lookup is not None and actor.id_lookup == citizen_id_lookup:
         return "这是您本人的申请，须由其他同事办理。"
+    if apart:
+        return apart
     if by.not_who & did_before:
         return "受理和审批不能由同一个人办理，请由其他民警审批。"
     return None

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, exists, func, or_, select, tuple_
 from sqlalchemy.orm import defer
 
 from citizen_services import clock
-from citizen_services.cases import permission
+from citizen_services.cases import permission, recusal
 from citizen_services.cases.errors import NoSuchCase
 from citizen_services.cases.models import Case, CaseEvent, Document
 from citizen_services.cases.situation import Situation
@@ -150,7 +150,7 @@ def steps_for(item: ServiceItem, case: Case, actor: Actor) -> list[Step]:
         case.claimed_by, case.claimed_until, actor, clock.protocol_now()
     ):
         return []
-    did = actions_done_by(case.id, actor)
+    did, apart = actions_done_by(case.id, actor), recusal.why_apart(case.id, citizen_lookup, actor)
     return [
         step
         for step in item.steps_from(case.state)
@@ -163,6 +163,7 @@ def steps_for(item: ServiceItem, case: Case, actor: Actor) -> list[Step]:
             district=case.district,
             office=case.office_code,
             did_before=did,
+            apart=apart,
         )
         is None
     ]

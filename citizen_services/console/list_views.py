@@ -53,6 +53,7 @@ def _nav() -> dict[str, Any]:
         ]
     if person.roles & RATING_ROLES:
         places.append(("console_ratings.page", "评价整改", "alert-circle", "/console/ratings"))
+    places.append(("console_recusal.page", "回避登记", "users", "/console/relations"))
     nav = [
         {"href": url_for(name), "label": label, "icon": icon, "current": request.path.startswith(path)}
         for name, label, icon, path in places

@@ -12,6 +12,7 @@ from citizen_services import clock
 from citizen_services.cases.clocks import calendar
 from citizen_services.cases.models import Case, CaseEvent
 from citizen_services.cases.queries import applicant_names
+from citizen_services.cases.recusal import apart_of
 from citizen_services.catalogue.vocabulary import ServiceItem
 from citizen_services.console.access import held_by_colleague, holds
 from citizen_services.parts import parts
@@ -88,6 +89,7 @@ def rows_of(cases: Sequence[Case], actor: Actor) -> list[dict[str, Any]]:
     """Cases as ``case_table`` shows them: names masked, held by whom, the clock that runs out first."""
     names = applicant_names(cases)
     holders = staff_names({case.claimed_by for case in cases if case.claimed_by and held_by_colleague(actor, case)})
+    apart = apart_of(cases, actor)
     return [
         {
             "id": case.id,
@@ -97,7 +99,13 @@ def rows_of(cases: Sequence[Case], actor: Actor) -> list[dict[str, Any]]:
             "applicant": mask_name(names.get(case.citizen_id, "")),
             "state": case.state,
             "clock": next_clock(item_of(case), case),
-            "holder": "我" if holds(actor, case) else holders.get(case.claimed_by) if case.claimed_by else None,
+            "holder": "您须回避"
+            if case.id in apart
+            else "我"
+            if holds(actor, case)
+            else holders.get(case.claimed_by)
+            if case.claimed_by
+            else None,
             "when": case.submitted_at,
         }
         for case in cases

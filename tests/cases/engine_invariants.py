@@ -13,11 +13,11 @@ from sqlalchemy import func, select
 
 from citizen_services.cases import audit, papers, queries
 from citizen_services.cases.clocks import calendar
-from citizen_services.cases.models import Case, CaseEvent, Correction, Document, VisitCase
+from citizen_services.cases.models import Case, CaseEvent, Correction, Document, Recusal, VisitCase
 from citizen_services.catalogue.vocabulary import ServiceItem
 from citizen_services.database import db
 from citizen_services.parts import parts
-from citizen_services.people.models import Citizen, Staff
+from citizen_services.people.models import Citizen, Staff, StaffRelation
 from citizen_services.people.queries import service_centre
 from citizen_services.registers.models import ResidencePermit, ResidenceRegistration
 from citizen_services.rules.periods import Period, deadline
@@ -69,12 +69,26 @@ def _who_acted(case: Case, item: ServiceItem, events: Sequence[CaseEvent]) -> No
             continue
         member = db.session.get_one(Staff, event.actor_id)
         assert member.id_lookup != applicant.id_lookup, "nobody works on their own case"
+        assert _may_touch(case, applicant, event), "nobody works on a relative's case, or one they keep away from"
         if event.action in DECISIONS:
             assert member.standing == "officer", "only an officer decides"
         if event.action in NOT_WHO_ACCEPTED:
             assert event.actor_id not in accepted, "who accepted does not approve"
     assert (case.ended_at is not None) == item.state(case.state).final
     assert case.ended_at is None or case.claimed_by is None
+
+
+def _may_touch(case: Case, applicant: Citizen, event: CaseEvent) -> bool:
+    recused = select(Recusal.id).where(
+        Recusal.case_id == case.id, Recusal.staff_id == event.actor_id, Recusal.at < event.at
+    )
+    related = select(StaffRelation.id).where(
+        StaffRelation.staff_id == event.actor_id,
+        StaffRelation.id_lookup == applicant.id_lookup,
+        StaffRelation.declared_at < event.at,
+        StaffRelation.ended_at.is_(None) | (StaffRelation.ended_at > event.at),
+    )
+    return db.session.scalar(select(recused.exists() | related.exists())) is False
 
 
 def _told(case: Case, item: ServiceItem, events: Sequence[CaseEvent]) -> None:

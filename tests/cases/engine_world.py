@@ -16,19 +16,21 @@ from uuid import UUID
 from sqlalchemy import select, text, update
 
 from citizen_services import clock
-from citizen_services.cases import corrections, drafts, operations
+from citizen_services.cases import corrections, drafts, operations, recusal
 from citizen_services.cases.models import Case, Draft
 from citizen_services.cases.once import do_once
 from citizen_services.catalogue import BY_HAND
 from citizen_services.catalogue.vocabulary import ServiceItem, Step
-from citizen_services.database import commit, db, new_id
+from citizen_services.database import Change, commit, db, new_id
 from citizen_services.database.idempotency import Once
 from citizen_services.exchange.ems import TrackEvent
 from citizen_services.materials import operations as photos
 from citizen_services.materials.models import Upload
 from citizen_services.parts import parts
+from citizen_services.people import relations
 from citizen_services.people.actors import Actor
 from citizen_services.people.models import Citizen, Staff
+from citizen_services.rules.errors import RuleError
 from notifications import parcels
 from notifications.models import Parcel
 from tests import factories as make
@@ -312,3 +314,22 @@ def courier_takes_order(parcel_id: UUID, tracking: str) -> None:
     """The courier answers an order; committed."""
     parcels.ordered(parcel_id, tracking)
     commit()
+
+
+def keep_away(case: Case, actor: Actor, kind: str) -> bool:
+    """Somebody has a part in a case, or its applicant is their relative, or no more; committed. False: as before."""
+    change, person = Change(clock.now()), db.session.get_one(Citizen, case.citizen_id)
+    if kind == "part":
+        recusal.recuse(change, case, actor, "申请人是我的房客")
+    elif kind == "relative":
+        try:
+            relations.declare(change, actor, person.id_number, "sibling")
+        except RuleError:
+            return False
+    else:
+        assert actor.id is not None
+        for row in relations.of(actor.id):
+            relations.end(change, actor, row.id)
+    change.write()
+    commit()
+    return True

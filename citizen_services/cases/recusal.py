@@ -1,0 +1,78 @@
+"""Recusal (回避): who may have nothing to do with a case, since it is their own, a near relative's, or concerns them.
+
+宁波市公安机关警务辅助人员管理规定 art 16. The engine refuses them every act; the case goes to somebody else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from uuid import UUID
+
+from sqlalchemy import or_, select, update
+
+from citizen_services.cases.errors import NotAllowed
+from citizen_services.cases.models import Case, Recusal
+from citizen_services.database import Change, db, new_id
+from citizen_services.people.actors import Actor
+from citizen_services.people.models import Citizen, StaffRelation
+from citizen_services.people.relations import related
+
+OWN = "这是您本人的申请，须由其他同事办理。"
+RELATIVE = "申请人是您登记的近亲属，您须回避，由其他同事办理。"
+PART = "您已申请回避这个办件，由其他同事办理。"
+
+
+def why_apart(case_id: UUID, citizen_lookup: bytes, actor: Actor) -> str | None:
+    """Why somebody of the staff may have nothing to do with a case, in a sentence; None where they may."""
+    if actor.kind != "staff" or actor.id is None:
+        return None
+    if actor.id_lookup is not None and actor.id_lookup == citizen_lookup:
+        return OWN
+    recused = select(Recusal.id).where(Recusal.case_id == case_id, Recusal.staff_id == actor.id).exists()
+    relative = related(actor.id).where(StaffRelation.id_lookup == citizen_lookup).exists()
+    row = db.session.execute(select(recused, relative)).one()
+    return RELATIVE if row[1] else PART if row[0] else None
+
+
+def apart_of(cases: Sequence[Case], actor: Actor) -> Mapping[UUID, str]:
+    """Of which of these cases somebody must keep away, and why: for lists."""
+    if not cases or actor.kind != "staff" or actor.id is None:
+        return {}
+    recused = select(Recusal.case_id).where(Recusal.staff_id == actor.id)
+    query = (
+        select(Case.id, Citizen.id_lookup, Case.id.in_(recused).label("recused"))
+        .join(Citizen, Citizen.id == Case.citizen_id)
+        .where(
+            Case.id.in_([case.id for case in cases]),
+            or_(
+                Case.id.in_(recused),
+                Citizen.id_lookup.in_(related(actor.id)),
+                *([] if actor.id_lookup is None else [Citizen.id_lookup == actor.id_lookup]),
+            ),
+        )
+    )
+    return {
+        row.id: OWN if row.id_lookup == actor.id_lookup else PART if row.recused else RELATIVE
+        for row in db.session.execute(query)
+    }
+
+
+def recuse(change: Change, case: Case, actor: Actor, reason: str) -> None:
+    """Add to a change that somebody keeps away from a case, and why; what they held lies on the desk again.
+
+    Raises NotAllowed where they keep away from it already.
+    """
+    lookup = db.session.execute(select(Citizen.id_lookup).where(Citizen.id == case.citizen_id)).scalar_one()
+    why = why_apart(case.id, lookup, actor)
+    if why is not None:
+        raise NotAllowed(why)
+    change.add(
+        Recusal, id=new_id(), case_id=case.id, staff_id=actor.id, office_code=actor.office, reason=reason, at=change.at
+    )
+    # A lease is no event; it ends by itself as well. One that somebody else holds by now is left alone.
+    db.session.execute(
+        update(Case)
+        .where(Case.id == case.id, Case.claimed_by == actor.id)
+        .values(claimed_by=None, claimed_until=None)
+        .execution_options(synchronize_session=False)
+    )

@@ -1,0 +1,100 @@
+"""Nobody works on the case of a near relative, nor on one in which they have a part: the case goes to a colleague."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from flask import Flask
+from sqlalchemy import select, text
+
+from citizen_services.cases.audit import verify
+from citizen_services.cases.errors import NotAllowed
+from citizen_services.cases.models import Recusal
+from citizen_services.database import db
+from citizen_services.parts import parts
+from citizen_services.people.models import StaffRelation
+from tests import factories as make
+from tests.cases.test_engine import act, refused
+from tests.console.applications import case_now, permit
+from tests.console.conftest import Desk
+
+Desks = Callable[[str], Desk]
+
+
+def test_a_declared_relatives_case_is_shown_as_not_to_be_touched_and_goes_to_a_colleague(
+    app: Flask, desk: Desks
+) -> None:
+    case_id, person = permit()
+    clerk, colleague = desk("yl-clerk"), desk("yl-both")
+    clerk.open("/console/relations")
+    assert "还没有登记" in clerk.words
+    clerk.submit("declare", kind="sibling", id_number="11010119900101123")
+    assert clerk.page.status_code == 422
+    assert clerk.errors == {"id_number"}
+    clerk.submit("declare", kind="sibling", id_number=person.id_number)
+    assert "兄弟姐妹" in clerk.words
+    assert person.id_number not in clerk.page.text, "masked"
+    clerk.submit("declare", kind="sibling", id_number=person.id_number)
+    assert "已经登记过" in clerk.words
+    colleague.open("/console/relations")
+    assert "还没有登记" in colleague.words, "only one's own"
+    # The desk says why, the page does not open, the engine refuses every act, the claim included.
+    clerk.open("/console/cases")
+    assert "您须回避" in clerk.words
+    clerk.open(f"/console/cases/{case_id}")
+    assert clerk.page.status_code == 403
+    assert "近亲属" in clerk.words
+    for action in ("claim", "accept", "release", "request_correction"):
+        fault = refused(case_id, action, make.staff("yl-clerk"))
+        assert isinstance(fault, NotAllowed)
+        assert "近亲属" in fault.sentence
+    colleague.open(f"/console/cases/{case_id}")
+    colleague.submit("claim")
+    assert case_now(case_id).claimed_by == make.staff("yl-both").id
+    # It holds no more: an end is no deletion.
+    clerk.open("/console/relations")
+    clerk.submit("end")
+    assert "还没有登记" in clerk.words
+    act(case_id, "release", make.staff("yl-both"))
+    act(case_id, "claim", make.staff("yl-clerk"))
+    row = db.session.scalars(select(StaffRelation)).one()
+    assert row.ended_at is not None
+    kept = db.session.execute(text("SELECT staff_relation::text FROM staff_relation")).scalar_one()
+    assert person.id_number not in kept
+    assert "sibling" not in kept, "encrypted"
+
+
+def test_a_part_in_one_case_is_said_on_its_page_for_a_reason_and_hands_it_back(app: Flask, desk: Desks) -> None:
+    case_id, _ = permit()
+    clerk = desk("yl-clerk")
+    clerk.open(f"/console/cases/{case_id}")
+    clerk.submit("claim")
+    clerk.open(f"/console/cases/{case_id}/recuse")
+    clerk.submit("recuse", reason="")
+    assert (clerk.page.status_code, clerk.errors) == (422, {"reason"})
+    clerk.submit("recuse", reason="申请人是我的房客")
+    assert "由其他同事办理" in clerk.words
+    assert "您须回避" in clerk.words
+    case = case_now(case_id)
+    assert (case.claimed_by, case.desk_code) == (None, make.STATION), "it lies on the desk again"
+    row = db.session.scalars(select(Recusal)).one()
+    assert row.reason == "申请人是我的房客"
+    assert isinstance(refused(case_id, "claim", make.staff("yl-clerk")), NotAllowed)
+    clerk.open(f"/console/cases/{case_id}")
+    assert (clerk.page.status_code, "您已申请回避" in clerk.words) == (403, True)
+    act(case_id, "claim", make.staff("yl-auxiliary"))
+    assert verify(parts().catalogue)["ok"]
+
+
+def test_a_relation_is_ended_by_nobody_else(app: Flask, desk: Desks) -> None:
+    _, person = permit()
+    clerk, other = desk("yl-clerk"), desk("jp-clerk")
+    clerk.open("/console/relations")
+    clerk.submit("declare", kind="spouse", id_number=person.id_number)
+    relation = db.session.scalars(select(StaffRelation)).one()
+    other.open("/console/relations")
+    token = other.form("preferences").inputs["csrf_token"]
+    data = {"csrf_token": token, "form_token": "somebody-elses"}
+    other.open(f"/console/relations/{relation.id}/end", "POST", data=data)
+    assert other.page.status_code == 404
+    assert db.session.scalars(select(StaffRelation.ended_at)).one() is None
