@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, exists, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Select, exists, func, or_, select, tuple_
 from sqlalchemy.orm import defer
 
 from citizen_services import clock
@@ -102,6 +102,22 @@ def cases_of(citizen_id: UUID) -> Sequence[Case]:
         .limit(100)
     )  # fmt: skip
     return db.session.scalars(query).all()
+
+
+def of_citizen(
+    citizen_id: UUID,
+    *,
+    item: str | None = None,
+    state: str | None = None,
+    after: tuple[datetime | None, UUID] | None = None,
+) -> Page:
+    """A person's cases page by page, newest first."""
+    query = select(Case).options(*_UNSHOWN).where(Case.citizen_id == citizen_id)
+    if item:
+        query = query.where(Case.item == item)
+    if state:
+        query = query.where(Case.state == state)
+    return _newest(query, after)
 
 
 def own_case(citizen_id: UUID, case_id: UUID) -> Case:
@@ -278,6 +294,10 @@ def of_office(
         query = query.where(Case.item == item)
     if state:
         query = query.where(Case.state == state)
+    return _newest(query, after)
+
+
+def _newest(query: Select[Case], after: tuple[datetime | None, UUID] | None) -> Page:
     if after and after[0]:
         query = query.where(tuple_(Case.submitted_at, Case.id) < (after[0], after[1]))
     rows = db.session.scalars(query.order_by(Case.submitted_at.desc(), Case.id.desc()).limit(PAGE + 1)).all()
@@ -295,12 +315,6 @@ class DeskFigures:
     #: Which nobody holds, and which the one who asks holds.
     free: int
     mine: int
-
-
-def to_look_for(office_code: str, places: Collection[tuple[str, str]], limit: int) -> Sequence[Case]:
-    """The cases on an office's desk in one of some (item, state), the one whose clock runs out first on top."""
-    query = select(Case).where(Case.desk_code == office_code, tuple_(Case.item, Case.state).in_(places))
-    return db.session.scalars(query.order_by(Case.next_due, Case.id).limit(limit)).all()
 
 
 def desk_figures(office_code: str, staff_id: UUID) -> DeskFigures:

@@ -7,10 +7,10 @@ from typing import Any
 from flask import Blueprint, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from citizen_services.cases.queries import to_look_for
 from citizen_services.console import render
 from citizen_services.console.access import tell_refusals
 from citizen_services.console.guards import current_actor, staff_required
+from citizen_services.console.queries import to_look_for
 from citizen_services.parts import parts
 from citizen_services.rules.masking import mask_address
 

@@ -57,7 +57,9 @@ def to_papers(person: Resident, ground: str = "employment", correct: str = "no")
     page.submit("save")
 
 
-def send(person: Resident, file: bytes | None = None, name: str = "合同.jpg", kind: str = "", material: str = "") -> int:
+def send(
+    person: Resident, file: bytes | None = None, name: str = "合同.jpg", *, kind: str = "", material: str = ""
+) -> int:
     """Send one photo by the page's form; the status."""
     form = person.browser.form("upload")
     form.inputs |= {name: value for name, value in (("kind", kind), ("material", material)) if value}
