@@ -28,7 +28,7 @@ from citizen_services.cases.errors import (
     NotAllowed,
     NotPossible,
 )
-from citizen_services.cases.models import Case, CaseEvent, Draft, case_number_sequence
+from citizen_services.cases.models import Case, CaseEvent, Document, Draft, case_number_sequence
 from citizen_services.cases.queries import actions_done_by, register_answers, who_moved
 from citizen_services.cases.signals import case_moved
 from citizen_services.cases.situation import Situation
@@ -141,6 +141,24 @@ def perform(
     Raises a CaseError: NoSuchCase, MovedOn (another was faster; says who did what), NotPossible, NotAllowed,
     GuardFailed, InvalidInput.
     """
+    return _write(_decide(catalogue, case_id, action, actor, version, data or {}), once)
+
+
+def letters(
+    catalogue: Catalogue, case_id: UUID, action: str, actor: Actor, version: int | None, data: Mapping[str, Any]
+) -> list[tuple[str, list[str]]]:
+    """The documents that a step would issue, each its title and paragraphs: decided like the step, nothing written.
+
+    The caller rolls back. Raises what ``perform`` raises.
+    """
+    act = _decide(catalogue, case_id, action, actor, version, data)
+    return [(row["title"], row["content"]["paragraphs"]) for row in act.change.rows(Document)]
+
+
+def _decide(
+    catalogue: Catalogue, case_id: UUID, action: str, actor: Actor, version: int | None, data: Mapping[str, Any]
+) -> _Act:
+    """All that one step leads to, still to be written."""
     case = db.session.get(Case, case_id, populate_existing=True)
     if case is None:
         raise NoSuchCase
@@ -188,7 +206,7 @@ def perform(
     act = _Act(situation, case.version, case.head)
     act.clock_dates = clocks.dates_of(case)
     situation.columns |= _claim(step, actor)
-    act.take(step, _load(step, data or {}))
+    act.take(step, _load(step, data))
     act.run_automatic()
     situation.columns |= {
         "version": act.version,
@@ -197,10 +215,13 @@ def perform(
         "results": situation.results,
     }
     act.change.guard(
-        update(Case).where(Case.id == case.id, Case.version == case.version).values(**situation.columns),
+        # A calendar that arrives at this moment changes the dates that the act was decided on, and no version.
+        update(Case)
+        .where(Case.id == case.id, Case.version == case.version, Case.due_provisional.is_(case.due_provisional))
+        .values(**situation.columns),
         otherwise=lambda: MovedOn(who_moved(case)),
     )
-    return _write(act, once)
+    return act
 
 
 def submit(
@@ -300,7 +321,8 @@ def _write(act: _Act, once: Once | None) -> Outcome:
     assert situation.state is not None  # noqa: S101 - a taken step always ends in a state
     outcome = Outcome(situation.case_id, situation.number, situation.state, act.version)
     if once is not None:
-        once.remember(act.change, {"case_id": str(outcome.case_id), "number": outcome.number, "state": outcome.state})
+        answer = {"case_id": str(outcome.case_id), "number": outcome.number}
+        once.remember(act.change, {**answer, "state": outcome.state, "version": outcome.version})
     try:
         act.change.write()
     except Conflict as fault:

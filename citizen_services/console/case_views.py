@@ -13,7 +13,7 @@ from flask.typing import ResponseReturnValue
 from marshmallow import ValidationError
 
 from citizen_services import clock
-from citizen_services.cases import operations, queries
+from citizen_services.cases import asking, operations, queries
 from citizen_services.cases.errors import (
     CaseError,
     GuardFailed,
@@ -48,6 +48,7 @@ from citizen_services.console.schemas import (
     read_input,
 )
 from citizen_services.database import Change, commit, db
+from citizen_services.database.base import rollback
 from citizen_services.database.idempotency import Once
 from citizen_services.exchange.queries import answer as kept_answer
 from citizen_services.pages import render_error
@@ -123,7 +124,8 @@ def _page(
     at_field = errors if isinstance(errors, Mapping) else {}
     typed = typed or {}
     shown = _take_shown(case, applicant)
-    cards = answers.answer_cards(item, case, registers, lambda id_: _image_url(case, id_))
+    later = asking.later_answers(case)
+    cards = answers.answer_cards(item, case, registers, lambda id_: _image_url(case, id_), later)
     own = answers.own_registers_card(applicant)
     beside = [step for step in possible if step is not correct]
     waits = steps.waiting(item, case, actor, beside)
@@ -191,7 +193,8 @@ def news(case_id: UUID) -> ResponseReturnValue:
 def picture(case_id: UUID, answer_id: UUID) -> ResponseReturnValue:
     """The portrait that a case rests on, for whoever may see the case, and kept nowhere."""
     case = visible_case(current_actor(), case_id)
-    if str(answer_id) not in case.answers.values():
+    later = (str(answer["id"]) for answer in asking.later_answers(case).values())
+    if str(answer_id) not in {*case.answers.values(), *later}:
         abort(404)
     row = kept_answer(answer_id)
     content = row.content if row is not None and isinstance(row.content, dict) else {}
@@ -237,7 +240,12 @@ def confirm(case_id: UUID, action: str) -> ResponseReturnValue:
 
 
 def _confirm_page(
-    case: Case, actor: Actor, action: str, errors: Errors | None = None, typed: Mapping[str, str] | None = None
+    case: Case,
+    actor: Actor,
+    action: str,
+    errors: Errors | None = None,
+    typed: Mapping[str, str] | None = None,
+    letters: Sequence[tuple[str, Sequence[str]]] = (),
 ) -> str:
     item = render.item_of(case)
     wanted = [step for step in queries.steps_for(item, case, actor) if step.action == action]
@@ -249,6 +257,7 @@ def _confirm_page(
         item=item,
         act=steps.action_forms(wanted, case, typed or {}, at_field, action)[0],
         end=item.state(wanted[0].end),
+        letters=letters,
         errors=errors,
         form_token=lambda: new_token(12),
     )
@@ -274,6 +283,10 @@ def act(case_id: UUID, action: str) -> ResponseReturnValue:
         return {"case_id": str(done.case_id), "number": done.number, "state": done.state}
 
     try:
+        if request.form.get("preview"):
+            found = operations.letters(parts().catalogue, case_id, action, actor, given["version"], data)
+            rollback()
+            return _confirm_page(queries.case_for_staff(actor, case_id), actor, action, None, request.form, found)
         answer = do_once(once, perform)
     except CaseError as fault:
         return _not_done(fault, case_id, actor, action, data)

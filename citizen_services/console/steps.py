@@ -11,9 +11,9 @@ from flask import url_for
 from citizen_services.cases import corrections
 from citizen_services.cases.models import Case
 from citizen_services.cases.queries import failing_guard, steps_for
-from citizen_services.catalogue.vocabulary import ServiceItem, Step
+from citizen_services.catalogue.vocabulary import Group, ServiceItem, Step
 from citizen_services.console.access import holds
-from citizen_services.console.answers import group_lines
+from citizen_services.console.answers import DOUBTED, group_lines
 from citizen_services.console.render import last_day
 from citizen_services.console.schemas import corrections_field
 from citizen_services.people.actors import Actor
@@ -67,11 +67,16 @@ def check_rows(
     ``brought`` says of materials what the person brought, by code.
     """
     rows: list[dict[str, Any]] = []
+    by_title = {card["title"]: card for card in cards}
     for group in item.active_groups(case.data):
         given = case.data.get(group.code, {})
+        doubted = group.confirms and by_title.get(item.material(group.confirms).name, {}).get("verdict") == DOUBTED
         for name in group.schema.fields:
             line = next(iter(group_lines(group, given, address, only=name)), None)
             if line is None:
+                continue
+            if line.differs and not doubted:
+                # Nothing was there to be confirmed, so nobody denied it.
                 continue
             code = f"{group.code}.{name}"
             once = bool(shown and line.key and shown["key"] == line.key)
@@ -81,10 +86,10 @@ def check_rows(
                     "label": line.label,
                     "value": shown["value"] if once and shown else line.value or "没有填写",
                     "reveal_form": "reveal" if line.key and line.full != line.value and not once else "",
+                    "source": _registered(item, group, by_title) if not line.key else "",
                     "note": "申请人认为与实际不符，请核对" if line.differs else "只显示这一次，已记录" if once else "",
                 }
             )
-    by_title = {card["title"]: card for card in cards}
     for material in item.active_materials(case.data):
         verdict = by_title.get(material.name, {}).get("verdict", "")
         value = "，".join(words for words in (verdict, brought.get(material.code, "")) if words)
@@ -94,6 +99,15 @@ def check_rows(
         row["reason"] = typed.get(f"reason-{row['name']}", "")
         row["errors"] = list(errors.get(row["name"], ()))
     return rows
+
+
+def _registered(item: ServiceItem, group: Group, by_title: Mapping[str, Mapping[str, Any]]) -> str:
+    """What a register says of what a group asks to be confirmed, in a line beside the person's answer."""
+    if group.confirms is None:
+        return ""
+    card = by_title.get(item.material(group.confirms).name, {})
+    told = [str(row["value"]) for row in card.get("rows", ()) if row.get("value")]
+    return f"登记：{'，'.join(told)}" if told else ""
 
 
 def corrections_of(item: ServiceItem, case: Case) -> list[dict[str, Any]]:

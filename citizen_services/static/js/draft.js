@@ -5,8 +5,9 @@
   var form = bar && document.querySelector('form[data-action="' + bar.dataset.of + '"]');
   if (!form || !window.fetch || !window.URLSearchParams) return;
   var place = bar.querySelector('[data-saved]');
-  var offline = document.querySelector('[data-offline]');
-  var words = offline.querySelector('[data-offline-words]');
+  // The console's frame has such a bar of its own.
+  var words = document.querySelector('[data-offline-words]');
+  var offline = words.closest('[data-offline]');
   var token = form.elements.csrf_token.value;
   var QUIET = 1200, FIRST_RETRY = 3000, LAST_RETRY = 30000;
   var timer = 0, retry = FIRST_RETRY, busy = false, again = false, over = false, kept = '', leaving = false;
