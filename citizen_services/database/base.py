@@ -9,12 +9,15 @@ from collections.abc import Callable
 from typing import Any
 
 import psycopg
+from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import MetaData
+from sqlalchemy import Engine, MetaData
 from sqlalchemy.exc import DisconnectionError, IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.pool import ConnectionPoolEntry
+
+from citizen_services.database.patience import PING_S, Silent, at_most, bound, is_silent, note_silence
 
 #: Constraints bear predictable names, since errors.py of a room maps a violated one to the sentence that the person
 #: reads.
@@ -38,7 +41,16 @@ class Base(DeclarativeBase):
     metadata = MetaData(naming_convention=NAMING)
 
 
-db = SQLAlchemy(
+class _Database(SQLAlchemy):
+    """The session over engines whose waits all have an end."""
+
+    def _make_engine(self, bind_key: str | None, options: dict[str, Any], app: Flask) -> Engine:
+        engine: Engine = super()._make_engine(bind_key, options, app)
+        bound(engine)
+        return engine
+
+
+db = _Database(
     model_class=Base,
     # Objects stay readable after the commit that ends a request: nothing is asked of the database while rendering.
     session_options={"expire_on_commit": False, "autoflush": False},
@@ -76,7 +88,7 @@ def _look_at(connection: Any, record: ConnectionPoolEntry, proxy: Any) -> None:
     A server that ended has closed the socket, which is seen without asking; only a connection that lay unused for a
     while is asked (a round trip), since a network in between may have forgotten it.
     """
-    closed = connection.closed
+    closed = connection.closed or is_silent()
     if not closed:
         said = select.poll()
         said.register(connection.fileno(), select.POLLIN)
@@ -95,7 +107,11 @@ def _ping(connection: psycopg.Connection[Any]) -> None:
     """One round trip outside any transaction."""
     connection.autocommit = True
     try:
-        connection.execute("SELECT 1")
+        with at_most(PING_S):
+            connection.execute("SELECT 1")
+    except Silent:
+        note_silence()
+        raise
     finally:
         if not connection.closed:
             connection.autocommit = False

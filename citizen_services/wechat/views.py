@@ -9,6 +9,7 @@ from werkzeug.exceptions import HTTPException
 
 from citizen_services.database import commit
 from citizen_services.database.base import rollback
+from citizen_services.database.patience import at_most
 from citizen_services.parts import parts
 from citizen_services.wechat import operations
 from citizen_services.wechat.envelope import LARGEST_BODY, Refused, envelope_of
@@ -19,6 +20,8 @@ log = logging.getLogger(__name__)
 bp = Blueprint("wechat", __name__)
 
 _PLAIN = "text/plain; charset=utf-8"
+#: How long PostgreSQL may take over one answer, in seconds; WeChat hangs up after five in all.
+PATIENCE_S = 0.8
 
 
 @bp.get("/wechat")
@@ -39,8 +42,11 @@ def receive() -> Response:
         signed = envelope.signed(request.args)
         # Only who knows the token gets a body read, and not a long one.
         request.max_content_length = LARGEST_BODY
-        body = operations.take(envelope.open(signed, request.get_data(cache=False)))
-        commit()
+        delivery = envelope.open(signed, request.get_data(cache=False))
+        # A database that is frozen keeps nobody waiting: what needs it comes again.
+        with at_most(PATIENCE_S):
+            body = operations.take(delivery)
+            commit()
     except Refused as refused:
         rollback()
         return _refusal(refused)
