@@ -32,6 +32,7 @@ from citizen_services.catalogue import (
     Guide,
     Material,
     NameField,
+    Not,
     Period,
     PhoneField,
     PreCheck,
@@ -371,7 +372,10 @@ ITEM = ServiceItem(
     ),
     materials=(
         Material("identity", "居民身份证", migrant_regulation("第七条"), (PERSON,)),
-        Material("address", "居住地址", migrant_regulation("第七条"), (ADDRESS,)),
+        Material(
+            "address", "居住地址", migrant_regulation("第七条"), (ADDRESS,),
+            when=Not(Equals("address", "address_code", BY_HAND)),
+        ),
     ),
     states=(
         State("submitted", "已提交", "正在核对登记信息，马上就好。", desk="own", clock="first_answer"),
