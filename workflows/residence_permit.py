@@ -210,7 +210,9 @@ class InvestmentSchema(Schema):
     """The business that the market register knows, to be confirmed."""
 
     investment_correct = ConfirmField("经营主体信息", yes="信息无误", no="信息有误")
-    investment_remark = TextField("哪里有误", hint="信息有误时请写明实际情况", most=100, lines=True, required=False)
+    investment_remark = TextField(
+        "情况说明", hint="没有查到或有误的，请写明实际情况", most=100, lines=True, required=False
+    )
 
 
 class GroundSchema(Schema):
@@ -232,7 +234,11 @@ class EmploymentSchema(Schema):
 
     employment_correct = ConfirmField("就业或经营信息", yes="信息无误", no="信息有误")
     employment_remark = TextField(
-        "哪里有误", hint="信息有误时请写明实际单位和入职时间，由民警核实", most=100, lines=True, required=False
+        "工作情况说明",
+        hint="没有查到或有误的，请写明在哪里工作、从什么时候开始，由民警核实",
+        most=100,
+        lines=True,
+        required=False,
     )
 
 
@@ -241,7 +247,11 @@ class StudySchema(Schema):
 
     study_correct = ConfirmField("学籍信息", yes="信息无误", no="信息有误")
     study_remark = TextField(
-        "学籍哪里有误", hint="信息有误时请写明实际学校和入学时间，由民警核实", most=100, lines=True, required=False
+        "就读情况说明",
+        hint="没有查到或有误的，请写明在哪所学校、什么时候入学，由民警核实",
+        most=100,
+        lines=True,
+        required=False,
     )
 
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from types import MappingProxyType
 from typing import Any
 
 from marshmallow import fields as fields_
@@ -42,6 +43,8 @@ SOURCES: Mapping[str, str] = {
 _GENDERS: Mapping[str, str] = {"male": "男", "female": "女"}
 _STATUSES: Mapping[str, str] = {"normal": "正常", "cancelled": "户口已注销", "deceased": "已死亡"}
 _PERMIT_STATES: Mapping[str, str] = {"valid": "有效", "replaced": "已换领", "cancelled": "已注销"}
+#: What a card says where the person denies what the register knows.
+DOUBTED = "申请人说有误"
 _ISO_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
@@ -135,12 +138,19 @@ ImageUrl = Callable[[str], str]
 
 
 def answer_cards(
-    item: ServiceItem, case: Case, answers: Mapping[str, Mapping[str, Any]], image_url: ImageUrl
+    item: ServiceItem,
+    case: Case,
+    answers: Mapping[str, Mapping[str, Any]],
+    image_url: ImageUrl,
+    later: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
 ) -> list[dict[str, Any]]:
-    """One ``answer_card`` for each material that a register supplies: what it said, when, or that it must be judged."""
+    """One ``answer_card`` for each material that a register supplies: what it said, when, or that it must be judged.
+
+    ``later`` is what registers told since that were away at the time.
+    """
     doubted = {group.confirms for group in item.active_groups(case.data) if _denied(group, case.data)}
     return [
-        _card(material, case, answers, image_url, material.code in doubted)
+        _since(_card(material, case, answers, image_url, material.code in doubted), material, answers, later, image_url)
         for material in item.active_materials(case.data)
         if material.suppliers
     ]
@@ -178,8 +188,32 @@ def _card(
     content = answer["content"] or {}
     card["rows"] = _shown_as(material, case.answers[supplier.key], content, image_url) or _told(supplier.key, content)
     if doubted:
-        return card | {"verdict": "申请人说有误", "text": "申请人认为登记与实际不符，请核对下面“申请人填写”里的说明。"}
+        return card | {"verdict": DOUBTED, "text": "申请人认为登记与实际不符，请核对下面“申请人填写”里的说明。"}
     return card | {"ok": True, "verdict": "已查到"}
+
+
+def _since(
+    card: dict[str, Any],
+    material: Material,
+    answers: Mapping[str, Mapping[str, Any]],
+    later: Mapping[str, Mapping[str, Any]],
+    image_url: ImageUrl,
+) -> dict[str, Any]:
+    """The card, with what a register told since where none had told anything at the time."""
+    if any(answers.get(s.key, {}).get("outcome") == "found" for s in material.suppliers):
+        return card
+    told = [s for s in material.suppliers if s.key in later]
+    if not told:
+        return card
+    supplier = next((s for s in told if later[s.key]["outcome"] == "found"), told[0])
+    answer, name = later[supplier.key], SOURCES.get(supplier.source, "有关部门登记")
+    card |= {"as_of": answer["at"], "source": f"{name} · 依据{material.source}"}
+    before = f"提交时{name}没有连上，系统后来又查了一次"
+    if answer["outcome"] != "found":
+        return card | {"verdict": "后来没有查到", "text": f"{before}：没有查到，请人工核对。"}
+    content = answer["content"] or {}
+    rows = _shown_as(material, str(answer["id"]), content, image_url) or _told(supplier.key, content)
+    return card | {"verdict": "后来查到", "text": f"{before}，查到如下，请与申请人所说的核对。", "rows": rows}
 
 
 def _shown_as(

@@ -133,7 +133,8 @@ def answer_rows(
         if value in (None, "") and not field.required:
             continue
         label = f"{you}的核对" if isinstance(field, ConfirmField) else field.metadata.get("label", name)
-        row = {"name": name, "label": label, "value": _words(field, value, address)}
+        row: dict[str, Any] = {"name": name, "label": label, "value": _words(field, value, address)}
+        row["confirms"] = isinstance(field, ConfirmField)
         if masked:
             row["value"] = _masked(field, row["value"])
         rows.append(row)

@@ -31,6 +31,9 @@ from citizen_services.security import new_token
 #: The addresses of the check page and of the page of papers.
 CHECK, PAPERS = "check", "papers"
 
+#: In place of a confirmation that nobody was asked for.
+_NOT_TOLD: Mapping[str, Any] = {"name": "", "label": "登记信息", "value": "没有查到，由民警核实"}
+
 
 @dataclass
 class Filled:
@@ -134,7 +137,8 @@ def group_page(filled: Filled, group: Group, status: int = 200) -> ResponseRetur
         case_data={"id": draft.id, "state": "draft", "version": draft.version},
         heading=group.title,
         step=f"{filled.item.name} · 第 {position + 1} 步，共 {expected} 步",
-        lead=group.intro,
+        # Words about what is shown from registers would be untrue where they told nothing.
+        lead=group.intro if card is None or card["found"] else "",
         back=filled.url(CHECK) if filled.from_check else (filled.url(before) if before else filled.guide),
         live=True,
         you=filled.place.you,
@@ -245,6 +249,8 @@ def check_page(filled: Filled, status: int = 200) -> ResponseReturnValue:
         if material:
             card = registers.card(material, answers, lambda id_: _image_url(filled, id_))
             shown = list(card.get("rows", ()))
+            if not card["found"]:
+                rows = [dict(_NOT_TOLD), *(row for row in rows if not row["confirms"])]
             if shown:
                 shown[-1] = shown[-1] | {"source": card["source"]}
         sections.append(

@@ -16,7 +16,7 @@ from citizen_services.cases.models import Case, Correction
 from citizen_services.cases.once import do_once
 from citizen_services.cases.queries import cases_of, document, documents_of, events_of, own_case, steps_for
 from citizen_services.catalogue import forms
-from citizen_services.catalogue.vocabulary import ServiceItem, Step
+from citizen_services.catalogue.vocabulary import Group, ServiceItem, Step
 from citizen_services.database import commit, db
 from citizen_services.database.base import rollback
 from citizen_services.database.idempotency import KeyReused, Once
@@ -155,7 +155,7 @@ def case_page(
         answers=[
             {
                 "title": group.title,
-                "rows": fields.answer_rows(group, case.data.get(group.code, {}), masked=True, address=standard),
+                "rows": _answered(item, case, group, standard),
             }
             for group in item.active_groups(case.data)
         ],
@@ -168,6 +168,15 @@ def case_page(
         live=True,
     )
     return page, status
+
+
+def _answered(item: ServiceItem, case: Case, group: Group, address: Mapping[str, Any] | None) -> list[dict[str, Any]]:
+    """What was filled in on a page of the form; no confirmation of what no register told."""
+    rows = fields.answer_rows(group, case.data.get(group.code, {}), masked=True, address=address)
+    material = registers.material_of(item, group.confirms)
+    if material is None or registers.card(material, registers.kept(case.answers), lambda _: "")["found"]:
+        return rows
+    return [row for row in rows if not row["confirms"]]
 
 
 def _who_works_on(item: ServiceItem, case: Case) -> Office:

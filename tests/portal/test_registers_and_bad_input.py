@@ -130,7 +130,7 @@ def test_hostile_text_is_stored_clean_or_refused_and_never_runs(resident: Callab
     answer = page.open(f"{person.path}?step=employment")
     assert "<script>alert" not in answer.text
     assert not set("\u202e\u2066\x00\x1b") & set(answer.text)
-    assert "49" not in page.words.split("哪里有误")[1].split("信息有误时")[0]
+    assert "49" not in page.words.split("工作情况说明")[1].split("没有查到或有误的")[0]
     stored = person.draft().data["employment"].get("employment_remark", "")
     assert len(stored) <= 100
     assert page.open(f"{person.path}?step=employment&q={text[:2000]}").status_code == 200

@@ -94,8 +94,8 @@ class Story:
 
     # -- the staff
 
-    def at_desk(self, login: str) -> Page:
-        """The computer of a member of the staff, logged in, with the case open."""
+    def logged_in(self, login: str) -> Page:
+        """The computer of a member of the staff, logged in."""
         if login not in self._desks:
             desk = self.browser.desktop(base_url=self.live.web_url)
             desk.goto("/console/login")
@@ -105,7 +105,11 @@ class Story:
             desk.click("form[data-action=login] button")
             expect(desk.locator("form[data-action=logout]")).to_be_visible()
             self._desks[login] = desk
-        desk = self._desks[login]
+        return self._desks[login]
+
+    def at_desk(self, login: str) -> Page:
+        """The same, with the case open."""
+        desk = self.logged_in(login)
         desk.goto(f"/console{self.case.removeprefix('/h5')}")
         return desk
 

@@ -1,0 +1,84 @@
+"""Registers that were away when a case was sent: the system asks them again, so that whoever decides sees both.
+
+What the case rests on stays as it was; the later answer stands beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import select
+
+from citizen_services import clock
+from citizen_services.cases.models import Case
+from citizen_services.cases.queries import register_answers
+from citizen_services.catalogue import Supplier
+from citizen_services.database import commit, db
+from citizen_services.exchange.models import RegisterAnswer
+from citizen_services.exchange.operations import TOPICS, gather
+from citizen_services.exchange.queries import answers_of
+from citizen_services.people.models import Citizen
+
+#: A register that was away is left alone for so long.
+REST = timedelta(minutes=10)
+#: So many cases at once; the others come next time.
+_MOST = 50
+
+
+def later_answers(case: Case) -> dict[str, dict[str, Any]]:
+    """What registers told since that could not tell anything when the case was sent: as ``answers_of``.
+
+    Empty where all were there.
+    """
+    away = _away(case.answers)
+    known = answers_of(case.citizen_id, away) if away else {}
+    return {key: one for key, one in known.items() if one["outcome"] != "unavailable"}
+
+
+def ask_away_registers() -> int:
+    """Ask again for what no register could tell when open cases were sent; returns how many answers came. Commits."""
+    came = 0
+    open_cases = (
+        select(Case.id)
+        .where(
+            Case.ended_at.is_(None),
+            Case.result_met_at.is_(None),
+            select(RegisterAnswer.id)
+            .where(RegisterAnswer.citizen_id == Case.citizen_id, RegisterAnswer.outcome == "unavailable")
+            .exists(),
+        )
+        .order_by(Case.id)
+    )
+    asked = 0
+    for case_id in db.session.scalars(open_cases).all():
+        case = db.session.get_one(Case, case_id)
+        needs = _needs(case)
+        if not needs:
+            continue
+        citizen = db.session.get_one(Citizen, case.citizen_id)
+        answers = gather(citizen.id, citizen.id_number, citizen.name, needs)
+        commit()
+        came += sum(1 for need in needs if answers[need.key]["outcome"] != "unavailable")
+        asked += 1
+        if asked == _MOST:
+            break
+    commit()
+    return came
+
+
+def _away(ids: Mapping[str, str]) -> list[str]:
+    return [key for key, answer in register_answers(ids).items() if answer["outcome"] == "unavailable"]
+
+
+def _needs(case: Case) -> list[Supplier]:
+    """What is still unknown of a case, and was not asked for just now."""
+    away = [key for key in _away(case.answers) if key in TOPICS]
+    known = answers_of(case.citizen_id, away) if away else {}
+    waiting = [
+        key
+        for key in away
+        if key in known and known[key]["outcome"] == "unavailable" and clock.now() - known[key]["at"] >= REST
+    ]
+    return [Supplier(*key.split(".", 1)) for key in waiting]
