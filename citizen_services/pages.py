@@ -18,6 +18,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from flask import Blueprint, Flask, Response, current_app, g, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from sqlalchemy.exc import PendingRollbackError
 from werkzeug.exceptions import HTTPException, InternalServerError, ServiceUnavailable
 
 from citizen_services.database.base import DATABASE_AWAY, rollback
@@ -44,6 +45,8 @@ VENDOR_FILES: Mapping[str, tuple[str, str]] = {
     "tabler.css": ("tabler", "tabler.min.css"),
     "htmx.js": ("htmx", "htmx.min.js"),
     "jweixin.js": ("jweixin", "jweixin.js"),
+    "swagger-ui.css": ("swagger-ui", "swagger-ui.css"),
+    "swagger-ui.js": ("swagger-ui", "swagger-ui-bundle.js"),
 }
 
 #: Doors that machines use: they get no HTML error page from here.
@@ -361,6 +364,10 @@ def init_pages(app: Flask, machine_error: Callable[[HTTPException], ResponseRetu
     def answer_error(error: HTTPException) -> ResponseReturnValue:
         if request.path.startswith(MACHINE_DOORS):
             return machine_error(error) if machine_error else error
+        if isinstance(error, InternalServerError):
+            # Whatever crashed, its page asks the database for nothing: it may be what crashed.
+            rollback()
+            forget_person()
         return _error_page(error)
 
     def database_away(fault: Exception) -> ResponseReturnValue:
@@ -371,7 +378,8 @@ def init_pages(app: Flask, machine_error: Callable[[HTTPException], ResponseRetu
         return answer_error(ServiceUnavailable(retry_after=_BACK_SOON_S))
 
     app.register_blueprint(switches)
-    for fault in DATABASE_AWAY:
+    # The last one: somebody went on after the connection had broken.
+    for fault in (*DATABASE_AWAY, PendingRollbackError):
         app.register_error_handler(fault, database_away)
     app.register_error_handler(HTTPException, answer_error)
     # A crash reaches the handler of 500 only under its own class, not under HTTPException.

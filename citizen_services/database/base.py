@@ -99,6 +99,10 @@ def _look_at(connection: Any, record: ConnectionPoolEntry, proxy: Any) -> None:
             _ping(connection)
         except psycopg.Error:
             closed = True
+    if closed and "idle_since" not in record.info:
+        # One that was just made: the server is going, and a third try would end in an error that says nothing of it.
+        gone = psycopg.OperationalError("the server closed a connection that was just made")
+        raise OperationalError(None, None, gone)
     if closed:
         raise DisconnectionError("the server closed this connection")
 
@@ -142,7 +146,11 @@ def rollback() -> None:
     """Undo the transaction and forget what was asked for after its commit."""
     if db.session.registry.has():
         db.session.info.pop(_AFTER_COMMIT, None)
-        db.session.rollback()
+        try:
+            db.session.rollback()
+        except DATABASE_AWAY:
+            # With its connection the transaction is gone as well.
+            db.session().invalidate()
 
 
 def violated_constraint(fault: IntegrityError) -> str | None:

@@ -6,6 +6,7 @@ import psycopg
 import pytest
 from flask import Flask
 from sqlalchemy import text
+from sqlalchemy.exc import DisconnectionError
 
 from citizen_services.database import base, db
 from citizen_services.database.base import commit
@@ -40,3 +41,24 @@ def test_only_a_connection_that_lay_unused_is_asked_whether_it_lives(
     monkeypatch.setattr(base, "_SURELY_ALIVE_S", -1.0)
     assert _backend() == before
     assert len(asked) == 1
+
+
+def test_a_connection_that_is_dead_as_soon_as_it_is_made_is_an_error_of_the_database(app: Flask, house: House) -> None:
+    class Record:
+        def __init__(self, **info: float) -> None:
+            self.info = info
+
+    with psycopg.connect(house.environ["DATABASE_URL"]) as connection:
+        connection.close()
+        with pytest.raises(DisconnectionError):
+            base._look_at(connection, Record(idle_since=0.0), None)  # type: ignore[arg-type]
+        with pytest.raises(base.DATABASE_AWAY):
+            base._look_at(connection, Record(), None)  # type: ignore[arg-type]
+
+
+def test_a_transaction_whose_connection_broke_is_undone_without_another_error(app: Flask, house: House) -> None:
+    before = int(db.session.execute(text("SELECT pg_backend_pid()")).scalar_one())
+    with psycopg.connect(house.environ["DATABASE_URL"], autocommit=True) as other:
+        other.execute("SELECT pg_terminate_backend(%s, 5000)", (before,))
+    base.rollback()
+    assert _backend() != before
