@@ -19,6 +19,7 @@ from benchmarks.report import Row, in_turn, row
 from citizen_services import clock
 from citizen_services.database import commit, db, new_id
 from notifications import queue
+from notifications.channels import channel
 from notifications.models import Delivery, Notice
 
 _PHONE, _TEMPLATE, _VALUES = "13800138000", "accepted", {"number": "JZ20261109-000001", "date": "11月30日"}
@@ -145,5 +146,5 @@ def notices(ground: Ground) -> Row:
         floor_file="benchmarks/floors/one_job_a_notice.py",
         command="app.py worker (RQ SimpleWorker)",
         processes=1,
-        threads=4,
+        threads=channel("sms").hands,
     )

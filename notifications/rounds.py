@@ -183,20 +183,24 @@ def _begin_alone(row: Claimed) -> list[Work]:
 
 def _begin(rows: Sequence[Claimed]) -> list[Work]:
     """Make rows ready and note their beginning; the caller commits. What only asks is not begun."""
-    works: list[Work] = []
+    ready: list[tuple[Claimed, Channel, Order, Any]] = []
     for row in rows:
         ch = channel(row.channel)
         try:
             order = row.open()
-            ready = ch.prepare(order)
+            ready.append((row, ch, order, ch.prepare(order)))
         except Exception as fault:
             results.crashed(row, fault)
-            continue
-        asks = row.state != "pending" and not (row.state == "uncertain" and ch.repeat_after_s)
-        works.append(Work(row, ch, order, ready, asks))
-    begun = outbox.begin([work.row for work in works if not work.asks])
-    return [
-        work if work.asks else replace(work, order=replace(work.order, **vars(begun[work.row.id])))
-        for work in works
-        if work.asks or work.row.id in begun
-    ]
+    begun = outbox.begin([row for row, ch, _, _ in ready if not _asks(row, ch)])
+    works: list[Work] = []
+    for row, ch, order, needs in ready:
+        if _asks(row, ch):
+            works.append(Work(row, ch, order, needs, asks=True))
+        elif row.id in begun:
+            works.append(Work(row, ch, replace(order, **vars(begun[row.id])), needs, asks=False))
+    return works
+
+
+def _asks(row: Claimed, ch: Channel) -> bool:
+    """Whether the partner is asked what became of a row; otherwise it is sent, or repeated under its reference."""
+    return row.state != "pending" and not (row.state == "uncertain" and ch.repeat_after_s)

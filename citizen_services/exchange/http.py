@@ -28,7 +28,7 @@ from citizen_services.exchange.outcomes import OutsideError, Uncertain, Unreacha
 log = logging.getLogger(__name__)
 
 _REF = re.compile(r"[A-Za-z0-9._:-]{1,64}")
-_CONNECTIONS = 20
+_CONNECTIONS = 32
 _CHUNK = 64 * 1024
 #: The largest answer that is read unless an operation says more.
 ANSWER_LIMIT = 1024 * 1024

@@ -28,7 +28,7 @@ class SmsChannel:
     template_codes = frozenset({"isv.SMS_TEMPLATE_ILLEGAL"})
     accepted_state = "sent"
     in_order = False
-    hands = 16
+    hands = 24
     together = True
     patience = Patience()
 
