@@ -93,7 +93,8 @@ def permit(
 def move(case_id: UUID, action: str) -> None:
     """Take one of ACTS on a case, whoever has to; committed."""
     actor, name, data = ACTS[action]()
-    operations.perform(parts().catalogue, case_id, name, actor, None, data)
+    version = None if actor.kind == "system" else case_now(case_id).version
+    operations.perform(parts().catalogue, case_id, name, actor, version, data)
     commit()
 
 
