@@ -10,15 +10,18 @@ from datetime import datetime
 from uuid import UUID
 
 from citizen_services import clock
-from citizen_services.cases.signals import case_moved, draft_waits, parcel_wanted
+from citizen_services.cases.models import Case, Correction
+from citizen_services.cases.signals import case_moved, correction_extended, draft_waits, parcel_wanted
 from citizen_services.cases.situation import Situation
 from citizen_services.catalogue.vocabulary import Step
-from citizen_services.database import Change, new_id
+from citizen_services.database import Change, db, new_id
 from citizen_services.parts import parts
+from citizen_services.people.models import Citizen
 from citizen_services.people.queries import office, service_centre
 from citizen_services.people.signals import binding_moved, code_wanted
 from citizen_services.registers.signals import permit_carded, residence_registered
 from citizen_services.rules.dates import chinese_moment
+from citizen_services.rules.periods import Deadline
 from citizen_services.rules.templates import fill
 from citizen_services.wechat.signals import template_finished
 from notifications import drafts, queue, rows, texts, writeback
@@ -52,6 +55,17 @@ def tell_of_step(action: str, *, situation: Situation, step: Step, change: Chang
     }
     about = rows.About(situation.case_id, path=f"/h5/cases/{situation.case_id}")
     rows.tell(change, declared, values, situation.citizen, about)
+
+
+def tell_of_grace(case_id: UUID, *, correction: Correction, due: Deadline, change: Change) -> None:
+    """A request for corrections has another date, since its person heard of it after the first one."""
+    case = db.session.get_one(Case, case_id)
+    item = parts().catalogue.item(case.item, case.item_version)
+    values = {"number": case.number, "item": item.name, "until": f"{due.last_day.month}月{due.last_day.day}日"}
+    citizen = db.session.get_one(Citizen, case.citizen_id)
+    rows.tell(
+        change, texts.CORRECTION_EXTENDED, values, citizen, rows.About(case_id, correction.id, f"/h5/cases/{case_id}")
+    )
 
 
 def order_parcel(case_id: UUID, *, receiver: Mapping[str, str], direction: str, change: Change) -> None:
@@ -160,6 +174,7 @@ def settle_template(msgid: int, openid: str, status: str, change: Change) -> Non
 #: Every signal and its receiver: the exact list, which a test asserts.
 RECEIVERS = (
     (case_moved, tell_of_step),
+    (correction_extended, tell_of_grace),
     (draft_waits, drafts.remind),
     (parcel_wanted, order_parcel),
     (residence_registered, writeback.write_registration),

@@ -91,8 +91,26 @@ DRAFT_WAITS = Notice(
     sms={"item": "{item}"},
 )
 
+CORRECTION_EXTENDED = Notice(
+    code="correction_extended",
+    title="补正期限已延后",
+    text="您申请的{item}（{number}）的补正期限已延后到{until}，请在这一天前补正，逾期视为撤回。",
+    wechat_template=WeChatTemplate(
+        "correction_extended",
+        "补正期限变更提醒",
+        (("thing1", "办理事项"), ("character_string2", "办件编号"), ("thing3", "温馨提示")),
+    ),
+    wechat={"thing1": "{item}", "character_string2": "{number}", "thing3": "期限延后到{until}，请尽快补正"},
+    sms_template=SmsTemplate(
+        "correction_extended",
+        "您申请的{item}的补正期限已延后，编号{number}，请于{until}前在微信公众号“我的办件”中补正，逾期视为撤回。",
+    ),
+    sms={"item": "{item}", "number": "{number}", "until": "{until}"},
+    must_be_known=True,
+)
+
 #: Every notice that is told without a step of a case.
-OWN = (BINDING_MOVED, PARCEL_ADDRESS, PARCEL_ABSENT, DRAFT_WAITS)
+OWN = (BINDING_MOVED, PARCEL_ADDRESS, PARCEL_ABSENT, DRAFT_WAITS, CORRECTION_EXTENDED)
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from citizen_services.cases.clocks import calendar
 from citizen_services.cases.errors import InvalidInput, MovedOn
 from citizen_services.cases.models import Case, Correction
 from citizen_services.cases.queries import register_answers
+from citizen_services.cases.signals import correction_extended
 from citizen_services.cases.situation import Situation
 from citizen_services.catalogue import BY_HAND, AddressField, ConfirmField, forms
 from citizen_services.catalogue.vocabulary import By, Effect, Group, Guard, Material, Period, ServiceItem, Step
@@ -34,6 +35,9 @@ from citizen_services.rules.periods import deadline
 ADDRESS_KEY = "addresses.address"
 #: How long a person has to answer, unless an office's parameter says otherwise.
 DEFAULT_PERIOD = Period(10, "working")
+#: How long a person has at least from when they were reached, where that was after the date. Ours: law names a date to
+#: be told (浙江省保障“最多跑一次”改革规定 art 11), and a date told after it has passed is none.
+GRACE = Period(3, "working")
 
 
 class ItemSchema(Schema):
@@ -287,14 +291,36 @@ drop = Effect("drop_correction", lambda situation, change: _end(change, situatio
 def note_reached(case_id: UUID, at: datetime, *, asked_at: datetime | None = None) -> None:
     """A receipt showed that the person knows of the request. The caller commits.
 
-    ``asked_at``: of which request, where a late receipt may be of an earlier one.
+    Reached after the date, they have GRACE from now on, and are told so. ``asked_at``: of which request, where a late
+    receipt may be of an earlier one.
     """
-    statement = update(Correction).where(
+    query = select(Correction).where(
         Correction.case_id == case_id, Correction.state == "open", Correction.reached_at.is_(None)
     )
     if asked_at is not None:
-        statement = statement.where(Correction.asked_at == asked_at)
-    db.session.execute(statement.values(reached_at=at))
+        query = query.where(Correction.asked_at == asked_at)
+    # Locked, since two receipts may come at once, and the person is told once.
+    reread = query.with_for_update().execution_options(populate_existing=True)
+    correction = db.session.scalars(reread).one_or_none()
+    if correction is not None:
+        change = Change(at)
+        _reach(change, correction)
+        change.write()
+
+
+def _reach(change: Change, correction: Correction) -> None:
+    """Add to a change that the person knows of a request by now."""
+    values: dict[str, Any] = {"reached_at": change.at}
+    if change.at > correction.due:
+        due = deadline(change.at, GRACE, calendar())
+        values |= {"due": due.at, "due_provisional": due.provisional}
+        correction_extended.send(correction.case_id, correction=correction, due=due, change=change)
+    change.guard(
+        update(Correction)
+        .where(Correction.id == correction.id, Correction.state == "open", Correction.reached_at.is_(None))
+        .values(values),
+        otherwise=MovedOn,
+    )
 
 
 def _waits_for_call(situation: Situation) -> bool:
@@ -303,10 +329,10 @@ def _waits_for_call(situation: Situation) -> bool:
 
 
 def _note_call(situation: Situation, change: Change) -> None:
-    statement = update(Correction).where(
-        Correction.case_id == situation.case_id, Correction.state == "open", Correction.reached_at.is_(None)
-    )
-    change.guard(statement.values(reached_at=change.at), otherwise=MovedOn)
+    correction = open_correction(situation.case_id)
+    if correction is None or correction.reached_at is not None:
+        raise MovedOn
+    _reach(change, correction)
 
 
 #: Its person was told on the telephone of a request whose date has passed: from then on it lapses as any other. A step,

@@ -19,3 +19,7 @@ parcel_wanted = _signals.signal("parcel-wanted")
 #: A draft has not been sent for some days: its person is reminded once. Sender: the draft's id; keywords: ``draft``,
 #: ``item`` (the declaration), ``citizen`` (whose it is), ``change``.
 draft_waits = _signals.signal("draft-waits")
+
+#: A person was reached only after the date of a correction, and has some days more. Sender: the case's id; keywords:
+#: ``correction``, ``due`` (a Deadline), ``change``.
+correction_extended = _signals.signal("correction-extended")

@@ -98,8 +98,8 @@ def _told(case: Case, item: ServiceItem, events: Sequence[CaseEvent]) -> None:
         select(Notice.id, Notice.kind, Notice.about, Notice.at).where(Notice.case_id == case.id)
         .order_by(Notice.at, Notice.id)
     ).all()  # fmt: skip
-    # A delivery that failed is told of once an event of the courier's, beside the steps.
-    about = set(db.session.scalars(select(ParcelEvent.id))) if any(n.about for n in told) else set()
+    # Beside the steps: a delivery that failed, once an event of the courier's; a correction's new date, once each.
+    about = {*db.session.scalars(select(ParcelEvent.id)), *db.session.scalars(select(Correction.id))}
     assert [n.kind for n in told if n.about is None] == wanted, "each step is told once, and nothing else"
     assert all(n.about in about for n in told if n.about is not None)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -20,6 +20,8 @@ from citizen_services.cases.queries import documents_of
 from citizen_services.database import commit, db
 from citizen_services.parts import parts
 from citizen_services.people.models import Citizen
+from citizen_services.rules.dates import SHANGHAI
+from notifications.models import Notice
 from tests import factories as make
 from tests.cases.test_engine import act, refused
 
@@ -101,9 +103,9 @@ def test_nothing_can_be_asked_that_the_form_does_not_have(app: Flask) -> None:
 def test_a_missed_date_lapses_only_where_the_person_was_reached(app: Flask, reached: bool) -> None:
     case_id = asked()
     assert lapse_overdue() == 0
-    db.session.execute(update(Correction).values(due=clock.now() - timedelta(seconds=1)))
     if reached:
         corrections.note_reached(case_id, clock.now())
+    db.session.execute(update(Correction).values(due=clock.now() - timedelta(seconds=1)))
     commit()
     assert lapse_overdue() == (1 if reached else 0)
     case = db.session.get_one(Case, case_id, populate_existing=True)
@@ -112,6 +114,30 @@ def test_a_missed_date_lapses_only_where_the_person_was_reached(app: Flask, reac
         assert "行政复议" in "".join(documents_of(case_id)[-1].content["paragraphs"])
         # The way is free to apply again.
         make.permit_draft(person_of(case_id))
+
+
+@pytest.mark.parametrize("by", ["receipt", "call"])
+def test_who_is_reached_after_the_date_has_some_days_more_and_is_told_which(app: Flask, by: str) -> None:
+    case_id = asked()
+    db.session.execute(update(Correction).values(due=clock.now() - timedelta(days=1)))
+    commit()
+    if by == "call":
+        act(case_id, "note_call", make.staff("yl-clerk"))
+    else:
+        corrections.note_reached(case_id, clock.now())
+        # A second receipt of the same request gives no more days.
+        corrections.note_reached(case_id, clock.now() + timedelta(days=2))
+        commit()
+    db.session.expire_all()
+    correction = corrections.of_case(case_id)[0]
+    # Three working days after Monday 9 November end with Thursday.
+    assert correction.due == datetime(2026, 11, 13, tzinfo=SHANGHAI)
+    told = db.session.scalars(select(Notice).where(Notice.kind == "correction_extended")).all()
+    assert [("11月12日" in one.text) for one in told] == [True]
+    assert lapse_overdue() == 0
+    db.session.execute(update(Correction).values(due=clock.now() - timedelta(seconds=1)))
+    commit()
+    assert lapse_overdue() == 1
 
 
 def test_a_provisional_date_lapses_nothing(app: Flask) -> None:

@@ -249,7 +249,8 @@ class EngineMachine(RuleBasedStateMachine):
             FIRED[event] += 1
         if again:
             before = world.everything()
-            assert world.press(id_, name, actor, version, data, key) == done, "the same form finds the same answer"
+            found = world.press(id_, name, actor, version, data, key)
+            assert done.items() <= found.items(), "the same form finds the same answer"
             assert world.everything() == before
             FIRED["sent again"] += 1
         return True
@@ -266,6 +267,9 @@ class EngineMachine(RuleBasedStateMachine):
         """One step by whom it belongs to; False where nobody could."""
         if step.by.kind == "system":
             return self._system_takes(case, step)
+        if step.action == "note_call":
+            # Whom no receipt showed to be reached is called when the date has passed.
+            self.hands.at += timedelta(days=20)
         actor = self._actor("applicant", case)
         if step.by.kind == "staff":
             # Beginning with somebody else each time.

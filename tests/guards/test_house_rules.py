@@ -146,6 +146,7 @@ RECEIVERS: Mapping[str, tuple[str, ...]] = {
     "binding-moved": ("notifications.receivers.warn_of_move",),
     "case-moved": ("notifications.receivers.tell_of_step",),
     "code-wanted": ("notifications.receivers.send_code",),
+    "correction-extended": ("notifications.receivers.tell_of_grace",),
     "draft-waits": ("notifications.drafts.remind",),
     "parcel-wanted": ("notifications.receivers.order_parcel",),
     "permit-carded": ("notifications.writeback.write_permit",),

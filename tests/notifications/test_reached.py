@@ -12,6 +12,7 @@ from citizen_services import clock
 from citizen_services.cases import corrections
 from citizen_services.cases.automatic import lapse_overdue
 from citizen_services.database import Change, commit, db
+from citizen_services.rules.dates import last_day
 from citizen_services.wechat.signals import template_finished
 from notifications import tasks
 from notifications.models import Delivery, Notice
@@ -74,6 +75,13 @@ def test_a_request_that_nobody_received_never_lapses_and_one_delivered_late_laps
         assert correction is not None
         db.session.refresh(correction)
         assert correction.reached_at is not None
+        # Who heard of it after the date has three working days from then on, and is told which day is the last.
+        assert lapse_overdue() == 0
+        assert correction.due > clock.now()
+        told = db.session.scalars(select(Notice).where(Notice.kind == "correction_extended")).one()
+        assert f"{last_day(correction.due).month}月{last_day(correction.due).day}日" in told.text
+        report(case_id, delivered=True)
+    with later(days=50):
         assert lapse_overdue() == 1
     assert case_now(case_id).state == "lapsed"
 
@@ -86,6 +94,7 @@ def test_a_failure_reaches_nobody_but_the_next_channel_may(app: Flask, partners:
     with later(days=40):
         assert lapse_overdue() == 0
         report(case_id, delivered=True)
+    with later(days=50):
         assert lapse_overdue() == 1
 
 
@@ -100,6 +109,7 @@ def test_a_late_receipt_is_of_its_own_request_only(app: Flask, partners: Outside
     with later(days=40):
         assert lapse_overdue() == 0, "of the second request nobody was told"
         report(case_id, delivered=True)
+    with later(days=50):
         assert lapse_overdue() == 1
 
 
