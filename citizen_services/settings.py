@@ -78,6 +78,17 @@ class WeChat:
 
 
 @dataclass(frozen=True)
+class ObjectStore:
+    """An S3 service that keeps photos instead of the disk: its address, bucket, region and keys."""
+
+    endpoint_url: str
+    bucket: str
+    region: str
+    access_key: str = field(repr=False)
+    secret_key: str = field(repr=False)
+
+
+@dataclass(frozen=True)
 class Settings:
     """One installation's choices. Keys are lists, newest first; times are seconds."""
 
@@ -115,6 +126,8 @@ class Settings:
     #: Partners' ids of our message templates: ``{"wechat:<key>": id, "sms:<key>": code}``; one not named goes by its
     #: key.
     templates: Mapping[str, str]
+    #: Where photos are kept; None = on the disk, below ``var_dir``.
+    object_store: ObjectStore | None = None
 
     @property
     def production(self) -> bool:
@@ -182,6 +195,7 @@ class Settings:
                 if given.get(f"{prefix}_BASE_URL")
             },
             templates=_templates(given.get("CHANNEL_TEMPLATES", ""), causes),
+            object_store=_object_store(given, causes, production=name == "production"),
         )
         causes += _faults(settings)
         if settings.production:
@@ -287,6 +301,30 @@ def _templates(value: str, causes: list[str]) -> dict[str, str]:
         causes.append('CHANNEL_TEMPLATES must be a JSON object such as {"sms:login_code": "SMS_123"}')
         return {}
     return templates
+
+
+def _object_store(given: Mapping[str, str], causes: list[str], *, production: bool) -> ObjectStore | None:
+    kind = given.get("MATERIALS_STORE") or "disk"
+    if kind == "disk":
+        return None
+    if kind != "s3":
+        causes.append(f"MATERIALS_STORE is {kind!r}; it must be disk or s3")
+        return None
+    place = ObjectStore(
+        endpoint_url=given.get("S3_ENDPOINT_URL", ""),
+        bucket=given.get("S3_BUCKET", ""),
+        region=given.get("S3_REGION") or "us-east-1",
+        access_key=given.get("S3_ACCESS_KEY", ""),
+        secret_key=given.get("S3_SECRET_KEY", ""),
+    )
+    address = urlsplit(place.endpoint_url)
+    if address.scheme not in ("http", "https") or not address.netloc or address.path.strip("/"):
+        causes.append("S3_ENDPOINT_URL must be the address of the service, without a path")
+    elif production and address.scheme != "https":
+        causes.append("S3_ENDPOINT_URL must be https")
+    needed = {"S3_BUCKET": place.bucket, "S3_ACCESS_KEY": place.access_key, "S3_SECRET_KEY": place.secret_key}
+    causes += [f"{setting} is missing" for setting, value in needed.items() if not value]
+    return place
 
 
 def _keys(value: str) -> tuple[str, ...]:

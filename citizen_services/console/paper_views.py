@@ -19,7 +19,7 @@ from citizen_services.console.access import ReasonWanted, case_staff, role_of, t
 from citizen_services.console.guards import current_actor
 from citizen_services.database import Change, commit
 from citizen_services.materials import queries as photos
-from citizen_services.materials.errors import NoSuchUpload, StoreDamaged
+from citizen_services.materials.errors import NoSuchUpload, StoreAway, StoreDamaged
 from citizen_services.pages import photo_response, render_error
 from citizen_services.people import looks
 from citizen_services.rules.dates import chinese_moment, local_date
@@ -48,6 +48,9 @@ def photo(case_id: UUID, upload_id: UUID) -> ResponseReturnValue:
         picture = photos.photo(upload)
     except NoSuchUpload:
         abort(404)
+    except StoreAway as fault:
+        log.warning("a photo can't be shown now: %s", fault.why)
+        abort(503)
     except StoreDamaged as fault:
         log.error("a photo of case %s can't be shown: %s", case.id, fault)
         abort(500)

@@ -31,6 +31,7 @@ from citizen_services.materials.errors import (
     MaterialError,
     NoSuchUpload,
     NothingSent,
+    StoreAway,
     StoreDamaged,
     TooLarge,
 )
@@ -194,6 +195,9 @@ def photo(citizen_id: UUID, upload_id: UUID) -> Response:
         return photo_response(queries.photo(upload) if whole else queries.thumbnail(upload))
     except NoSuchUpload:
         abort(404)
+    except StoreAway as fault:
+        log.warning("a photo can't be shown now: %s", fault.why)
+        abort(503)
     except StoreDamaged as fault:
         _damaged(fault)
 

@@ -68,5 +68,15 @@ class NoSuchUpload(MaterialError):
     sentence = "没有找到这张照片，可能已经删除，请刷新页面。"
 
 
+class StoreAway(MaterialError):
+    """The object store takes or gives nothing now; ``why`` is for operators."""
+
+    sentence = "照片暂时存不了，还没有收下，请过几分钟再上传一次。"
+
+    def __init__(self, why: str) -> None:
+        super().__init__()
+        self.why = why
+
+
 class StoreDamaged(Exception):
     """What the store gave back is missing or is not what was put in: for operators, not for citizens."""

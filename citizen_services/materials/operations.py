@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection
 from datetime import timedelta
+from functools import partial
 from uuid import UUID
 
 from sqlalchemy import delete, func, insert, select, text, update
@@ -15,6 +16,7 @@ from sqlalchemy import delete, func, insert, select, text, update
 from citizen_services import clock
 from citizen_services.clock import protocol_now
 from citizen_services.database import Change, db, new_id
+from citizen_services.database.base import after_commit
 from citizen_services.materials import queries, store
 from citizen_services.materials.decode import Picture, decode
 from citizen_services.materials.errors import NoSuchUpload, TooManyPieces
@@ -72,14 +74,25 @@ def take(
         raise TooManyPieces(most)
     _end_reading()
     picture = decode(file, judged)
-    _lock(draft_id.bytes)
-    sha256 = hashlib.sha256(picture.photo).digest()
     here = select(Material.upload_id).where(Material.draft_id == draft_id, Material.code == code)
-    same = db.session.scalars(select(Upload).where(Upload.id.in_(here), Upload.sha256 == sha256)).first()
+    sha256 = hashlib.sha256(picture.photo).digest()
+    known = select(Upload).where(Upload.id.in_(here), Upload.sha256 == sha256)
+    upload = None
+    if db.session.scalars(known).first() is None:
+        # Where the store is another machine's, nobody waits for it within a transaction.
+        _end_reading()
+        upload = _stored(citizen_id, staff_id, picture)
+    _lock(draft_id.bytes)
+    same = db.session.scalars(known).first()
     if same is not None:
+        if upload is not None:
+            # Sent twice at once; what is left behind all the same the sweep removes.
+            after_commit(partial(store.discard, upload.id))
         return same
     position = _next_position(draft_id, code, most)
-    upload = _kept(citizen_id, staff_id, picture)
+    upload = upload or _stored(citizen_id, staff_id, picture)
+    db.session.add(upload)
+    db.session.flush()
     _use(upload.id, draft_id, code, position, kind)
     return upload
 
@@ -160,10 +173,10 @@ def attach(
         )
 
 
-def _kept(citizen_id: UUID, staff_id: UUID | None, picture: Picture) -> Upload:
-    """Files first: a crash before the commit leaves only files, which the sweep removes."""
+def _stored(citizen_id: UUID, staff_id: UUID | None, picture: Picture) -> Upload:
+    """Files first: what ends before the commit leaves only files, which the sweep removes."""
     upload_id = new_id()
-    upload = Upload(
+    return Upload(
         id=upload_id,
         citizen_id=citizen_id,
         staff_id=staff_id,
@@ -176,9 +189,6 @@ def _kept(citizen_id: UUID, staff_id: UUID | None, picture: Picture) -> Upload:
         at=clock.now(),
         ended_at=None,
     )
-    db.session.add(upload)
-    db.session.flush()
-    return upload
 
 
 def _use(upload_id: UUID, draft_id: UUID, code: str, position: int, kind: str | None) -> None:

@@ -1,4 +1,4 @@
-"""Where photos are kept: a store of encrypted files, on disk here; another kind needs the same four methods.
+"""Where photos are kept: a store of encrypted files, on the disk here or on any S3 service (s3_store.py).
 
 A file is written whole or not at all. Its name is its upload's, so that a file without a row can be told and removed.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import hmac
+import logging
 import os
 import re
 from collections.abc import Iterator
@@ -16,9 +17,12 @@ from pathlib import Path
 from typing import Literal, Protocol
 from uuid import UUID
 
-from citizen_services.materials.errors import StoreDamaged
+from citizen_services.materials.errors import StoreAway, StoreDamaged
+from citizen_services.materials.s3_store import s3_store
 from citizen_services.parts import parts
 from citizen_services.security import CannotDecrypt, keyring
+
+log = logging.getLogger(__name__)
 
 Part = Literal["photo", "thumbnail"]
 PARTS: tuple[Part, ...] = ("photo", "thumbnail")
@@ -90,13 +94,18 @@ class DiskStore:
                 name = f"{folder.name}/{path.name}"
                 # Another process may have removed or renamed it since the folder was listed.
                 with contextlib.suppress(FileNotFoundError):
-                    if _NAME.fullmatch(name):
+                    if is_name(name):
                         yield name, datetime.fromtimestamp(path.stat().st_mtime, UTC)
 
     def _path(self, name: str) -> Path:
         if not _NAME.fullmatch(name):
             raise ValueError("no name of the store")
         return self._root / name
+
+
+def is_name(name: str) -> bool:
+    """Whether a file of that name is the store's; others are left alone."""
+    return _NAME.fullmatch(name) is not None
 
 
 def _flush_folder(folder: Path) -> None:
@@ -109,7 +118,10 @@ def _flush_folder(folder: Path) -> None:
 
 def store() -> Store:
     """This installation's store."""
-    return DiskStore(parts().settings.var_dir / "uploads")
+    settings = parts().settings
+    if settings.object_store is not None:
+        return s3_store(settings.object_store)
+    return DiskStore(settings.var_dir / "uploads")
 
 
 def key_of(upload_id: UUID) -> str:
@@ -131,6 +143,15 @@ def put(upload_id: UUID, part: Part, content: bytes) -> bytes:
     """Encrypt and keep a part of an upload; returns the SHA-256 of its content."""
     store().write(f"{key_of(upload_id)}.{part}", keyring().encrypt(content, _bound_to(upload_id, part)))
     return hashlib.sha256(content).digest()
+
+
+def discard(upload_id: UUID) -> None:
+    """Remove what was put for an upload that came to nothing; where the store is away the sweep does it."""
+    for part in PARTS:
+        try:
+            store().remove(f"{key_of(upload_id)}.{part}")
+        except (StoreAway, OSError) as fault:
+            log.warning("a file without a row waits for the sweep: %s", type(fault).__name__)
 
 
 def get(upload_id: UUID, key: str, part: Part, sha256: bytes) -> bytes:

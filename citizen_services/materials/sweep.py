@@ -90,7 +90,7 @@ def _unused(apart_from: ColumnElement[bool] | None) -> ColumnElement[bool]:
 
 def _without_row() -> Iterator[str]:
     before = protocol_now() - FILE_GRACE
-    old = (name for name, written in store.store().names() if written < before)
+    old = (name for name, written in store.store().names() if written < before and store.is_name(name))
     while names := list(islice(old, _BATCH)):
         by_id = {name: store.upload_of(name) for name in names}
         known = set(db.session.scalars(select(Upload.id).where(Upload.id.in_(set(by_id.values())))))
