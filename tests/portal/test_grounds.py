@@ -145,7 +145,7 @@ def begin_exempt(person: Resident, exempt_as: str, **first: str) -> None:
     page = person.browser
     page.open(f"/h5/items/{PERMIT}")
     assert "现在还不能申请" in page.words
-    page.submit("start", exempt_as=exempt_as)
+    page.submit("excuse", exempt_as=exempt_as)
     person.path = f"/h5/drafts/{person.draft().id}"
     page.submit("save", exempt_as=exempt_as, **first)
 
@@ -197,10 +197,11 @@ def test_who_declares_nothing_waits_for_the_half_year_and_nobody_is_exempt_by_a_
     person = resident(months=1)
     page = person.browser
     page.open(f"/h5/items/{PERMIT}")
+    assert "start" not in page.actions
     day = clock.today() - timedelta(days=31)
     assert f"从{day.year}年{day.month}月{day.day}日" in page.words
     for made_up in ("", "friend"):
         page.open(f"/h5/items/{PERMIT}")
-        assert page.submit("start", exempt_as=made_up).status_code == 422
+        assert page.submit("excuse", exempt_as=made_up).status_code == 422
     stranger = page.open("/h5/items/residence-registration")
     assert "exempt_as" not in stranger.text
