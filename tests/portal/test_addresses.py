@@ -23,9 +23,9 @@ from tests.portal.conftest import ADDRESS, Resident
 __all__ = ["desk"]
 
 REGISTRATION = "residence-registration"
-BY_HAND = {"station": "330213001000", "community": "上宋村", "typed_address": "上宋村机耕路桥头北侧第二间"}
+BY_HAND: dict[str, Any] = {"station": "330213001000", "community": "上宋村", "typed_address": "上宋村机耕路桥头北侧第二间"}
 #: What each kind of home is asked for, besides the address.
-KINDS: dict[str, dict[str, str]] = {
+KINDS: dict[str, dict[str, Any]] = {
     "rented": {"landlord_name": "宋阿根", "landlord_phone": "139 0013 9001"},
     "dormitory": {"dormitory_of": "奉化某某电器有限公司"},
     "building_site": {"site_name": "金海东路改造工程", "builder": "宁波某某建设有限公司", "site_contact": ""},
@@ -48,7 +48,7 @@ def later() -> Iterator[Callable[[int], None]]:
     clock.use(before)
 
 
-def declare(person: Resident, kind: str = "rented", **changes: str) -> UUID:
+def declare(person: Resident, kind: str = "rented", **changes: Any) -> UUID:
     """Register an address typed by hand; the case's id."""
     page = person.browser
     person.begin(REGISTRATION)
@@ -74,7 +74,7 @@ def written(person: Resident) -> list[dict[str, Any]]:
         return list(db.session.scalars(query))
 
 
-def act(officer: Desk, case: UUID, action: str, **fields: str) -> None:
+def act(officer: Desk, case: UUID, action: str, **fields: Any) -> None:
     """Open a case at the desk and take a step by its form; a dangerous one over its page that asks again."""
     officer.open(f"/console/cases/{case}")
     if action not in officer.actions:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -40,7 +41,8 @@ def test_each_kind_of_field_is_put_right_by_its_person(resident: Callable[..., R
     page.open(f"/h5/cases/{person.cases()[-1].id}")
     given, held = FIELDS[code]
     # What the same answer opens is confirmed with it.
-    page.submit("answer_correction", **({"employment_correct": "yes"} if name == "ground" else {}), **{name: given})
+    opened: dict[str, Any] = {"employment_correct": "yes"} if name == "ground" else {}
+    page.submit("answer_correction", **opened | {name: given})
     (now,) = person.cases()
     assert (now.state, now.data[group][name]) == ("submitted", held), page.words
 

@@ -140,7 +140,7 @@ def test_every_paper_of_a_home_can_be_chosen_and_the_officer_reads_which_it_is(
     assert f"申请人上传了 1 张照片：{name}" in officer.words
 
 
-def begin_exempt(person: Resident, exempt_as: str, **first: str) -> None:
+def begin_exempt(person: Resident, exempt_as: str, **first: Any) -> None:
     """Declare on the item's page that the half year is not asked, and fill in why."""
     page = person.browser
     page.open(f"/h5/items/{PERMIT}")
