@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, func, select
@@ -119,4 +120,6 @@ def _pieces(*conditions: ColumnElement[bool]) -> list[Piece]:
         .where(*conditions)
         .order_by(Material.code, Material.position)
     )
-    return [Piece(*row) for row in db.session.execute(query)]
+    # A row of so many columns has no type of its own.
+    rows: Sequence[Any] = db.session.execute(query).all()
+    return [Piece(*row) for row in rows]

@@ -23,7 +23,11 @@ from tests.portal.conftest import ADDRESS, Resident
 __all__ = ["desk"]
 
 REGISTRATION = "residence-registration"
-BY_HAND: dict[str, Any] = {"station": "330213001000", "community": "上宋村", "typed_address": "上宋村机耕路桥头北侧第二间"}
+BY_HAND: dict[str, Any] = {
+    "station": "330213001000",
+    "community": "上宋村",
+    "typed_address": "上宋村机耕路桥头北侧第二间",
+}
 #: What each kind of home is asked for, besides the address.
 KINDS: dict[str, dict[str, Any]] = {
     "rented": {"landlord_name": "宋阿根", "landlord_phone": "139 0013 9001"},
