@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from citizen_services import metrics
-from citizen_services.cases.queries import open_by_state
+from citizen_services.cases.models import Case
 from citizen_services.clock import protocol_now
 from citizen_services.database import db
 from citizen_services.database.base import rollback
@@ -58,3 +58,10 @@ def _processes() -> Metric:
     # A kind of which none lives says 0 instead of vanishing: an alarm must have something to compare.
     rows = [(kind, found.get(kind, 0)) for kind in ("web", "worker", "scheduler")]
     return metrics.gauge("processes", "Processes that say that they live.", ("kind",), rows)
+
+
+def open_by_state() -> list[tuple[str, str, int]]:
+    """How many cases are under way: ``(item, state, number)``."""
+    counted = select(Case.item, Case.state, func.count()).where(Case.ended_at.is_(None)).group_by(Case.item, Case.state)
+    rows = db.session.execute(counted.order_by(Case.item, Case.state))
+    return [(item, state, number) for item, state, number in rows]

@@ -375,13 +375,6 @@ def cases_of_people(citizen_ids: Collection[UUID], office_code: str) -> Sequence
     return db.session.scalars(query).all()
 
 
-def open_by_state() -> list[tuple[str, str, int]]:
-    """How many cases are under way: ``(item, state, number)``."""
-    counted = select(Case.item, Case.state, func.count()).where(Case.ended_at.is_(None)).group_by(Case.item, Case.state)
-    rows = db.session.execute(counted.order_by(Case.item, Case.state))
-    return [(item, state, number) for item, state, number in rows]
-
-
 def _page(rows: Sequence[Case], column: str) -> Page:
     shown = rows[:PAGE]
     more = len(rows) > PAGE

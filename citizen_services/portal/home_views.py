@@ -50,6 +50,7 @@ def front() -> ResponseReturnValue:
         "h5/home.html",
         citizen=citizen,
         in_wechat=in_wechat(),
+        origin=parts().settings.public_base_url,
         drafts=[draft_card(draft) for draft in begun],
         cases=running,
         turn=[card for card in running if card["until"]],

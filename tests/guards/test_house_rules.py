@@ -28,7 +28,7 @@ _OUTSIDE_CLIENTS = (
 #: A library by the modules that may import it: one place each, so that time-outs and promises are kept in one place.
 ONLY_IN: Mapping[str, str] = {
     "requests": _OUTSIDE_CLIENTS,
-    "urllib3": _OUTSIDE_CLIENTS,
+    "urllib3": rf"{_OUTSIDE_CLIENTS}|citizen_services/materials/s3_store\.py",
     "urllib.request": r"citizen_services/sandbox/.*|deploy/.*",
     "http.client": r"citizen_services/sandbox/.*|deploy/.*",
     "httpx": "",
@@ -40,7 +40,7 @@ ONLY_IN: Mapping[str, str] = {
     "sqlite3": "",
     # Pictures of strangers are decoded in a process of their own.
     "subprocess": r"deploy/.*|citizen_services/sandbox/.*|citizen_services/materials/decode\.py",
-    "psycopg": r"deploy/.*|citizen_services/database/base\.py",
+    "psycopg": r"deploy/.*|citizen_services/database/(base|direct|patience)\.py",
 }
 _ROOM = re.compile(r"(citizen_services|notifications|workflows)/")
 

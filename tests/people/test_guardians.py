@@ -7,12 +7,14 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from flask import Flask
+from playwright.sync_api import Page
 from sqlalchemy import select
 
 from citizen_services.database import db
 from citizen_services.people.models import BindingRequest, Citizen, Consent
 from citizen_services.security import keyring
 from tests.house import House
+from tests.pages_kit import check_page, pages_browser, serving
 from tests.people.browser import Browser
 from tests.people.conftest import Invented, Phones
 from tests.people.test_binding import Invent, NewBrowser, claim, show_face, staff
@@ -166,3 +168,37 @@ def test_nobody_guesses_codes_and_no_child_is_a_guardian(
         known = waiting.id
     for request_id in (known, uuid4()):
         assert guardian.open(f"/h5/guardian/{request_id}").status_code == 404
+
+
+def test_the_pages_of_child_and_guardian_are_sound(
+    browser: NewBrowser, phones: Phones, invented: Invent, application: Flask
+) -> None:
+    parent, child, one = invented("韦大山"), invented("韦小宝", born=TEN), browser()
+    guardian = bound_parent(browser, phones, parent)
+    claim(one, child, phones)
+    code = code_shown(one)
+    with serving(application) as site, pages_browser() as pages:
+
+        def phone(who: Browser) -> Page:
+            page = pages.phone(width=375, base_url=site)
+            token = who.cookie("h5_session", "/h5") or ""
+            page.context.add_cookies([{"name": "h5_session", "value": token, "url": f"{site}/h5"}])
+            return page
+
+        theirs, own = phone(one), phone(guardian)
+        theirs.goto("/h5/bind")
+        check_page(theirs, "guardian-1-code")
+        own.goto("/h5/")
+        own.get_by_role("link", name="为孩子确认").click()
+        check_page(own, "guardian-2-find")
+        own.fill("[name=id_number]", child.id_number)
+        own.fill("[name=code]", code)
+        own.get_by_role("button", name="下一步").click()
+        own.get_by_text("请核对是不是您的孩子").wait_for()
+        check_page(own, "guardian-3-agree")
+        own.get_by_text("父亲").click()
+        own.check("[name=consent_guardian]")
+        own.get_by_role("button", name="同意", exact=True).click()
+        own.get_by_text("已记下您的同意").wait_for()
+        theirs.goto("/h5/bind")
+        check_page(theirs, "guardian-4-agreed")

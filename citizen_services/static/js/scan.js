@@ -3,6 +3,8 @@
   'use strict';
   var place = document.querySelector('[data-scan]');
   if (!place || !window.wx || !/micromessenger/i.test(navigator.userAgent)) return;
+  // Signed are only pages under the public address.
+  if (location.origin !== place.dataset.origin) return;
   var said = place.querySelector('[data-scan-said]');
   var here = location.href.split('#')[0];
 
