@@ -381,7 +381,7 @@ LAPSED = Doc(
 
 COMPLETED = turn(
     "completed", "办件已办结",
-    text="您的居住证（{number}）已交到本人手中，全程跑动{visits}次。居住证每满一年签注一次。",
+    text="您的居住证（{number}）已交到本人手中，全程跑动{visits}次。居住证每满一年签注一次。办得怎样，可在办件页评价。",
     hint="已签收办结，全程跑动{visits}次",
     sms="您的居住证已签收，编号{number}，本次办理已完成。每满一年请在微信公众号办理签注。",
 )  # fmt: skip

@@ -11,14 +11,15 @@ from flask import url_for
 from citizen_services.cases import corrections
 from citizen_services.cases.models import Case
 from citizen_services.cases.queries import failing_guard, steps_for
+from citizen_services.catalogue import ConfirmField
 from citizen_services.catalogue.vocabulary import Group, ServiceItem, Step
 from citizen_services.console.access import holds
 from citizen_services.console.answers import DOUBTED, group_lines
-from citizen_services.console.render import last_day
 from citizen_services.console.schemas import corrections_field
 from citizen_services.people.actors import Actor
 from citizen_services.people.models import Office
 from citizen_services.people.queries import offices
+from citizen_services.rules.dates import last_day
 
 _CORRECTIONS: Mapping[str, str] = {
     "open": "等申请人补正", "answered": "已补正", "lapsed": "到期未补正", "dropped": "不再需要",
@@ -86,7 +87,7 @@ def check_rows(
                     "label": line.label,
                     "value": shown["value"] if once and shown else line.value or "没有填写",
                     "reveal_form": "reveal" if line.key and line.full != line.value and not once else "",
-                    "source": _registered(item, group, by_title) if not line.key else "",
+                    "source": _registered(item, group, by_title) if _confirms(group, name) else "",
                     "note": "申请人认为与实际不符，请核对" if line.differs else "只显示这一次，已记录" if once else "",
                 }
             )
@@ -99,6 +100,10 @@ def check_rows(
         row["reason"] = typed.get(f"reason-{row['name']}", "")
         row["errors"] = list(errors.get(row["name"], ()))
     return rows
+
+
+def _confirms(group: Group, name: str) -> bool:
+    return isinstance(group.schema.fields[name], ConfirmField)
 
 
 def _registered(item: ServiceItem, group: Group, by_title: Mapping[str, Mapping[str, Any]]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from flask import Flask
 from sqlalchemy import func, select
@@ -14,7 +15,10 @@ from tests.console.applications import case_now, permit
 from tests.console.conftest import Desk
 
 Sit = Callable[[str], Desk]
-WORDS = {"reasons": "社会保险登记显示您已离职，目前没有合法稳定就业。", "ground": "《居住证暂行条例》第二条"}
+WORDS: dict[str, Any] = {
+    "reasons": "社会保险登记显示您已离职，目前没有合法稳定就业。",
+    "ground": "《居住证暂行条例》第二条",
+}
 
 
 def written() -> tuple[int, int]:
