@@ -21,7 +21,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.exc import PendingRollbackError
 from werkzeug.exceptions import HTTPException, InternalServerError, ServiceUnavailable
 
-from citizen_services.database.base import DATABASE_AWAY, rollback
+from citizen_services.database.base import DATABASE_AWAY, end_session, rollback
 from citizen_services.people.web import forget_person
 from citizen_services.rules.dates import SHANGHAI, chinese_date, chinese_day, chinese_moment, local_date
 from citizen_services.rules.masking import mask_address, mask_id, mask_name, mask_phone
@@ -385,6 +385,8 @@ def init_pages(app: Flask, machine_error: Callable[[HTTPException], ResponseRetu
     # A crash reaches the handler of 500 only under its own class, not under HTTPException.
     app.register_error_handler(InternalServerError, answer_error)
     app.after_request(_set_headers)
+    # Ends come in reverse order: before the library's, which would replace an answer by its error.
+    app.teardown_appcontext(end_session)
     app.context_processor(_page_context)
     app.add_template_global(asset_url)
     app.add_template_global(vendor_url)

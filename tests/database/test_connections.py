@@ -62,3 +62,12 @@ def test_a_transaction_whose_connection_broke_is_undone_without_another_error(ap
         other.execute("SELECT pg_terminate_backend(%s, 5000)", (before,))
     base.rollback()
     assert _backend() != before
+
+
+def test_an_answer_stands_though_the_connection_broke_after_it_was_made(app: Flask, house: House) -> None:
+    with app.app_context():
+        before = int(db.session.execute(text("SELECT pg_backend_pid()")).scalar_one())
+        with psycopg.connect(house.environ["DATABASE_URL"], autocommit=True) as other:
+            other.execute("SELECT pg_terminate_backend(%s, 5000)", (before,))
+    with app.app_context():
+        assert _backend() != before
