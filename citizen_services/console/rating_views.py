@@ -20,13 +20,13 @@ from citizen_services.console import render
 from citizen_services.console.access import tell_refusals
 from citizen_services.console.guards import current_actor, staff_required
 from citizen_services.console.list_views import RATING_ROLES
-from citizen_services.console.render import last_day
 from citizen_services.console.schemas import FormSchema, WordsField, once_of, read_form
 from citizen_services.database import Change
 from citizen_services.database.base import rollback
 from citizen_services.database.idempotency import Once
 from citizen_services.people.actors import Actor
 from citizen_services.people.queries import staff_names
+from citizen_services.rules.dates import last_day
 from citizen_services.rules.masking import mask_name
 from citizen_services.security import new_token
 

@@ -10,7 +10,7 @@ from uuid import UUID
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from citizen_services.cases import corrections, operations, papers, ratings
+from citizen_services.cases import corrections, deadlines, operations, papers, ratings
 from citizen_services.cases.errors import InvalidInput, MovedOn, NotPossible
 from citizen_services.cases.models import Case, Correction
 from citizen_services.cases.once import do_once
@@ -128,7 +128,7 @@ def case_page(
         errors=errors or {},
         office=_who_works_on(item, case),
         state=item.state(case.state),
-        clocks=timeline.clocks_of(item, case),
+        clocks=deadlines.clocks_of(item, case),
         steps=timeline.timeline_of(item, case, events, turn),
         next=timeline.next_lines(item, case),
         correct=panel(

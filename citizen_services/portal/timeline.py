@@ -51,33 +51,6 @@ def good_end(item: ServiceItem) -> str:
     return road[-1].end if road else submit.end
 
 
-def clocks_of(item: ServiceItem, case: Case) -> list[dict[str, Any]]:
-    """The clocks that bind us on a case, as ``clock_badge`` takes them."""
-    first = _clock("首次答复", case.first_answer_due, case.first_answer_met_at, case)
-    promised = _clock("承诺办结", case.promised_due, case.result_met_at, case)
-    statutory = _clock("法定期限", case.statutory_due, case.result_met_at, case)
-    return [found for found in (first, promised, statutory) if found]
-
-
-def _clock(label: str, due: datetime | None, met_at: datetime | None, case: Case) -> dict[str, Any] | None:
-    if due is None:
-        return None
-    if met_at is not None:
-        state = "met" if met_at <= due else "late"
-    elif case.ended_at is not None:
-        return None
-    elif clock.now() > due:
-        state = "late"
-    else:
-        state = "provisional" if case.due_provisional else "running"
-    return {"label": label, "due": last_day(due), "state": state, "left": _left(due) if state == "running" else ""}
-
-
-def _left(due: datetime) -> str:
-    days = ((last_day(due) or clock.today()) - clock.today()).days
-    return "今天到期" if days <= 0 else f"还有 {days} 天"
-
-
 def timeline_of(
     item: ServiceItem, case: Case, events: Sequence[CaseEvent], turn: Mapping[str, Any] | None = None
 ) -> list[dict[str, Any]]:
