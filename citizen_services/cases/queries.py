@@ -381,16 +381,6 @@ def _page(rows: Sequence[Case], column: str) -> Page:
     return Page(shown, (getattr(shown[-1], column), shown[-1].id) if more else None)
 
 
-def case_in_district(district: str, case_id: UUID) -> Case | None:
-    """The case of that id in a district, for whoever is shown its QR code; None where there is none."""
-    return db.session.scalars(select(Case).where(Case.id == case_id, Case.district == district)).one_or_none()
-
-
-def applicant(case: Case) -> Citizen:
-    """Whose case it is."""
-    return db.session.get_one(Citizen, case.citizen_id)
-
-
 def by_number(district: str, number: str) -> Case | None:
     """The case of that number in a district, for staff."""
     return db.session.scalars(select(Case).where(Case.number == number, Case.district == district)).one_or_none()

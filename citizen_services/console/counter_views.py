@@ -13,7 +13,7 @@ from marshmallow import ValidationError, fields, validate
 
 from citizen_services import clock
 from citizen_services.cases import queries, visits
-from citizen_services.cases.errors import AlreadyOpen, NotEligible
+from citizen_services.cases.errors import AlreadyOpen, NoSuchCase, NotEligible
 from citizen_services.cases.models import Case, Draft, Visit
 from citizen_services.cases.once import do_once
 from citizen_services.console import render
@@ -39,7 +39,7 @@ from citizen_services.parts import parts
 from citizen_services.people import looks
 from citizen_services.people.actors import Actor
 from citizen_services.people.models import Citizen
-from citizen_services.people.queries import is_bound_to_wechat, staff_name
+from citizen_services.people.queries import citizen, is_bound_to_wechat, staff_name
 from citizen_services.rules.dates import chinese_moment
 from citizen_services.rules.errors import RuleError
 from citizen_services.rules.masking import mask_name
@@ -113,7 +113,7 @@ def check_in() -> ResponseReturnValue:
     if case is None and not asked.id_number:
         sentence = "没有找到这个办件，请核对后再扫一次；或录入 18 位身份证号码。"
         return _page({"scan": [sentence]}), 422
-    person = queries.applicant(case) if case is not None else next(iter(asked.people), None)
+    person = citizen(case.citizen_id) if case is not None else next(iter(asked.people), None)
     if person is None:
         return _page({"scan": ["系统里还没有这个人。请点下面“首次来办事”，核对身份证后登记。"]}, "yes"), 422
     refuse_own(actor, person)
@@ -138,9 +138,12 @@ def check_in() -> ResponseReturnValue:
 
 
 def _case(actor: Actor, case_id: UUID | None, number: str) -> Case | None:
-    if case_id is not None:
-        return queries.case_in_district(actor.district or "", case_id)
-    return queries.by_number(actor.district or "", number) if number else None
+    if case_id is None:
+        return queries.by_number(actor.district or "", number) if number else None
+    try:
+        return queries.case_for_staff(actor, case_id)
+    except NoSuchCase:
+        return None
 
 
 # --- The person who is here ---------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from uuid import UUID
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from citizen_services.cases import corrections, deadlines, operations, papers, ratings
+from citizen_services.cases import corrections, deadlines, operations, papers
 from citizen_services.cases.errors import InvalidInput, MovedOn, NotPossible
 from citizen_services.cases.models import Case, Correction
 from citizen_services.cases.once import do_once
@@ -46,6 +46,7 @@ from citizen_services.portal.guards import (
 )
 from citizen_services.portal.home_views import case_card, draft_card, open_cards, open_drafts, tell_refusals
 from citizen_services.portal.keeping import MARK, keep_answer, led_to_login, mark_of
+from citizen_services.portal.rating_views import rating_card
 from citizen_services.rules.dates import chinese_moment, local_date
 from citizen_services.security import new_token
 from citizen_services.words import role_word
@@ -163,7 +164,7 @@ def case_page(
         acts=acts,
         chosen=chosen,
         looks=_looks(citizen.id, case.id),
-        rating=_rating(case),
+        rating=rating_card(case),
         back="/h5/cases",
         live=True,
     )
@@ -183,16 +184,6 @@ def _who_works_on(item: ServiceItem, case: Case) -> Office:
     """The office on whose desk the case lies now: whom the person would call."""
     at_centre = item.state(case.state).desk == "service_centre"
     return service_centre(case.district) if at_centre else office(case.office_code)
-
-
-def _rating(case: Case) -> dict[str, str] | None:
-    """Of an ended case what the person thought of it, or the way to say so: ``{given}`` or ``{href}``."""
-    if case.ended_at is None:
-        return None
-    given = ratings.rating_of(case.id)
-    if given is not None:
-        return {"given": ratings.GRADES[given.grade]}
-    return {"href": url_for("portal_ratings.page", case_id=case.id)}
 
 
 def _photo_url(case: Case) -> PhotoUrl:

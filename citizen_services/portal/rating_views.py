@@ -58,6 +58,16 @@ class RatingSchema(Schema):
 _RATING = RatingSchema()
 
 
+def rating_card(case: Case) -> dict[str, str] | None:
+    """Of an ended case what the person thought of it, or the way to say so: ``{given}`` or ``{href}``."""
+    if case.ended_at is None:
+        return None
+    given = ratings.rating_of(case.id)
+    if given is not None:
+        return {"given": ratings.GRADES[given.grade]}
+    return {"href": url_for("portal_ratings.page", case_id=case.id)}
+
+
 @bp.get("/<uuid:case_id>/rating")
 @citizen_required
 def page(case_id: UUID) -> ResponseReturnValue:
