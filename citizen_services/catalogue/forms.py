@@ -29,18 +29,23 @@ def check_group(
         errors: dict[str, list[str]] = {}
     except ValidationError as fault:
         loaded = fault.valid_data if isinstance(fault.valid_data, dict) else {}
-        errors = {str(field): list(sentences) for field, sentences in fault.normalized_messages().items()}
+        errors = _sentences(fault)
     dumped: dict[str, Any] = schema.dump(loaded)
     return {name: value for name, value in dumped.items() if value is not None}, errors
+
+
+def _sentences(fault: ValidationError) -> dict[str, list[str]]:
+    return {str(field): list(sentences) for field, sentences in fault.normalized_messages().items()}
 
 
 def check_application(item: ServiceItem, data: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, list[str]]]:
     """The sentences of every field of every active group that is missing or wrong: ``{group: {field: [...]}}``."""
     errors = {}
     for group in item.active_groups(data):
-        _, wrong = check_group(group.schema, data.get(group.code, {}))
-        if wrong:
-            errors[group.code] = wrong
+        try:
+            group.schema.load(dict(data.get(group.code, {})), unknown=EXCLUDE)
+        except ValidationError as fault:
+            errors[group.code] = _sentences(fault)
     return errors
 
 

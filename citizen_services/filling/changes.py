@@ -153,7 +153,9 @@ def _onward(filled: Filled, posted: Posted) -> str:
 def _submit(filled: Filled, posted: Posted) -> ResponseReturnValue:
     actor = filled.place.actor()
     once = posted.once(actor)
-    done = once.answer()
+    # Sending ends the draft: of one that is open nothing was sent yet, and a key used for something else is found when
+    # it is written.
+    done = once.answer() if filled.draft.ended_at is not None else None
     if done is None:
         # Before anything looks at what the draft rests on, which is among them as a rule.
         newest = newest_answers(filled.citizen.id, list(filled.draft.answers))

@@ -8,11 +8,13 @@ from __future__ import annotations
 import hashlib
 import hmac
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Flask, Request, Response, abort, current_app, g, request, session
 from flask.sessions import NullSession, SecureCookieSession, SecureCookieSessionInterface
 from flask_wtf.csrf import CSRFProtect
+from itsdangerous import URLSafeTimedSerializer
 
 from citizen_services.database import commit
 from citizen_services.parts import parts
@@ -42,6 +44,14 @@ class DoorSessions(SecureCookieSessionInterface):
     def __init__(self, machines: tuple[str, ...]) -> None:
         self._machines = machines
         self._none = NullSession()
+        self._made: tuple[Any, Any] = (None, None)
+
+    def get_signing_serializer(self, app: Flask) -> URLSafeTimedSerializer | None:
+        """What signs the cookie: made once for a key, and not at each request and each answer."""
+        if self._made[0] != app.secret_key:
+            self._made = (app.secret_key, super().get_signing_serializer(app))
+        made: URLSafeTimedSerializer | None = self._made[1]
+        return made
 
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
         """The session of a request; of a machine's one in which nothing can be kept."""
