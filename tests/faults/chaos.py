@@ -101,7 +101,7 @@ def run(seed: int, seconds: float, people: int, folder: Path) -> int:
             print(done, flush=True)
         installation.thaw()
         installation.heal()
-        recovered = installation.until_ready(120)
+        recovered = installation.until_ready()
         print(f"all faults are over; everything was ready after {recovered:.1f} s", flush=True)
         over = time.monotonic() + PATIENCE_S
         for life in lives:

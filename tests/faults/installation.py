@@ -110,7 +110,7 @@ class Installation:
                 found.append(f"{ours[-1] if ours else 'elsewhere'}: {what.group() if what else 'unknown'}")
         return sorted(set(found))
 
-    def until(self, what: str, probe: Callable[[], Any], seconds: float = 60, every: float = 0.1) -> Any:
+    def until(self, what: str, probe: Callable[[], Any], seconds: float = 180, every: float = 0.1) -> Any:
         """Wait for something that the processes bring about; what the probe gave. Raises Gone."""
         end = time.monotonic() + seconds
         while True:
@@ -160,7 +160,7 @@ class Installation:
         answer = self._http.get(f"{self.web}/readyz", timeout=5)
         return answer.status_code == 200 and set(answer.json()["checks"].values()) == {"ok"}
 
-    def until_ready(self, seconds: float = 60) -> float:
+    def until_ready(self, seconds: float = 180) -> float:
         """Wait until all is there again; after how many seconds."""
         began = time.monotonic()
         self.until("everything is ready again", self.ready, seconds)

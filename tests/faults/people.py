@@ -139,7 +139,7 @@ class _Patient(Browser):
 
 def post(browser: Browser, url: str, data: Mapping[str, str]) -> requests.Response:
     """Send a form's fields without following where it leads."""
-    return browser.http.post(urljoin(browser.web, url), data=data, allow_redirects=False, timeout=TIMEOUT_S)
+    return browser.http.post(urljoin(browser.web, url), data=data, allow_redirects=False, timeout=60)
 
 
 class Desk(Browser):

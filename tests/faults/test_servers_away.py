@@ -18,8 +18,8 @@ from tests.faults.people import Applicant, post, says_it_in_chinese
 
 pytestmark = pytest.mark.xdist_group("faults of our own")
 
-#: Longer than a page waits for any server that is away; less than a person's patience.
-PATIENCE_S = 20.0
+#: Longer than a page waits for any server that is away, on a machine that is busy with other tests.
+PATIENCE_S = 40.0
 
 
 @dataclass
