@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, cast
 import click
 
 if TYPE_CHECKING:
+    from apiflask import APIFlask
     from flask import Flask
 
     from citizen_services.settings import Settings
@@ -74,7 +75,7 @@ def create_app(settings: Settings | None = None, *, process: str = "web") -> Fla
         clients=partner_clients(settings, engine),
     )
     app.session_interface = DoorSessions(MACHINE_DOORS)
-    init_pages(app)
+    init_pages(app, api.machine_error)
     for room in (portal, console, wechat, api, notifications):
         room.init_app(app)
     if settings.trusted_proxies:
@@ -83,16 +84,16 @@ def create_app(settings: Settings | None = None, *, process: str = "web") -> Fla
     return app
 
 
-def _house() -> Flask:
-    from flask import Flask
+def _house() -> APIFlask:
+    from apiflask import APIFlask
 
-    class House(Flask):
+    class House(APIFlask):
         """Flask without coroutines: no hook or view of ours is one, and a dozen of them are asked at each request."""
 
         def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
             return func
 
-    return House("citizen_services")
+    return House("citizen_services", spec_path="/api/openapi.json", docs_path=None, json_errors=False)
 
 
 def web() -> Flask:
@@ -176,6 +177,7 @@ def worker() -> None:
 def recurring() -> Mapping[str, tuple[float, Callable[[], object]]]:
     """What the scheduler does beside sending: ``{name: (every so many seconds, what)}``; each commits for itself."""
     from citizen_services.cases import papers
+    from citizen_services.cases.asking import ask_away_registers
     from citizen_services.cases.audit import seal_due
     from citizen_services.cases.automatic import lapse_overdue, remind_of_drafts
     from citizen_services.database import commit, idempotency
@@ -204,6 +206,7 @@ def recurring() -> Mapping[str, tuple[float, Callable[[], object]]]:
         "seal": (5, seal),
         "lapse": (60, lapse_overdue),
         "remind of drafts": (600, remind_of_drafts),
+        "registers that were away": (300, ask_away_registers),
         "tidy": (600, tidy),
         "photos": (86_400, sweep_photos),
     }

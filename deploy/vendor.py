@@ -39,6 +39,12 @@ LIBRARIES = (
         "terms are those below of Bootstrap and Popper, which it contains.",
     ),
     Library("htmx", "htmx.org", ("dist/htmx.min.js",), ("htmx.org/LICENSE",)),
+    Library(
+        "swagger-ui",
+        "swagger-ui-dist",
+        ("swagger-ui.css", "swagger-ui-bundle.js"),
+        ("swagger-ui-dist/LICENSE", "swagger-ui-dist/swagger-ui-bundle.js.LICENSE.txt"),
+    ),
     Library("jweixin", "weixin-js-sdk", (), ("weixin-js-sdk/LICENSE",), wrapped={"index.js": "jweixin.js"}),
 )
 

@@ -1,11 +1,31 @@
-"""The machine door: health of the installation, and figures of it."""
+"""The machine door: the JSON API and its document, health of the installation, and figures of it."""
 
-from flask import Flask
+from apiflask import APIFlask
 
-from citizen_services.api import health_views, metrics_views
+from citizen_services.api import (
+    case_views,
+    docs_views,
+    draft_views,
+    health_views,
+    item_views,
+    me_views,
+    metrics_views,
+    spec,
+)
+from citizen_services.api.callers import conditional, tell_rate
+from citizen_services.api.problems import machine_error, tell_problems
+
+__all__ = ["init_app", "machine_error"]
 
 
-def init_app(app: Flask) -> None:
+def init_app(app: APIFlask) -> None:
     """Register the door's routes."""
     app.register_blueprint(health_views.bp)
     app.register_blueprint(metrics_views.bp)
+    app.register_blueprint(docs_views.bp)
+    for bp in (item_views.bp, case_views.bp, draft_views.bp, draft_views.sending, me_views.bp):
+        tell_problems(bp)
+        bp.after_request(tell_rate)
+        bp.after_request(conditional)
+        app.register_blueprint(bp)
+    spec.configure(app)

@@ -321,8 +321,7 @@ def _write(act: _Act, once: Once | None) -> Outcome:
     assert situation.state is not None  # noqa: S101 - a taken step always ends in a state
     outcome = Outcome(situation.case_id, situation.number, situation.state, act.version)
     if once is not None:
-        answer = {"case_id": str(outcome.case_id), "number": outcome.number}
-        once.remember(act.change, {**answer, "state": outcome.state, "version": outcome.version})
+        once.remember(act.change, told(outcome))
     try:
         act.change.write()
     except Conflict as fault:
@@ -345,6 +344,12 @@ def _role(step: Step, actor: Actor) -> str | None:
         return actor.name or None
     named = step.by.roles if step.by.kind == "staff" else frozenset({"clerk"})
     return min(actor.roles & named, default=None)
+
+
+def told(outcome: Outcome) -> dict[str, Any]:
+    """What an act led to as it is remembered: a repetition is told the same."""
+    answer = {"case_id": str(outcome.case_id), "number": outcome.number}
+    return {**answer, "state": outcome.state, "version": outcome.version}
 
 
 def _standing_values(number: str, item: ServiceItem, office_code: str, visits: int) -> dict[str, str]:

@@ -10,7 +10,7 @@ from citizen_services.cases.errors import NoSuchCase
 from citizen_services.cases.models import Case
 from citizen_services.cases.permission import held_by_another
 from citizen_services.cases.queries import case_for_staff, concerns_office
-from citizen_services.database import Change, commit
+from citizen_services.database import Change
 from citizen_services.parts import parts
 from citizen_services.people import looks
 from citizen_services.people.actors import Actor
@@ -81,7 +81,7 @@ def held_by_colleague(actor: Actor, case: Case) -> bool:
 
 
 def record_opening(actor: Actor, case: Case) -> None:
-    """Record that the actor opens a case; commits.
+    """Record that the actor opens a case; the caller commits.
 
     Once in a quarter of an hour for whoever holds it, or gave a reason for it; each time for everybody else.
     """
@@ -91,7 +91,6 @@ def record_opening(actor: Actor, case: Case) -> None:
         return
     looks.note(change, actor, case.citizen_id, "opened", looks.HANDLING, role=role_of(actor), case_id=case.id)
     change.write()
-    commit()
 
 
 def record_reason(actor: Actor, case: Case, reason: str, change: Change) -> None:

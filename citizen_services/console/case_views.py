@@ -103,6 +103,7 @@ def show(case_id: UUID) -> ResponseReturnValue:
     actor = current_actor()
     case = visible_case(actor, case_id)
     record_opening(actor, case)
+    commit()
     return _page(case, actor)
 
 

@@ -13,10 +13,10 @@ from citizen_services.cases.queries import MOST_COUNTED, DeskFigures, Page, desk
 from citizen_services.console import render
 from citizen_services.console.access import case_roles, case_staff
 from citizen_services.console.guards import current_actor
-from citizen_services.console.schemas import place_from_text, place_to_text
 from citizen_services.parts import parts
 from citizen_services.people import web
 from citizen_services.people.actors import Actor
+from citizen_services.rules.keyset import place_from_text, place_to_text
 from citizen_services.words import state_word
 
 bp = Blueprint("console_lists", __name__, url_prefix="/console")

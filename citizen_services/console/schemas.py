@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any, cast
-from uuid import UUID
 
 from flask import request
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
@@ -156,27 +152,3 @@ def once_of(actor: Actor, form_token: str) -> Once:
     """This form as a write that is done once: the same token with other content is refused."""
     body = {name: value for name, value in request.form.items() if name not in _TOKENS}
     return Once.of(actor.key, request.endpoint or "", form_token, {"path": request.path, "form": body})
-
-
-Place = tuple[datetime | None, UUID]
-
-
-def place_to_text(place: Place | None) -> str | None:
-    """A place in a list as an address carries it."""
-    if place is None:
-        return None
-    moment, last = place
-    return base64.urlsafe_b64encode(f"{moment.isoformat() if moment else ''}|{last}".encode()).decode().rstrip("=")
-
-
-def place_from_text(text: str) -> Place | None:
-    """The place that an address carries; None for none and for what is none of ours: the list begins at its top."""
-    if not text or len(text) > 200:
-        return None
-    try:
-        moment, _, last = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode().partition("|")
-        at = datetime.fromisoformat(moment) if moment else None
-        place = (at, UUID(last))
-    except (ValueError, binascii.Error):
-        return None
-    return place if at is None or at.tzinfo is not None else None

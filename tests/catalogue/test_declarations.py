@@ -156,7 +156,8 @@ PLANTED: dict[str, tuple[Any, str]] = {
         lambda: replace(
             PERMIT,
             groups=tuple(
-                replace(g, when=Equals("delivery", "city", "宁波市")) if g.code == "ground" else g for g in PERMIT.groups
+                replace(g, when=Equals("delivery", "city", "宁波市")) if g.code == "ground" else g
+                for g in PERMIT.groups
             ),
         ),
         "group ground depends on delivery.city, which is not asked before it",

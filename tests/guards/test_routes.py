@@ -129,6 +129,7 @@ def world(resident: Callable[..., Resident], _application: Flask, house: House, 
         "action": "approve",
         "code": "residence-permit-first",
         "filename": "css/kit.css",
+        "group": "ground",
         "token": "guessed",
         "_form": "face",
     }

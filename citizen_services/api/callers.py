@@ -1,0 +1,175 @@
+"""Who calls: the bearer of a session (a citizen's, or one of the staff's) or of a key; what they may, and how often."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from typing import ParamSpec, TypeVar, cast
+
+from flask import Response, g, request
+
+from citizen_services.api.problems import Problem
+from citizen_services.database import commit
+from citizen_services.parts import parts
+from citizen_services.people import api_keys
+from citizen_services.people.actors import Actor
+from citizen_services.people.models import Citizen
+from citizen_services.people.sessions import LoggedIn, citizen_actor, load_session, staff_actor, touch
+from citizen_services.redis import breaker, exchange
+from citizen_services.security import digest
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+#: Requests a minute of whoever is logged in as a person; a key brings its own number.
+PER_MINUTE = 240
+_WINDOW_S = 60
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Somebody who showed valid credentials. ``scopes`` None: everything that the person may do."""
+
+    actor: Actor
+    citizen: Citizen | None
+    scopes: frozenset[str] | None
+    #: Whose requests are counted together: never the token itself.
+    subject: str
+    per_minute: int
+
+
+def caller() -> Caller:
+    """The caller of a view that is guarded by ``needs``."""
+    return cast(Caller, g.api_caller)
+
+
+def the_citizen() -> Citizen:
+    """The citizen of a view that is guarded by ``needs("citizen")``."""
+    citizen = caller().citizen
+    if citizen is None:
+        raise _not_allowed()
+    return citizen
+
+
+def needs(*kinds: str, scope: str | None = None) -> Callable[[Callable[_P, _T]], Callable[_P, _T]]:
+    """Let only callers of these kinds (``citizen``, ``staff``) into a view; a key needs ``scope`` besides.
+
+    401 without valid credentials, 403 for others, 429 beyond the rate.
+    """
+
+    def guard(view: Callable[_P, _T]) -> Callable[_P, _T]:
+        @wraps(view)
+        def guarded(*args: _P.args, **kwargs: _P.kwargs) -> _T:
+            found = _bearer()
+            g.api_caller = found
+            _count(found.subject, found.per_minute)
+            if found.actor.kind not in kinds or (found.scopes is not None and scope not in found.scopes):
+                raise _not_allowed()
+            return view(*args, **kwargs)
+
+        return guarded
+
+    return guard
+
+
+def _bearer() -> Caller:
+    kind, _, token = request.headers.get("Authorization", "").partition(" ")
+    token = token.strip()
+    if kind.lower() != "bearer" or not token or len(token) > 200:
+        raise _unauthorised()
+    if token.startswith(api_keys.PREFIX):
+        opened = api_keys.load(token)
+        if opened is None:
+            raise _unauthorised()
+        scopes = frozenset(opened.key.scopes)
+        actor = staff_actor(opened.staff, opened.roles)
+        return Caller(actor, None, scopes, f"key:{opened.key.id}", opened.key.per_minute)
+    person = load_session(token, "citizen") or load_session(token, "staff")
+    if person is None:
+        raise _unauthorised()
+    if touch(person.session):
+        commit()
+    return _of_session(person)
+
+
+def _of_session(person: LoggedIn) -> Caller:
+    subject = f"session:{person.session.id}"
+    if person.staff is not None:
+        return Caller(staff_actor(person.staff, person.roles), None, None, subject, PER_MINUTE)
+    if person.citizen is None:
+        detail = "这个令牌还没有核验身份。请先在公众号里绑定身份，再使用接口。"
+        raise Problem("not-bound", 403, "Nobody is bound yet", detail)
+    return Caller(citizen_actor(person.citizen), person.citizen, None, subject, PER_MINUTE)
+
+
+def _unauthorised() -> Problem:
+    detail = "请在 Authorization 头里带上有效的 Bearer 令牌。"
+    return Problem("unauthorised", 401, "No valid credentials", detail, headers={"WWW-Authenticate": "Bearer"})
+
+
+def _not_allowed() -> Problem:
+    return Problem("not-allowed", 403, "Not allowed", "这个令牌没有做这件事的权限。")
+
+
+# --- How often ----------------------------------------------------------------------------------------------------
+
+
+class _Counted:
+    """Requests of this process by subject and minute, for while Redis is away."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._window = 0
+        self._numbers: dict[str, int] = {}
+
+    def add(self, subject: str, window: int) -> int:
+        with self._lock:
+            if window != self._window:
+                self._window, self._numbers = window, {}
+            self._numbers[subject] = self._numbers.get(subject, 0) + 1
+            return self._numbers[subject]
+
+
+_counted = _Counted()
+
+
+def _count(subject: str, most: int) -> None:
+    """Count one request in this minute; 429 beyond the rate. While Redis is away each process counts for itself."""
+    now = time.time()
+    window = int(now // _WINDOW_S)
+    name = b"api:%b:%d" % (digest(subject).hex()[:24].encode(), window)
+
+    def ask() -> int:
+        number, _ = exchange(parts().redis, (b"INCR", name), (b"EXPIRE", name, b"%d" % (2 * _WINDOW_S)))
+        return int(number)
+
+    number = breaker.ask(ask, 0) or _counted.add(subject, window)
+    left = _WINDOW_S - int(now % _WINDOW_S)
+    g.api_rate = (most, max(0, most - number), left)
+    if number > most:
+        detail = f"这个令牌每分钟最多 {most} 次请求，请 {left} 秒后再试。"
+        raise Problem("too-many", 429, "Too many requests", detail, headers={"Retry-After": str(left)})
+
+
+def tell_rate(answer: Response) -> Response:
+    """Tell every caller how much of the minute's rate is left."""
+    rate = g.get("api_rate")
+    if rate is not None:
+        for name, value in zip(("Limit", "Remaining", "Reset"), rate, strict=True):
+            answer.headers[f"RateLimit-{name}"] = str(value)
+    return answer
+
+
+def conditional(answer: Response) -> Response:
+    """Give what was read an ETag, and answer 304 to whoever has it already; nothing of it is kept by caches between."""
+    if request.method in ("GET", "HEAD") and answer.status_code == 200 and answer.is_json:
+        answer.add_etag(weak=True)
+        answer.headers["Cache-Control"] = "private, no-cache"
+        answer.headers["Vary"] = "Authorization"
+        answer.make_conditional(request)
+    else:
+        answer.headers.setdefault("Cache-Control", "no-store")
+    return answer

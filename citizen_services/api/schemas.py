@@ -1,0 +1,444 @@
+"""What goes in and out of the API, as the OpenAPI document describes it. Times are RFC 3339, dates ISO 8601."""
+
+from __future__ import annotations
+
+from apiflask import Schema
+from apiflask.fields import UUID, Boolean, Date, DateTime, Dict, File, Integer, List, Nested, Raw, String
+from apiflask.schemas import FileSchema
+from marshmallow import EXCLUDE, RAISE, validate
+
+__all__ = ["FileSchema"]
+
+
+class Strict(Schema):
+    """What is sent to us: a name that we don't know is told, not dropped."""
+
+    class Meta:
+        """Refuse unknown names."""
+
+        unknown = RAISE
+
+
+class ProblemLine(Schema):
+    """One thing that is wrong with what was sent."""
+
+    pointer = String(required=True, metadata={"description": "JSON pointer (RFC 6901) into what was sent"})
+    detail = String(required=True, metadata={"description": "The sentence for people"})
+
+
+class ProblemSchema(Schema):
+    """Problem details (RFC 9457); `type` stays the same for ever and is what clients branch on."""
+
+    type = String(required=True)
+    title = String(required=True)
+    status = Integer(required=True)
+    detail = String(required=True, metadata={"description": "What happened and what to do, in Chinese"})
+    instance = String(required=True)
+    errors = List(Nested(ProblemLine))
+    guard = String(metadata={"description": "The condition that does not hold"})
+    conditions = List(Dict(), metadata={"description": "The conditions of applying that are not met"})
+
+    class Meta:
+        """Some problems say more."""
+
+        unknown = EXCLUDE
+
+
+class PageQuery(Schema):
+    """Which page of a list."""
+
+    after = String(
+        load_default="",
+        validate=validate.Length(max=200),
+        metadata={"description": "`next` of the page before; without it the list begins at its top"},
+    )
+
+    class Meta:
+        """Other names in the address are none of ours."""
+
+        unknown = EXCLUDE
+
+
+class CasesQuery(PageQuery):
+    """Which cases."""
+
+    item = String(load_default="", validate=validate.Length(max=64), metadata={"description": "A service item's code"})
+    state = String(load_default="", validate=validate.Length(max=32), metadata={"description": "A state's code"})
+
+
+# --- Service items ------------------------------------------------------------------------------------------------
+
+
+class FieldSchema(Schema):
+    """One question of a form, or one input of an action."""
+
+    name = String(required=True)
+    label = String(required=True)
+    type = String(required=True)
+    required = Boolean(required=True)
+    allowed = List(
+        Raw(), required=True, allow_none=True, metadata={"description": "The values that it takes; null: any"}
+    )
+
+
+class ItemSchema(Schema):
+    """A service item (事项) in a list."""
+
+    code = String(required=True)
+    name = String(required=True)
+    version = Integer(required=True)
+    visits = Dict(keys=String(), values=Integer(), required=True, metadata={"description": "Most visits by door"})
+
+
+class ItemsPage(Schema):
+    """The service items."""
+
+    items = List(Nested(ItemSchema), required=True)
+    next = String(required=True, allow_none=True)
+
+
+class GroupSchema(Schema):
+    """One page of a form; asked only while its condition holds."""
+
+    code = String(required=True)
+    title = String(required=True)
+    when = Dict(required=True, allow_none=True)
+    confirms = String(required=True, allow_none=True)
+    fields_ = List(Nested(FieldSchema), required=True, data_key="fields", attribute="fields")
+
+
+class WholeItemSchema(ItemSchema):
+    """A service item with its form, materials, states, actions and clocks."""
+
+    legal_basis = List(String(), required=True)
+    pre_checks = List(Dict(), required=True)
+    groups = List(Nested(GroupSchema), required=True)
+    materials = List(Dict(), required=True)
+    states = List(Dict(), required=True)
+    actions = List(Dict(), required=True)
+    clocks = Dict(required=True)
+    documents = List(String(), required=True)
+
+
+# --- Cases --------------------------------------------------------------------------------------------------------
+
+
+class OfficeSchema(Schema):
+    """An office, as citizens know it."""
+
+    code = String(required=True)
+    name = String(required=True)
+    address = String(required=True)
+    phone = String(required=True)
+
+
+class ShortCaseSchema(Schema):
+    """A case (办件) in a list."""
+
+    id = UUID(required=True)
+    number = String(required=True)
+    item = String(required=True)
+    item_version = Integer(required=True)
+    state = String(required=True)
+    version = Integer(required=True)
+    submitted_at = DateTime(required=True)
+    ended_at = DateTime(required=True, allow_none=True)
+    next_due = DateTime(
+        required=True, allow_none=True, metadata={"description": "End of the clock that runs out first"}
+    )
+
+
+class CasesPage(Schema):
+    """Some cases."""
+
+    items = List(Nested(ShortCaseSchema), required=True)
+    next = String(required=True, allow_none=True)
+
+
+class ActionSchema(Schema):
+    """An action that the caller may take now."""
+
+    action = String(required=True)
+    label = String(required=True)
+    to = String(required=True, metadata={"description": "The state that it leads to"})
+    fields_ = List(Nested(FieldSchema), required=True, data_key="fields", attribute="fields")
+
+
+class DocumentSchema(Schema):
+    """A writing of ours about a case."""
+
+    id = UUID(required=True)
+    number = String(required=True)
+    kind = String(required=True)
+    title = String(required=True)
+    sha256 = String(required=True)
+    at = DateTime(required=True)
+
+
+class WholeDocumentSchema(DocumentSchema):
+    """A writing with its text, as it was issued."""
+
+    paragraphs = List(String(), required=True)
+    issued_by = String(required=True)
+
+
+class AskedSchema(Schema):
+    """What a correction (补正) asks for."""
+
+    code = String(required=True, metadata={"description": "`group.field` or a material's code"})
+    why = String(required=True)
+
+
+class CorrectionSchema(Schema):
+    """The correction that a case waits for."""
+
+    due = DateTime(required=True)
+    due_provisional = Boolean(required=True)
+    items = List(Nested(AskedSchema), required=True)
+
+
+class LineSchema(Schema):
+    """One answer as people read it; what identifies a person is masked except for the person."""
+
+    name = String(required=True)
+    label = String(required=True)
+    value = String(required=True)
+
+
+class AnswersSchema(Schema):
+    """The answers of one page of the form."""
+
+    code = String(required=True)
+    title = String(required=True)
+    lines = List(Nested(LineSchema), required=True)
+
+
+class CaseSchema(ShortCaseSchema):
+    """One case, whole."""
+
+    item_name = String(required=True)
+    state_word = String(required=True)
+    waits_for = String(required=True)
+    door = String(required=True)
+    office = Nested(OfficeSchema, required=True)
+    visits = Integer(required=True)
+    accepted_at = DateTime(required=True, allow_none=True)
+    first_answer_due = DateTime(required=True, allow_none=True)
+    promised_due = DateTime(required=True, allow_none=True)
+    statutory_due = DateTime(required=True, allow_none=True)
+    due_provisional = Boolean(required=True)
+    correction = Nested(CorrectionSchema, required=True, allow_none=True)
+    answers = List(Nested(AnswersSchema), required=True)
+    documents = List(Nested(DocumentSchema), required=True)
+    actions = List(Nested(ActionSchema), required=True)
+
+
+class EventSchema(Schema):
+    """One act in a case's life."""
+
+    seq = Integer(required=True)
+    at = DateTime(required=True)
+    action = String(required=True)
+    label = String(required=True)
+    from_state = String(required=True, allow_none=True)
+    to_state = String(required=True)
+    who = String(required=True, metadata={"description": "Office and role, never an officer's name"})
+
+
+class EventsPage(Schema):
+    """What was done, oldest first."""
+
+    items = List(Nested(EventSchema), required=True)
+    next = String(required=True, allow_none=True)
+
+
+class DoneSchema(Schema):
+    """What an act led to; a repetition under the same key gets exactly this again."""
+
+    id = UUID(required=True)
+    number = String(required=True)
+    state = String(required=True)
+    version = Integer(required=True)
+
+
+class ActSchema(Strict):
+    """An action, on the version of the case that the caller saw."""
+
+    version = Integer(required=True, validate=validate.Range(min=1, max=2_000_000_000))
+    data = Dict(keys=String(), values=Raw(allow_none=True), load_default=dict)
+
+
+# --- Drafts -------------------------------------------------------------------------------------------------------
+
+
+class BeginSchema(Strict):
+    """The beginning of an application."""
+
+    item = String(required=True, validate=validate.Length(max=64))
+    earlier = UUID(load_default=None, allow_none=True, metadata={"description": "A case of one's own to begin from"})
+    declared = Dict(
+        keys=String(),
+        values=String(),
+        load_default=dict,
+        metadata={"description": "What excuses from a condition of applying, by its name in the item's guide"},
+    )
+
+
+class RegisterLineSchema(Schema):
+    """One thing that a register says."""
+
+    label = String(required=True)
+    value = String(required=True, metadata={"description": "Words, or the address of a picture"})
+
+
+class CardSchema(Schema):
+    """What a register says, to be confirmed."""
+
+    found = Boolean(required=True)
+    source = String(required=True)
+    seen = String(required=True, metadata={"description": "Send it along with the answer that confirms it"})
+    text = String(required=True)
+    lines = List(Nested(RegisterLineSchema), required=True)
+
+
+class DraftGroupSchema(Schema):
+    """A page of the form as far as it is filled in."""
+
+    code = String(required=True)
+    title = String(required=True)
+    done = Boolean(required=True)
+    data = Dict(required=True)
+    fields_ = List(Nested(FieldSchema), required=True, data_key="fields", attribute="fields")
+    register = Nested(CardSchema, required=True, allow_none=True)
+
+
+class PhotoSchema(Schema):
+    """A photo that was brought."""
+
+    id = UUID(required=True)
+
+
+class PaperSchema(Schema):
+    """A material of which photos are brought, since no register supplies it."""
+
+    code = String(required=True)
+    name = String(required=True)
+    examples = List(String(), required=True)
+    kinds = List(Dict(), required=True)
+    photos = List(Nested(PhotoSchema), required=True)
+
+
+class ShortDraftSchema(Schema):
+    """An application that was begun and not yet sent."""
+
+    id = UUID(required=True)
+    item = String(required=True)
+    item_version = Integer(required=True)
+    version = Integer(required=True)
+    saved_at = DateTime(required=True)
+    case_id = UUID(required=True, allow_none=True, metadata={"description": "The case that it became"})
+
+
+class DraftSchema(ShortDraftSchema):
+    """A draft, whole."""
+
+    groups = List(Nested(DraftGroupSchema), required=True)
+    papers = List(Nested(PaperSchema), required=True)
+    ready = Boolean(required=True, metadata={"description": "Whether nothing is missing for sending it"})
+    commitment = String(required=True, metadata={"description": "What is promised by sending it"})
+
+
+class DiscardedSchema(ShortDraftSchema):
+    """A draft that was thrown away."""
+
+
+class DraftsPage(Schema):
+    """The open drafts."""
+
+    items = List(Nested(ShortDraftSchema), required=True)
+    next = String(required=True, allow_none=True)
+
+
+class SaveSchema(Strict):
+    """Answers of one page of the form, on the version of the draft that the caller saw."""
+
+    version = Integer(required=True, validate=validate.Range(min=1, max=1_000_000))
+    data = Dict(keys=String(), values=String(allow_none=True), required=True)
+    seen = String(load_default="", validate=validate.Length(max=64))
+
+
+class DiscardSchema(Strict):
+    """The version of the draft that is thrown away."""
+
+    version = Integer(required=True, validate=validate.Range(min=1, max=1_000_000))
+
+
+class SendSchema(Strict):
+    """An application to be sent: a draft, or the whole of it at once."""
+
+    draft = UUID(load_default=None, allow_none=True)
+    version = Integer(load_default=None, allow_none=True, validate=validate.Range(min=1, max=1_000_000))
+    item = String(load_default=None, allow_none=True, validate=validate.Length(max=64))
+    data = Dict(
+        keys=String(), values=Dict(keys=String(), values=String(allow_none=True)), load_default=None, allow_none=True
+    )
+    commitment = Boolean(load_default=False)
+
+
+class UploadForm(Schema):
+    """A photo, and which kind of paper it shows where a material has several."""
+
+    file = File(required=True)
+    kind = String(load_default="", validate=validate.Length(max=64))
+
+    class Meta:
+        """The file is read apart."""
+
+        unknown = EXCLUDE
+
+
+# --- People -------------------------------------------------------------------------------------------------------
+
+
+class MeSchema(Schema):
+    """Who the caller is; masked, since a token may be looked over somebody's shoulder."""
+
+    kind = String(required=True)
+    name = String(required=True)
+    office = String(required=True, allow_none=True)
+    roles = List(String(), required=True)
+    scopes = List(
+        String(), required=True, allow_none=True, metadata={"description": "null: all that the person may do"}
+    )
+
+
+class RegistrationSchema(Schema):
+    """Where somebody is registered as living."""
+
+    number = String(required=True)
+    address = String(required=True)
+    kind = String(required=True)
+    since = Date(required=True)
+    until = Date(required=True, allow_none=True)
+
+
+class RegistrationsPage(Schema):
+    """A person's residence registrations, newest first."""
+
+    items = List(Nested(RegistrationSchema), required=True)
+    next = String(required=True, allow_none=True)
+
+
+class PermitSchema(Schema):
+    """A residence permit."""
+
+    state = String(required=True)
+    issued_on = Date(required=True)
+    district = String(required=True)
+
+
+class PermitsPage(Schema):
+    """A person's residence permits, newest first."""
+
+    items = List(Nested(PermitSchema), required=True)
+    next = String(required=True, allow_none=True)
