@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from citizen_services import clock
 from citizen_services.cases.models import Case
@@ -34,7 +34,9 @@ def later_answers(case: Case) -> dict[str, dict[str, Any]]:
     """
     away = _away(case.answers)
     known = answers_of(case.citizen_id, away) if away else {}
-    return {key: one for key, one in known.items() if one["outcome"] != "unavailable"}
+    return {
+        key: one for key, one in known.items() if one["outcome"] != "unavailable" and one["at"] >= case.submitted_at
+    }
 
 
 def ask_away_registers() -> int:
@@ -74,11 +76,14 @@ def _away(ids: Mapping[str, str]) -> list[str]:
 
 def _needs(case: Case) -> list[Supplier]:
     """What is still unknown of a case, and was not asked for just now."""
-    away = [key for key in _away(case.answers) if key in TOPICS]
-    known = answers_of(case.citizen_id, away) if away else {}
-    waiting = [
-        key
-        for key in away
-        if key in known and known[key]["outcome"] == "unavailable" and clock.now() - known[key]["at"] >= REST
-    ]
-    return [Supplier(*key.split(".", 1)) for key in waiting]
+    told = later_answers(case)
+    away = [key for key in _away(case.answers) if key in TOPICS and key not in told]
+    if not away:
+        return []
+    asked = db.session.execute(
+        select(RegisterAnswer.source, RegisterAnswer.topic, func.max(RegisterAnswer.at))
+        .where(RegisterAnswer.citizen_id == case.citizen_id)
+        .group_by(RegisterAnswer.source, RegisterAnswer.topic)
+    )
+    last = {f"{source}.{topic}": at for source, topic, at in asked}
+    return [Supplier(*key.split(".", 1)) for key in away if clock.now() - last[key] >= REST]
