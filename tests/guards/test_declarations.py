@@ -17,6 +17,7 @@ from citizen_services.rules import templates
 from citizen_services.rules.errors import RuleError
 from citizen_services.rules.periods import packaged_calendar
 from citizen_services.rules.text import utf16_length
+from citizen_services.words import CASE_STATES
 from notifications.texts import CODES, OWN, templates_of
 from tests.guards.write_graphs import FOLDER, drawn
 
@@ -199,3 +200,15 @@ def _wechat(**changes: str) -> dict[str, str]:
 def test_a_planted_notice_that_no_channel_takes_as_it_is_is_reported(planted: ServiceItem, words: str) -> None:
     faults = faults_of(planted)
     assert any(words in fault and fault.startswith("accept from submitted") for fault in faults), faults
+
+
+def wordless(item: ServiceItem) -> set[str]:
+    """The states of a service that a badge could only show by their code."""
+    return {state.code for state in item.states} - set(CASE_STATES)
+
+
+def test_every_state_has_a_chinese_word_for_its_badge() -> None:
+    for item in workflows.declared():
+        assert wordless(item) == set(), item.code
+    planted = replace(PERMIT, states=(*PERMIT.states, replace(PERMIT.states[0], code="in_limbo")))
+    assert wordless(planted) == {"in_limbo"}
