@@ -12,6 +12,7 @@ from uuid import UUID
 from apiflask import APIBlueprint
 from flask import abort, request, url_for
 
+from citizen_services.api import draft_schemas as forms
 from citizen_services.api import schemas
 from citizen_services.api.callers import caller, the_citizen
 from citizen_services.api.case_views import done_of
@@ -74,7 +75,7 @@ def _filled(draft_id: UUID) -> Filled:
 
 
 @bp.get("")
-@operation(bp, "未提交的申请", schemas.DraftsPage, who=ME)
+@operation(bp, "未提交的申请", forms.DraftsPage, who=ME)
 def open_drafts() -> dict[str, Any]:
     """What was begun and not sent: one an item at most."""
     citizen = the_citizen()
@@ -83,7 +84,7 @@ def open_drafts() -> dict[str, Any]:
 
 
 @bp.get("/<uuid:draft_id>")
-@operation(bp, "一份未提交的申请", schemas.DraftSchema, who=ME, problems=(404,))
+@operation(bp, "一份未提交的申请", forms.DraftSchema, who=ME, problems=(404,))
 def draft(draft_id: UUID) -> dict[str, Any]:
     """A draft with the pages that are asked for, what registers say, and the papers that are wanted."""
     return _whole(_filled(draft_id))
@@ -91,7 +92,7 @@ def draft(draft_id: UUID) -> dict[str, Any]:
 
 def _whole(filled: Filled) -> dict[str, Any]:
     draft = filled.draft
-    short = {name: getattr(draft, name) for name in schemas.ShortDraftSchema().fields}
+    short = {name: getattr(draft, name) for name in forms.ShortDraftSchema().fields}
     gathered = of_draft(draft.id)
     ended = draft.ended_at is not None
     return short | {
@@ -155,7 +156,14 @@ def _posted(form: Mapping[str, Any], *, group: str = "", version: int | None = N
 
 @bp.post("")
 @operation(
-    bp, "开始申请", schemas.DraftSchema, status=201, body=schemas.BeginSchema, once=True, who=ME, problems=(404, 409)
+    bp,
+    "开始申请",
+    forms.DraftSchema,
+    status=201,
+    body=forms.BeginSchema,
+    once=True,
+    who=ME,
+    problems=(404, 409),
 )
 def begin(body: Mapping[str, Any]) -> Any:
     """Begin an application, or go on with the one that is open; 422 `not-eligible` says why not, and from which day."""
@@ -167,7 +175,7 @@ def begin(body: Mapping[str, Any]) -> Any:
 
 
 @bp.post("/<uuid:draft_id>/groups/<string:group>")
-@operation(bp, "保存一页", schemas.DraftSchema, body=schemas.SaveSchema, once=True, who=ME, problems=(404, 409))
+@operation(bp, "保存一页", forms.DraftSchema, body=forms.SaveSchema, once=True, who=ME, problems=(404, 409))
 def save(draft_id: UUID, group: str, body: Mapping[str, Any]) -> Any:
     """Save one page of the form. What is valid is kept even where something else is not (422 names it)."""
     filled = _filled(draft_id)
@@ -184,7 +192,15 @@ def save(draft_id: UUID, group: str, body: Mapping[str, Any]) -> Any:
 
 
 @bp.post("/<uuid:draft_id>/discard")
-@operation(bp, "删除草稿", schemas.DiscardedSchema, body=schemas.DiscardSchema, once=True, who=ME, problems=(404, 409))
+@operation(
+    bp,
+    "删除草稿",
+    forms.DiscardedSchema,
+    body=forms.DiscardSchema,
+    once=True,
+    who=ME,
+    problems=(404, 409),
+)
 def discard(draft_id: UUID, body: Mapping[str, Any]) -> Any:
     """Throw a draft away."""
     filled = _filled(draft_id)
@@ -203,7 +219,7 @@ def discard(draft_id: UUID, body: Mapping[str, Any]) -> Any:
 
 
 @bp.post("/<uuid:draft_id>/materials/<string:code>")
-@operation(bp, "上传一张照片", schemas.DraftSchema, form=schemas.UploadForm, once=True, who=ME, problems=(404, 409))
+@operation(bp, "上传一张照片", forms.DraftSchema, form=forms.UploadForm, once=True, who=ME, problems=(404, 409))
 def bring(draft_id: UUID, code: str, form: Mapping[str, Any]) -> Any:
     """Bring one photo (JPEG, PNG or HEIC, at most 10 MB) of a material that is wanted, as `file` of a form."""
     filled = _filled(draft_id)
@@ -226,7 +242,7 @@ def bring(draft_id: UUID, code: str, form: Mapping[str, Any]) -> Any:
 
 @sending.post("")
 @operation(
-    sending, "提交申请", schemas.DoneSchema, status=201, body=schemas.SendSchema, once=True, who=ME,
+    sending, "提交申请", schemas.DoneSchema, status=201, body=forms.SendSchema, once=True, who=ME,
     problems=(404, 409),
 )  # fmt: skip
 def submit(body: Mapping[str, Any]) -> Any:
