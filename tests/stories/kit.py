@@ -161,8 +161,15 @@ def state(page: Page) -> str | None:
 
 
 def press(page: Page | Locator, text: str) -> None:
-    """Press a button, also one that is still waiting for its answer."""
-    page.get_by_role("button", name=text, exact=True).click(force=True)
+    """Press a button."""
+    page.get_by_role("button", name=text, exact=True).click()
+
+
+def tick(box: Locator) -> None:
+    """Tick a box, or choose one of several, by its words as a thumb does."""
+    name = box.get_attribute("id")
+    box.page.locator(f'label[for="{name}"]').click()
+    expect(box).to_be_checked()
 
 
 def act(desk: Page, action: str, leads_to: str) -> None:
@@ -173,6 +180,7 @@ def act(desk: Page, action: str, leads_to: str) -> None:
 
 def by_key(page: Page, code: str) -> None:
     """A scanner: types into what has the focus, and ends with Enter."""
+    expect(page.locator("input:focus")).to_have_count(1)
     page.keyboard.type(code)
     page.keyboard.press("Enter")
 
@@ -204,11 +212,11 @@ def fill_in(page: Page, answers: Mapping[str, str], seen: Callable[[str], None] 
             if not given.count():
                 continue
             if given.first.get_attribute("type") in ("radio", "checkbox"):
-                form.locator(f'[name="{name}"][value="{value}"]').check(force=True)
+                tick(form.locator(f'[name="{name}"][value="{value}"]'))
             else:
                 given.first.fill(value)
         with page.expect_navigation():
-            form.locator('button.btn-primary[type="submit"]').first.click(force=True)
+            form.locator('button.btn-primary[type="submit"]').first.click()
 
 
 def photo_of(name: str, buffer: bytes) -> FilePayload:
@@ -236,6 +244,6 @@ def upload(page: Page, photo: FilePayload) -> list[str]:
 
 def submit(page: Page) -> None:
     """From the page that shows everything once more: promise and send."""
-    page.locator('input[name="commitment"]').check(force=True)
+    tick(page.locator('input[name="commitment"]'))
     press(page, "确认提交")
     page.get_by_text("提交成功").wait_for()

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from citizen_services import journey
-from tests.stories.kit import CENTRE, Story, act, by_key, fill_in, press, state, tracking_of
+from tests.stories.kit import CENTRE, Story, act, by_key, fill_in, press, state, tick, tracking_of
 
 pytestmark = pytest.mark.xdist_group("browser")
 
@@ -41,7 +41,7 @@ def send(s: Story, desk: Page, what: str) -> None:
     press(desk, "确认提交")
     desk.locator("[data-error=read_back]").first.wait_for()
     for box in ("read_back", "commitment"):
-        desk.locator(f'input[name="{box}"]').check(force=True)
+        tick(desk.locator(f'input[name="{box}"]'))
     press(desk, "确认提交")
     desk.locator("main[data-case-id]").wait_for()
     s.note_case(desk)
@@ -62,7 +62,7 @@ def test_a_person_without_wechat_is_served_at_the_counter_in_one_visit(story: Ca
     for name, value in (("name", who.name), ("id_number", who.id_number), ("phone", who.phone)):
         desk.fill(f"[name={name}]", value)
     for box in ("card_shown", "notice_read"):
-        desk.locator(f'input[name="{box}"]').check(force=True)
+        tick(desk.locator(f'input[name="{box}"]'))
     press(desk, "核对并登记")
     desk.wait_for_url("**/console/counter/people/**")
     expect(desk.locator("main")).to_contain_text("短信（没有绑定微信）")
@@ -133,7 +133,7 @@ def test_a_person_without_wechat_is_served_at_the_counter_in_one_visit(story: Ca
     s.see(phone, "rating")
     press(phone, "提交评价")
     phone.locator("[data-error=grade]").wait_for()
-    phone.locator('input[name="grade"]').first.check(force=True)
+    tick(phone.locator('input[name="grade"]').first)
     press(phone, "提交评价")
     expect(phone.locator("#rating")).to_contain_text("您的评价")
     expect(phone.get_by_role("link", name="去评价")).to_have_count(0)

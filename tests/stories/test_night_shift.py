@@ -111,7 +111,7 @@ def test_a_correction_answered_at_night_loses_nothing_and_is_sent_once(
     phone.get_by_text("第 1 张").first.wait_for()
     s.see(phone, "back-again")
     button = phone.get_by_role("button", name="提交补正", exact=True)
-    button.dblclick(force=True)
+    button.dblclick()
     phone.get_by_text("补正已经收到").wait_for()
     s.see(phone, "answered")
     phone.go_back()

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import expect
 
-from tests.stories.kit import CENTRE, Story, by_key, press, state, tracking_of
+from tests.stories.kit import CENTRE, Story, by_key, press, state, tick, tracking_of
 
 pytestmark = pytest.mark.xdist_group("browser")
 
@@ -33,7 +33,7 @@ def test_a_parcel_refused_at_the_door_is_chosen_anew_on_the_phone_and_signed_for
     expect(phone.get_by_role("button", name="选择取证方式")).to_be_visible()
     s.see(phone, "refused")
     # Whoever chooses to have it posted says where; nothing is sent without.
-    phone.get_by_role("radio", name="重新寄送").check(force=True)
+    tick(phone.get_by_role("radio", name="重新寄送"))
     phone.get_by_label("详细地址").fill("")
     press(phone, "选择取证方式")
     phone.locator("[data-error=postal_address]").wait_for()
