@@ -25,7 +25,7 @@ from citizen_services.database.base import DATABASE_AWAY, end_session, rollback
 from citizen_services.people.web import forget_person
 from citizen_services.rules.dates import SHANGHAI, chinese_date, chinese_day, chinese_moment, local_date
 from citizen_services.rules.masking import mask_address, mask_id, mask_name, mask_phone
-from citizen_services.words import role_word, standing_word, state_word
+from citizen_services.words import ERROR_TEXTS, STAFF_ERROR_TEXTS, ErrorText, role_word, standing_word, state_word
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +44,7 @@ VENDOR_FILES: Mapping[str, tuple[str, str]] = {
     "weui.css": ("weui", "weui.min.css"),
     "tabler.css": ("tabler", "tabler.min.css"),
     "htmx.js": ("htmx", "htmx.min.js"),
+    "echarts.js": ("echarts", "echarts.common.min.js"),
     "jweixin.js": ("jweixin", "jweixin.js"),
     "swagger-ui.css": ("swagger-ui", "swagger-ui.css"),
     "swagger-ui.js": ("swagger-ui", "swagger-ui-bundle.js"),
@@ -57,74 +58,6 @@ _YEAR_S = 365 * 24 * 3600
 _BACK_SOON_S = 5
 
 switches = Blueprint("pages", __name__)
-
-
-class ErrorText(NamedTuple):
-    """What an error page says: ``title``, ``text`` (what happened), ``advice`` (what to do now)."""
-
-    title: str
-    text: str
-    advice: str
-
-
-ERROR_TEXTS: Mapping[int, ErrorText] = {
-    400: ErrorText(
-        "这一步没有办成",
-        "页面可能停留太久，已经过期；或者链接不完整。您保存过的内容还在。",
-        "请回到上一页，刷新后再试一次。",
-    ),
-    401: ErrorText("请先登录", "登录已经过期。您保存过的内容还在。", "请重新登录后继续办理。"),
-    403: ErrorText(
-        "这一页不对您开放",
-        "可能登录的不是办理人本人的账号，或者您的岗位没有这项权限。",
-        "请换用本人账号登录；仍然打不开的，请打电话或到人工窗口问一问。",
-    ),
-    404: ErrorText(
-        "没有找到这一页",
-        "链接可能不完整、已经失效，或者这件事不在您的名下。",
-        "请从首页重新进入；手里有编号的，可以在“我的办件”里查找。",
-    ),
-    405: ErrorText(
-        "这个地址不能直接打开", "它只在提交表单时使用，刷新或收藏后会看到这一页。", "请回到首页，从办件里继续。"
-    ),
-    409: ErrorText(
-        "这件事刚刚有了变化",
-        "可能您在另一个页面办过，或者工作人员已经处理。您刚才的操作没有生效，也没有重复提交。",
-        "请打开办件看最新进度，再决定下一步。",
-    ),
-    413: ErrorText("文件太大", "每个文件不能超过 10 MB，一次最多 6 个。", "请换一张小一些的照片，或一张一张地上传。"),
-    422: ErrorText("有内容需要修改", "提交的内容不完整或格式不对。", "请回到上一页，按红字提示改好后再提交。"),
-    429: ErrorText("操作太频繁", "为了保护您的账号，系统暂时停了一下。", "请过几分钟再试，之前保存的内容不会丢。"),
-    500: ErrorText(
-        "系统出了问题",
-        "这不是您的操作造成的，我们已经记下。已经保存、已经提交的内容不会丢。",
-        "请过几分钟再试。着急的话，可以打电话或到人工窗口办理。",
-    ),
-    503: ErrorText("系统正在恢复", "暂时连不上后台。已经保存、已经提交的内容不会丢。", "请过几分钟刷新这一页。"),
-}
-
-
-#: Where an officer is told something else than a citizen.
-STAFF_ERROR_TEXTS: Mapping[int, ErrorText] = {
-    403: ErrorText(
-        "您的岗位不能做这一步",
-        "这一页或这项操作只对有相应职责的人员开放：岗位、身份（民警、辅警、文职）和所在单位都要符合。",
-        "请交给本单位有这项职责的同事办理；职责有误的，请找系统管理员。",
-    ),
-    404: ErrorText(
-        "没有找到这一页",
-        "链接可能不完整，或者这件事不归本单位办理。",
-        "请回到待办，用编号、身份证号或手机号查找。",
-    ),
-    409: ErrorText(
-        "这件事刚刚被别人处理过",
-        "在您打开之后，状态已经变了。您刚才的操作没有生效。",
-        "请重新打开办件，看清最新状态再决定。",
-    ),
-    500: ErrorText(
-        "系统出了问题", "这不是您的操作造成的，我们已经记下。", "请过几分钟再试；反复出现的，请报给系统管理员。"
-    ),
-}
 
 
 class ErrorLine(NamedTuple):

@@ -94,6 +94,7 @@ def asked_again(filled: Filled, newest: registers.Answers) -> Group | None:
 
 
 def refuse_unmet(filled: Filled, homes: Sequence[Home] | None = None) -> None:
+    """Raise NotEligible with the conditions that are certainly not met by what registers say now."""
     answers = registers.kept(filled.draft.answers)
     facts = eligibility.facts_of(filled.citizen, answers, filled.draft.data, homes=homes)
     unmet = eligibility.unmet(filled.item, facts)
