@@ -182,7 +182,8 @@ def by_key(page: Page, code: str) -> None:
     """A scanner: types into what has the focus, and ends with Enter."""
     expect(page.locator("input:focus")).to_have_count(1)
     page.keyboard.type(code)
-    page.keyboard.press("Enter")
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
 
 
 def tracking_of(order: dict[str, Any]) -> str:
