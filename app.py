@@ -180,6 +180,8 @@ def recurring() -> Mapping[str, tuple[float, Callable[[], object]]]:
     from citizen_services.cases.asking import ask_away_registers
     from citizen_services.cases.audit import seal_due
     from citizen_services.cases.automatic import lapse_overdue, remind_of_drafts
+    from citizen_services.cases.figures import add_up
+    from citizen_services.cases.supervising import escalate
     from citizen_services.database import commit, idempotency
     from citizen_services.materials import sweep
     from citizen_services.people.sessions import remove_old
@@ -187,6 +189,14 @@ def recurring() -> Mapping[str, tuple[float, Callable[[], object]]]:
 
     def seal() -> None:
         seal_due()
+        commit()
+
+    def escalate_clocks() -> None:
+        escalate()
+        commit()
+
+    def add_up_figures() -> None:
+        add_up()
         commit()
 
     def tidy() -> None:
@@ -207,6 +217,8 @@ def recurring() -> Mapping[str, tuple[float, Callable[[], object]]]:
         "lapse": (60, lapse_overdue),
         "remind of drafts": (600, remind_of_drafts),
         "registers that were away": (300, ask_away_registers),
+        "clocks to supervisors": (300, escalate_clocks),
+        "figures of months": (300, add_up_figures),
         "tidy": (600, tidy),
         "photos": (86_400, sweep_photos),
     }

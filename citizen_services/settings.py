@@ -117,8 +117,18 @@ class Settings:
     #: Whom refusals name: the organ of reconsideration (行政复议) and the court.
     reconsideration_organ: str
     court: str
+    #: How many working days a person has to answer a correction, and at least from when they hear of it.
+    correction_days: int
+    correction_grace_days: int
     #: Within how many working days a bad rating is put right.
     rectification_days: int
+    #: How often a day one member of the staff may look for a reason: names and defaults in _DAILY_LOOKS.
+    daily_looks: Mapping[str, int]
+    #: What must be known climbs to the next rung after so many minutes without a receipt of WeChat's, of the SMS
+    #: gateway's, and after so many days on the list of people to call.
+    tell_wechat_wait_minutes: int
+    tell_sms_wait_minutes: int
+    tell_call_days: int
     trusted_proxies: int
     clock_offset_s: int
     wechat: WeChat
@@ -174,7 +184,13 @@ class Settings:
             help_counter=given.get("HELP_COUNTER") or "区行政服务中心公安窗口",
             reconsideration_organ=given.get("RECONSIDERATION_ORGAN") or "宁波市奉化区人民政府",
             court=given.get("COURT") or "宁波市奉化区人民法院",
+            correction_days=max(1, _whole_number(given, "CORRECTION_DAYS", causes) or 10),
+            correction_grace_days=max(1, _whole_number(given, "CORRECTION_GRACE_DAYS", causes) or 3),
             rectification_days=max(1, _whole_number(given, "RECTIFICATION_DAYS", causes) or 5),
+            daily_looks=_daily_looks(given.get("DAILY_LOOKS", ""), causes),
+            tell_wechat_wait_minutes=max(1, _whole_number(given, "TELL_WECHAT_WAIT_MINUTES", causes) or 30),
+            tell_sms_wait_minutes=max(1, _whole_number(given, "TELL_SMS_WAIT_MINUTES", causes) or 1440),
+            tell_call_days=max(1, _whole_number(given, "TELL_CALL_DAYS", causes) or 3),
             trusted_proxies=_whole_number(given, "TRUSTED_PROXIES", causes),
             clock_offset_s=_whole_number(given, "CLOCK_OFFSET_S", causes),
             wechat=WeChat(
@@ -290,6 +306,22 @@ def _whole_number(given: Mapping[str, str], name: str, causes: list[str]) -> int
     except ValueError:
         causes.append(f"{name} must be a whole number")
         return 0
+
+
+#: Looks for a reason a day: a case opened elsewhere, a search by person, a value unmasked, an export.
+_DAILY_LOOKS = {"opened": 50, "searched": 200, "unmasked": 200, "exported": 20}
+
+
+def _daily_looks(value: str, causes: list[str]) -> dict[str, int]:
+    """``opened=50,searched=200``: what isn't named keeps its default."""
+    looks = dict(_DAILY_LOOKS)
+    for part in _keys(value):
+        name, _, number = part.partition("=")
+        if name.strip() not in looks or not number.strip().isdigit() or int(number) < 1:
+            causes.append(f"DAILY_LOOKS: {part!r} is no kind of look with a number, as in opened=50")
+            continue
+        looks[name.strip()] = int(number)
+    return looks
 
 
 def _templates(value: str, causes: list[str]) -> dict[str, str]:

@@ -1,7 +1,8 @@
 """The pages' libraries: which few files of the npm packages are served, and how they get into static/vendor.
 
-Vendor files are never edited and never committed. Each folder carries its version, so that browsers may keep it for
-ever, and the licences of what is in it; manifest.json holds the SHA-384 of every file.
+The font of printed papers comes the same way, into printing/vendor, which nobody is served from. Vendor files are never
+edited and never committed. Each folder carries its version, so that browsers may keep it for ever, and the licences of
+what is in it; manifest.json holds the SHA-384 of every file.
 """
 
 from __future__ import annotations
@@ -45,7 +46,24 @@ LIBRARIES = (
         ("swagger-ui.css", "swagger-ui-bundle.js"),
         ("swagger-ui-dist/LICENSE", "swagger-ui-dist/swagger-ui-bundle.js.LICENSE.txt"),
     ),
+    # The common charts with both renderers; the bridges of what it contains stand in its licences.
+    Library(
+        "echarts",
+        "echarts",
+        ("dist/echarts.common.min.js",),
+        ("echarts/LICENSE", "echarts/NOTICE", "echarts/licenses/LICENSE-d3", "zrender/LICENSE", "tslib/LICENSE.txt"),
+    ),
     Library("jweixin", "weixin-js-sdk", (), ("weixin-js-sdk/LICENSE",), wrapped={"index.js": "jweixin.js"}),
+)
+
+#: What papers are printed with.
+FONTS = (
+    Library(
+        "noto-sans-sc",
+        "@expo-google-fonts/noto-sans-sc",
+        ("400Regular/NotoSansSC_400Regular.ttf",),
+        ("@expo-google-fonts/noto-sans-sc/LICENSE_FONT",),
+    ),
 )
 
 
@@ -54,13 +72,17 @@ def wrap(source: str) -> str:
     return "(function(){var module={exports:{}};" + source + "\n;window.wx=window.jWeixin=module.exports;})();\n"
 
 
-def _served(root: Path) -> Path:
-    return root / "citizen_services" / "static" / "vendor"
+def _places(root: Path) -> tuple[tuple[Path, tuple[Library, ...]], ...]:
+    rooms = root / "citizen_services"
+    return (rooms / "static" / "vendor", LIBRARIES), (rooms / "printing" / "vendor", FONTS)
 
 
 def complete(root: Path, wanted: str) -> bool:
-    """Whether static/vendor holds what `wanted` (a fingerprint of pins and recipe) stands for, unchanged."""
-    folder = _served(root)
+    """Whether both vendor folders hold what `wanted` (a fingerprint of pins and recipe) stands for, unchanged."""
+    return all(_whole(folder, wanted) for folder, _ in _places(root))
+
+
+def _whole(folder: Path, wanted: str) -> bool:
     try:
         manifest = json.loads((folder / "manifest.json").read_text())
     except (FileNotFoundError, ValueError):
@@ -76,11 +98,15 @@ def integrity(path: Path) -> str:
 
 
 def copy(root: Path, made_from: str) -> None:
-    """Fill static/vendor from node_modules, whole or not at all."""
-    modules, served = root / "node_modules", _served(root)
+    """Fill both vendor folders from node_modules, each whole or not at all."""
+    for folder, libraries in _places(root):
+        _fill(folder, libraries, root / "node_modules", made_from)
+
+
+def _fill(served: Path, libraries: tuple[Library, ...], modules: Path, made_from: str) -> None:
     half = served.with_name(f"vendor.{os.getpid()}")
     shutil.rmtree(half, ignore_errors=True)
-    for library in LIBRARIES:
+    for library in libraries:
         package = modules / library.package
         version = json.loads((package / "package.json").read_text())["version"]
         folder = half / f"{library.name}-{version}"

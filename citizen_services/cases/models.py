@@ -70,6 +70,28 @@ class Case(Base):
         Index("ix_case_office_code_submitted_at", "office_code", "submitted_at", "id"),
         # Most of an office's cases have ended: the few in another state are not to be looked for among them.
         Index("ix_case_office_code_state", "office_code", "state", "submitted_at", "id"),
+        # What supervision adds up and lists: what ended in a month, what of it took a visit or was refused.
+        Index(
+            "ix_case_office_code_ended_at",
+            "office_code",
+            "ended_at",
+            "id",
+            postgresql_where=text("ended_at IS NOT NULL"),
+        ),
+        Index(
+            "ix_case_visited",
+            "office_code",
+            "ended_at",
+            "id",
+            postgresql_where=text("ended_at IS NOT NULL AND visits > 0"),
+        ),
+        Index(
+            "ix_case_refused",
+            "office_code",
+            "ended_at",
+            "id",
+            postgresql_where=text("state IN ('declined', 'refused', 'revoked')"),
+        ),
         Index("ix_case_claimed", "claimed_by", "next_due", "id", postgresql_where=text("claimed_by IS NOT NULL")),
         # A person has one open case of an item; declared items that allow more write another value.
         Index("uq_case_open_per_person", "citizen_id", "item", unique=True, postgresql_where=text("ended_at IS NULL")),
@@ -179,6 +201,8 @@ class Document(Base):
     content: Mapped[Any] = mapped_column(SecretJSON("document.content"))
     #: SHA-256 of the content's canonical JSON.
     sha256: Mapped[bytes] = mapped_column(LargeBinary)
+    #: Mark under the installation's key over number, kind, title, hash, office and time.
+    mark: Mapped[bytes] = mapped_column(LargeBinary)
     issued_by: Mapped[str] = mapped_column(Text)
     at: Mapped[datetime] = mapped_column(timestamp)
 
@@ -307,6 +331,7 @@ class Correction(Base):
 
     __table_args__ = (
         Index("uq_correction_open", "case_id", unique=True, postgresql_where=text("state = 'open'")),
+        Index("ix_correction_asked_at", "asked_at", "id"),
         Index("ix_correction_due", "due", postgresql_where=text("state = 'open' AND reached_at IS NOT NULL")),
         CheckConstraint("state IN ('open', 'answered', 'lapsed', 'dropped')", name="state"),
     )

@@ -10,9 +10,11 @@ from flask import Blueprint, Response, make_response, redirect, render_template,
 from flask.typing import ResponseReturnValue
 
 from citizen_services.cases.queries import MOST_COUNTED, DeskFigures, Page, desk, desk_figures, of_office
+from citizen_services.cases.supervising import unseen_count
 from citizen_services.console import render
 from citizen_services.console.access import case_roles, case_staff
 from citizen_services.console.guards import current_actor
+from citizen_services.console.supervision_scope import answers_for
 from citizen_services.parts import parts
 from citizen_services.people import web
 from citizen_services.people.actors import Actor
@@ -53,9 +55,20 @@ def _nav() -> dict[str, Any]:
         ]
     if person.roles & RATING_ROLES:
         places.append(("console_ratings.page", "评价整改", "alert-circle", "/console/ratings"))
+    if "supervisor" in person.roles:
+        places.append(("console_supervision.page", "监督", "chart-bar", "/console/supervision"))
     places.append(("console_recusal.page", "回避登记", "users", "/console/relations"))
+    waiting = {}
+    if "supervisor" in person.roles:
+        waiting["console_supervision.page"] = unseen_count([one.code for one in answers_for(current_actor())])
     nav = [
-        {"href": url_for(name), "label": label, "icon": icon, "current": request.path.startswith(path)}
+        {
+            "href": url_for(name),
+            "label": label,
+            "icon": icon,
+            "current": request.path.startswith(path),
+            "count": waiting.get(name),
+        }
         for name, label, icon, path in places
     ]
     return {"nav": nav}

@@ -12,7 +12,7 @@ from citizen_services.database import Change, db, new_id
 from citizen_services.people.actors import Actor
 from citizen_services.people.models import Look
 
-What = Literal["opened", "unmasked", "searched", "bound"]
+What = Literal["opened", "unmasked", "searched", "bound", "exported"]
 
 #: The reason of whoever works on the case; every other reason is in the person's own words.
 HANDLING = "handling"

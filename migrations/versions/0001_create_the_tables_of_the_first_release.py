@@ -120,6 +120,33 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("name", name=op.f("pk_installation")),
     )
     op.create_table(
+        "month_figure",
+        sa.Column("month", sa.Date(), nullable=False),
+        sa.Column("office_code", sa.Text(), nullable=False),
+        sa.Column("item", sa.Text(), nullable=False),
+        sa.Column("sent", sa.Integer(), nullable=False),
+        sa.Column("ended", sa.Integer(), nullable=False),
+        sa.Column("completed", sa.Integer(), nullable=False),
+        sa.Column("without_trip", sa.Integer(), nullable=False),
+        sa.Column("one_trip_at_most", sa.Integer(), nullable=False),
+        sa.Column("refused", sa.Integer(), nullable=False),
+        sa.Column("withdrawn", sa.Integer(), nullable=False),
+        sa.Column("promised", sa.Integer(), nullable=False),
+        sa.Column("in_time", sa.Integer(), nullable=False),
+        sa.Column("waiting_median_s", sa.Double(), nullable=True),
+        sa.Column("waiting_p90_s", sa.Double(), nullable=True),
+        sa.Column("handling_median_s", sa.Double(), nullable=True),
+        sa.Column("handling_p90_s", sa.Double(), nullable=True),
+        sa.Column("corrections", sa.Integer(), nullable=False),
+        sa.Column("corrections_new", sa.Integer(), nullable=False),
+        sa.Column("ratings", sa.Integer(), nullable=False),
+        sa.Column("ratings_bad", sa.Integer(), nullable=False),
+        sa.Column("grades", sa.Integer(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("month", "office_code", "item", name=op.f("pk_month_figure")),
+    )
+    op.create_index("ix_month_figure_office_code_month", "month_figure", ["office_code", "month"], unique=False)
+    op.create_table(
         "oauth_state",
         sa.Column("state", sa.LargeBinary(), nullable=False),
         sa.Column("browser", sa.LargeBinary(), nullable=False),
@@ -261,6 +288,34 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_seal")),
     )
     op.create_table(
+        "authorisation",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("principal_id", sa.Uuid(), nullable=False),
+        sa.Column("agent_id", sa.Uuid(), nullable=False),
+        sa.Column("items", postgresql.ARRAY(sa.Text()), nullable=False),
+        sa.Column("from_day", sa.Date(), nullable=False),
+        sa.Column("until_day", sa.Date(), nullable=False),
+        sa.Column("words", sa.Text(), nullable=False),
+        sa.Column("asked_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("given_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint("cardinality(items) > 0", name=op.f("ck_authorisation_items")),
+        sa.CheckConstraint("from_day <= until_day", name=op.f("ck_authorisation_days")),
+        sa.CheckConstraint("principal_id <> agent_id", name=op.f("ck_authorisation_another")),
+        sa.ForeignKeyConstraint(["agent_id"], ["citizen.id"], name=op.f("fk_authorisation_agent_id")),
+        sa.ForeignKeyConstraint(["principal_id"], ["citizen.id"], name=op.f("fk_authorisation_principal_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_authorisation")),
+    )
+    op.create_index(op.f("ix_authorisation_agent_id"), "authorisation", ["agent_id"], unique=False)
+    op.create_index(op.f("ix_authorisation_principal_id"), "authorisation", ["principal_id"], unique=False)
+    op.create_index(
+        "uq_authorisation_running",
+        "authorisation",
+        ["principal_id", "agent_id"],
+        unique=True,
+        postgresql_where=sa.text("given_at IS NOT NULL AND ended_at IS NULL"),
+    )
+    op.create_table(
         "consent",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("citizen_id", sa.Uuid(), nullable=False),
@@ -381,20 +436,37 @@ def upgrade() -> None:
         sa.Column("card_number", sa.LargeBinary(), nullable=True),
         sa.Column("card_lookup", sa.LargeBinary(), nullable=True),
         sa.Column("issued_on", sa.Date(), nullable=False),
+        sa.Column("counted_from", sa.Date(), nullable=False),
+        sa.Column("endorsed_until", sa.Date(), nullable=False),
+        sa.Column("remind_on", sa.Date(), nullable=True),
         sa.Column("issued_by", sa.Text(), nullable=False),
         sa.Column("district", sa.Text(), nullable=False),
         sa.Column("ground", sa.Text(), nullable=False),
         sa.Column("address", sa.LargeBinary(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("ended_reason", sa.Text(), nullable=True),
+        sa.Column("ended_on", sa.Date(), nullable=True),
         sa.Column("province_number", sa.Text(), nullable=True),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.CheckConstraint(
+            "(state = 'ended') = (ended_on IS NOT NULL AND ended_reason IS NOT NULL) AND (ended_reason IS NULL OR ended_reason IN ('hukou_moved', 'death', 'new_permit'))",
+            name=op.f("ck_residence_permit_ended"),
+        ),
         sa.CheckConstraint("state IN ('approved', 'current', 'ended')", name=op.f("ck_residence_permit_state")),
+        sa.CheckConstraint("endorsed_until > counted_from", name=op.f("ck_residence_permit_years")),
         sa.ForeignKeyConstraint(["citizen_id"], ["citizen.id"], name=op.f("fk_residence_permit_citizen_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_residence_permit")),
         sa.UniqueConstraint("card_lookup", name=op.f("uq_residence_permit_card_lookup")),
         sa.UniqueConstraint("case_id", name=op.f("uq_residence_permit_case_id")),
     )
     op.create_index(op.f("ix_residence_permit_citizen_id"), "residence_permit", ["citizen_id"], unique=False)
+    op.create_index(
+        "ix_residence_permit_remind_on",
+        "residence_permit",
+        ["remind_on", "id"],
+        unique=False,
+        postgresql_where=sa.text("remind_on IS NOT NULL"),
+    )
     op.create_index(
         "uq_residence_permit_current",
         "residence_permit",
@@ -464,6 +536,16 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_staff_office_code"), "staff", ["office_code"], unique=False)
     op.create_table(
+        "telling_choice",
+        sa.Column("citizen_id", sa.Uuid(), nullable=False),
+        sa.Column("first", sa.Text(), nullable=False),
+        sa.Column("less", sa.Boolean(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.CheckConstraint("first IN ('wechat', 'sms', 'call')", name=op.f("ck_telling_choice_first")),
+        sa.ForeignKeyConstraint(["citizen_id"], ["citizen.id"], name=op.f("fk_telling_choice_citizen_id")),
+        sa.PrimaryKeyConstraint("citizen_id", name=op.f("pk_telling_choice")),
+    )
+    op.create_table(
         "wechat_binding",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("openid", sa.Text(), nullable=False),
@@ -487,6 +569,21 @@ def upgrade() -> None:
         unique=True,
         postgresql_where=sa.text("ended_at IS NULL"),
     )
+    op.create_table(
+        "admin_act",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("staff_id", sa.Uuid(), nullable=True),
+        sa.Column("office_code", sa.Text(), nullable=True),
+        sa.Column("what", sa.Text(), nullable=False),
+        sa.Column("target", sa.Text(), nullable=False),
+        sa.Column("before", sa.LargeBinary(), nullable=False),
+        sa.Column("after", sa.LargeBinary(), nullable=False),
+        sa.Column("mark", sa.LargeBinary(), nullable=False),
+        sa.ForeignKeyConstraint(["staff_id"], ["staff.id"], name=op.f("fk_admin_act_staff_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_admin_act")),
+    )
+    op.create_index(op.f("ix_admin_act_target_id"), "admin_act", ["target", "id"], unique=False)
     op.create_table(
         "api_key",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -564,8 +661,29 @@ def upgrade() -> None:
         unique=False,
         postgresql_where=sa.text("desk_code IS NOT NULL"),
     )
+    op.create_index(
+        "ix_case_office_code_ended_at",
+        "case",
+        ["office_code", "ended_at", "id"],
+        unique=False,
+        postgresql_where=sa.text("ended_at IS NOT NULL"),
+    )
     op.create_index("ix_case_office_code_state", "case", ["office_code", "state", "submitted_at", "id"], unique=False)
     op.create_index("ix_case_office_code_submitted_at", "case", ["office_code", "submitted_at", "id"], unique=False)
+    op.create_index(
+        "ix_case_refused",
+        "case",
+        ["office_code", "ended_at", "id"],
+        unique=False,
+        postgresql_where=sa.text("state IN ('declined', 'refused', 'revoked')"),
+    )
+    op.create_index(
+        "ix_case_visited",
+        "case",
+        ["office_code", "ended_at", "id"],
+        unique=False,
+        postgresql_where=sa.text("ended_at IS NOT NULL AND visits > 0"),
+    )
     op.create_index(
         "uq_case_open_per_person",
         "case",
@@ -619,6 +737,13 @@ def upgrade() -> None:
         postgresql_where=sa.text("by_day AND state = 'pending'"),
     )
     op.create_index(
+        "ix_delivery_by_hand",
+        "delivery",
+        ["channel", "id"],
+        unique=False,
+        postgresql_where=sa.text("channel IN ('call', 'visit') AND state = 'pending'"),
+    )
+    op.create_index(
         "ix_delivery_dead",
         "delivery",
         ["channel", "id"],
@@ -664,6 +789,13 @@ def upgrade() -> None:
         postgresql_where=sa.text("person IS NOT NULL AND state IN ('pending', 'sending', 'uncertain', 'sent')"),
     )
     op.create_index("uq_delivery_notice_id_channel", "delivery", ["notice_id", "channel"], unique=True)
+    op.create_index(
+        "uq_delivery_success",
+        "delivery",
+        ["notice_id"],
+        unique=True,
+        postgresql_where=sa.text("state = 'delivered' AND notice_id IS NOT NULL"),
+    )
     op.create_table(
         "look",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -689,6 +821,34 @@ def upgrade() -> None:
         sa.Column("role", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(["staff_id"], ["staff.id"], name=op.f("fk_role_grant_staff_id")),
         sa.PrimaryKeyConstraint("staff_id", "role", name=op.f("pk_role_grant")),
+    )
+    op.create_table(
+        "role_request",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("staff_id", sa.Uuid(), nullable=False),
+        sa.Column("role", sa.Text(), nullable=False),
+        sa.Column("grant", sa.Boolean(), nullable=False),
+        sa.Column("asked_by", sa.Uuid(), nullable=False),
+        sa.Column("asked_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("decided_by", sa.Uuid(), nullable=True),
+        sa.Column("decided_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint("(state = 'open') = (decided_by IS NULL)", name=op.f("ck_role_request_decided")),
+        sa.CheckConstraint("state IN ('open', 'approved', 'rejected')", name=op.f("ck_role_request_state")),
+        sa.CheckConstraint(
+            "decided_by IS NULL OR decided_by NOT IN (asked_by, staff_id)", name=op.f("ck_role_request_four_eyes")
+        ),
+        sa.ForeignKeyConstraint(["asked_by"], ["staff.id"], name=op.f("fk_role_request_asked_by")),
+        sa.ForeignKeyConstraint(["decided_by"], ["staff.id"], name=op.f("fk_role_request_decided_by")),
+        sa.ForeignKeyConstraint(["staff_id"], ["staff.id"], name=op.f("fk_role_request_staff_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_role_request")),
+    )
+    op.create_index(
+        "uq_role_request_open",
+        "role_request",
+        ["staff_id", "role"],
+        unique=True,
+        postgresql_where=sa.text("state = 'open'"),
     )
     op.create_table(
         "session",
@@ -859,6 +1019,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["case_id"], ["case.id"], name=op.f("fk_correction_case_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_correction")),
     )
+    op.create_index("ix_correction_asked_at", "correction", ["asked_at", "id"], unique=False)
     op.create_index(op.f("ix_correction_case_id"), "correction", ["case_id"], unique=False)
     op.create_index(
         "ix_correction_due",
@@ -879,6 +1040,7 @@ def upgrade() -> None:
         sa.Column("title", sa.Text(), nullable=False),
         sa.Column("content", sa.LargeBinary(), nullable=False),
         sa.Column("sha256", sa.LargeBinary(), nullable=False),
+        sa.Column("mark", sa.LargeBinary(), nullable=False),
         sa.Column("issued_by", sa.Text(), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(["case_id"], ["case.id"], name=op.f("fk_document_case_id")),
@@ -886,6 +1048,30 @@ def upgrade() -> None:
         sa.UniqueConstraint("number", name=op.f("uq_document_number")),
     )
     op.create_index(op.f("ix_document_case_id"), "document", ["case_id"], unique=False)
+    op.create_table(
+        "escalation",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("case_id", sa.Uuid(), nullable=False),
+        sa.Column("office_code", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("due", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("seen_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("seen_by", sa.Uuid(), nullable=True),
+        sa.CheckConstraint("kind IN ('today', 'late')", name=op.f("ck_escalation_kind")),
+        sa.ForeignKeyConstraint(["case_id"], ["case.id"], name=op.f("fk_escalation_case_id")),
+        sa.ForeignKeyConstraint(["office_code"], ["office.code"], name=op.f("fk_escalation_office_code")),
+        sa.ForeignKeyConstraint(["seen_by"], ["staff.id"], name=op.f("fk_escalation_seen_by")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_escalation")),
+    )
+    op.create_index(
+        "ix_escalation_unseen",
+        "escalation",
+        ["office_code", "due", "id"],
+        unique=False,
+        postgresql_where=sa.text("seen_at IS NULL"),
+    )
+    op.create_index("uq_escalation_case_id_kind_due", "escalation", ["case_id", "kind", "due"], unique=True)
     op.create_table(
         "material",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -1016,6 +1202,9 @@ def downgrade() -> None:
     op.drop_index("uq_material_case_position", table_name="material", postgresql_where=sa.text("case_id IS NOT NULL"))
     op.drop_index(op.f("ix_material_upload_id"), table_name="material")
     op.drop_table("material")
+    op.drop_index("uq_escalation_case_id_kind_due", table_name="escalation")
+    op.drop_index("ix_escalation_unseen", table_name="escalation", postgresql_where=sa.text("seen_at IS NULL"))
+    op.drop_table("escalation")
     op.drop_index(op.f("ix_document_case_id"), table_name="document")
     op.drop_table("document")
     op.drop_index("uq_correction_open", table_name="correction", postgresql_where=sa.text("state = 'open'"))
@@ -1025,6 +1214,7 @@ def downgrade() -> None:
         postgresql_where=sa.text("state = 'open' AND reached_at IS NOT NULL"),
     )
     op.drop_index(op.f("ix_correction_case_id"), table_name="correction")
+    op.drop_index("ix_correction_asked_at", table_name="correction")
     op.drop_table("correction")
     op.drop_index("uq_case_event_case_id_seq", table_name="case_event")
     op.drop_index("ix_case_event_unsealed", table_name="case_event", postgresql_where=sa.text("seal_id IS NULL"))
@@ -1048,11 +1238,18 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_session_expires_at"), table_name="session")
     op.drop_index(op.f("ix_session_citizen_id"), table_name="session")
     op.drop_table("session")
+    op.drop_index("uq_role_request_open", table_name="role_request", postgresql_where=sa.text("state = 'open'"))
+    op.drop_table("role_request")
     op.drop_table("role_grant")
     op.drop_index(op.f("ix_look_staff_id"), table_name="look")
     op.drop_index("ix_look_citizen_id_case_id_at", table_name="look")
     op.drop_index("ix_look_citizen_id_at", table_name="look")
     op.drop_table("look")
+    op.drop_index(
+        "uq_delivery_success",
+        table_name="delivery",
+        postgresql_where=sa.text("state = 'delivered' AND notice_id IS NOT NULL"),
+    )
     op.drop_index("uq_delivery_notice_id_channel", table_name="delivery")
     op.drop_index(
         "ix_delivery_person_open",
@@ -1079,18 +1276,30 @@ def downgrade() -> None:
         table_name="delivery",
         postgresql_where=sa.text("state IN ('failed', 'expired') AND requeued_as IS NULL"),
     )
+    op.drop_index(
+        "ix_delivery_by_hand",
+        table_name="delivery",
+        postgresql_where=sa.text("channel IN ('call', 'visit') AND state = 'pending'"),
+    )
     op.drop_index("ix_delivery_by_day", table_name="delivery", postgresql_where=sa.text("by_day AND state = 'pending'"))
     op.drop_index("ix_delivery_about", table_name="delivery", postgresql_where=sa.text("about IS NOT NULL"))
     op.drop_table("delivery")
     op.drop_index("uq_case_open_per_person", table_name="case", postgresql_where=sa.text("ended_at IS NULL"))
+    op.drop_index("ix_case_visited", table_name="case", postgresql_where=sa.text("ended_at IS NOT NULL AND visits > 0"))
+    op.drop_index(
+        "ix_case_refused", table_name="case", postgresql_where=sa.text("state IN ('declined', 'refused', 'revoked')")
+    )
     op.drop_index("ix_case_office_code_submitted_at", table_name="case")
     op.drop_index("ix_case_office_code_state", table_name="case")
+    op.drop_index("ix_case_office_code_ended_at", table_name="case", postgresql_where=sa.text("ended_at IS NOT NULL"))
     op.drop_index("ix_case_desk_open", table_name="case", postgresql_where=sa.text("desk_code IS NOT NULL"))
     op.drop_index("ix_case_claimed", table_name="case", postgresql_where=sa.text("claimed_by IS NOT NULL"))
     op.drop_index("ix_case_citizen_id_submitted_at", table_name="case")
     op.drop_table("case")
     op.drop_index(op.f("ix_api_key_staff_id"), table_name="api_key")
     op.drop_table("api_key")
+    op.drop_index(op.f("ix_admin_act_target_id"), table_name="admin_act")
+    op.drop_table("admin_act")
     op.drop_index(
         "uq_wechat_binding_openid_current", table_name="wechat_binding", postgresql_where=sa.text("ended_at IS NULL")
     )
@@ -1098,6 +1307,7 @@ def downgrade() -> None:
         "uq_wechat_binding_citizen_current", table_name="wechat_binding", postgresql_where=sa.text("ended_at IS NULL")
     )
     op.drop_table("wechat_binding")
+    op.drop_table("telling_choice")
     op.drop_index(op.f("ix_staff_office_code"), table_name="staff")
     op.drop_table("staff")
     op.drop_index(
@@ -1110,6 +1320,11 @@ def downgrade() -> None:
     op.drop_table("residence_registration")
     op.drop_index(
         "uq_residence_permit_current", table_name="residence_permit", postgresql_where=sa.text("state <> 'ended'")
+    )
+    op.drop_index(
+        "ix_residence_permit_remind_on",
+        table_name="residence_permit",
+        postgresql_where=sa.text("remind_on IS NOT NULL"),
     )
     op.drop_index(op.f("ix_residence_permit_citizen_id"), table_name="residence_permit")
     op.drop_table("residence_permit")
@@ -1135,6 +1350,14 @@ def downgrade() -> None:
     op.drop_table("draft")
     op.drop_index(op.f("ix_consent_citizen_id"), table_name="consent")
     op.drop_table("consent")
+    op.drop_index(
+        "uq_authorisation_running",
+        table_name="authorisation",
+        postgresql_where=sa.text("given_at IS NOT NULL AND ended_at IS NULL"),
+    )
+    op.drop_index(op.f("ix_authorisation_principal_id"), table_name="authorisation")
+    op.drop_index(op.f("ix_authorisation_agent_id"), table_name="authorisation")
+    op.drop_table("authorisation")
     op.drop_table("seal")
     op.drop_index("ix_receipt_unsettled", table_name="receipt", postgresql_where=sa.text("settled_at IS NULL"))
     op.drop_table("receipt")
@@ -1170,6 +1393,8 @@ def downgrade() -> None:
     op.drop_table("parcel")
     op.drop_table("office")
     op.drop_table("oauth_state")
+    op.drop_index("ix_month_figure_office_code_month", table_name="month_figure")
+    op.drop_table("month_figure")
     op.drop_table("installation")
     op.drop_index(op.f("ix_idempotency_key_at"), table_name="idempotency_key")
     op.drop_table("idempotency_key")

@@ -99,7 +99,7 @@ from sqlalchemy import create_engine
 from citizen_services.database.base import Base
 for package in (citizen_services, notifications):
     for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
-        if module.name.rpartition(".")[2] == "models":
+        if module.name.endswith("models"):
             importlib.import_module(module.name)
 Base.metadata.create_all(create_engine(sys.argv[1]))
 """

@@ -1,0 +1,163 @@
+"""What supervision changes: clocks are put before a supervisor once, what somebody holds is given to another."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import timedelta
+from typing import Any, cast
+from uuid import UUID
+
+from sqlalchemy import Select, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from citizen_services import clock
+from citizen_services.cases import figures, permission, recusal
+from citizen_services.cases.errors import GuardFailed, MovedOn
+from citizen_services.cases.figure_models import Escalation
+from citizen_services.cases.models import Case
+from citizen_services.cases.queries import actions_done_by
+from citizen_services.database import db, new_id
+from citizen_services.parts import parts
+from citizen_services.people.actors import Actor
+from citizen_services.people.administration_record import record
+from citizen_services.people.models import Citizen, Staff
+from citizen_services.people.queries import offices, roles_of, staff_name, staff_names
+from citizen_services.people.sessions import staff_actor
+
+#: How long a case stays with whom it was given to without an act, machine time: they may not be at their desk now.
+ASSIGNED_LEASE = timedelta(hours=24)
+#: Clocks put before a supervisor in one go.
+_MOST = 500
+#: Rows of the supervisor's list.
+MOST_SHOWN = 50
+
+
+def escalate() -> int:
+    """Put every clock that ran out, or will today, before whoever supervises the office that has to act.
+
+    Once for each date; a date that only rests on an unpublished calendar is left alone. Returns how many are new. The
+    caller commits; safe to run twice at once.
+    """
+    new = 0
+    for code in sorted(offices()):
+        for kind in ("late", "today"):
+            told = select(Escalation.id).where(
+                Escalation.case_id == Case.id, Escalation.kind == kind, Escalation.due == Case.next_due
+            )
+            waiting = cast("Select[Any]", select(Case.id, Case.next_due))
+            waiting = figures.within(waiting, [code], figures.spans()[kind])
+            rows = db.session.execute(
+                waiting.where(Case.due_provisional.is_(False), ~told.exists())
+                .order_by(Case.next_due, Case.id)
+                .limit(_MOST)
+            ).all()
+            if not rows:
+                continue
+            at = clock.now()
+            write = insert(Escalation).values(
+                [
+                    {"id": new_id(), "case_id": id_, "office_code": code, "kind": kind, "due": due, "at": at}
+                    for id_, due in rows
+                ]
+            )
+            done = db.session.execute(write.on_conflict_do_nothing().returning(Escalation.id))
+            new += len(done.all())
+    return new
+
+
+def unseen(codes: Collection[str]) -> Sequence[tuple[Escalation, Case]]:
+    """What no supervisor of these offices took note of yet, the earliest date on top; at most MOST_SHOWN."""
+    query = (
+        select(Escalation, Case)
+        .join(Case, Case.id == Escalation.case_id)
+        .where(Escalation.office_code.in_(codes), Escalation.seen_at.is_(None))
+        .order_by(Escalation.due, Escalation.id)
+        .limit(MOST_SHOWN)
+    )
+    return [(row[0], row[1]) for row in db.session.execute(query)]
+
+
+def unseen_count(codes: Collection[str]) -> int:
+    """How many wait to be taken note of; counted up to MOST_SHOWN."""
+    query = select(Escalation.id).where(Escalation.office_code.in_(codes), Escalation.seen_at.is_(None))
+    return len(db.session.execute(query.limit(MOST_SHOWN)).all())
+
+
+def take_note(actor: Actor, codes: Collection[str], ids: Collection[UUID]) -> int:
+    """Note that the actor saw these; returns how many were still to be seen. The caller commits."""
+    done = db.session.execute(
+        update(Escalation)
+        .where(Escalation.id.in_(ids), Escalation.office_code.in_(codes), Escalation.seen_at.is_(None))
+        .values(seen_at=clock.now(), seen_by=actor.id)
+        .returning(Escalation.case_id)
+    ).all()
+    if done:
+        record(actor, "escalation_seen", actor.office or "", {}, {"件数": str(len(done))})
+    return len(done)
+
+
+def may_work(case: Case) -> list[tuple[Staff, Actor]]:
+    """Who of the desk's office may take a step that comes next on a case, by the engine's own rule."""
+    if case.desk_code is None:
+        return []
+    item = parts().catalogue.item(case.item, case.item_version)
+    applicant = db.session.get_one(Citizen, case.citizen_id)
+    steps = [step for step in item.steps_from(case.state) if not step.automatic and step.action not in _HOLDING]
+    people = db.session.scalars(
+        select(Staff).where(Staff.office_code == case.desk_code, Staff.active).order_by(Staff.login)
+    ).all()
+    found = []
+    for one in people:
+        actor = staff_actor(one, roles_of(one.id))
+        did = actions_done_by(case.id, actor)
+        apart = recusal.why_apart(case.id, applicant.id_lookup, actor)
+        if any(
+            permission.refusal(
+                step.by,
+                actor,
+                citizen_id=case.citizen_id,
+                citizen_id_lookup=applicant.id_lookup,
+                district=case.district,
+                office=case.office_code,
+                did_before=did,
+                apart=apart,
+            )
+            is None
+            for step in steps
+        ):
+            found.append((one, actor))
+    return found
+
+
+#: Steps that only take a case or let go of it.
+_HOLDING = frozenset({"claim", "release"})
+
+
+def assign(actor: Actor, case: Case, version: int, to: UUID | None, reason: str) -> None:
+    """Give a case to somebody of its desk, or (``to`` is None) lay it back on the desk; written to the record.
+
+    A lease is no event of the case. Raises MovedOn where the case moved since ``version``, GuardFailed where that
+    person may take none of its next steps. The caller commits.
+    """
+    if case.desk_code is None or case.version != version:
+        raise MovedOn
+    if to is not None and to not in {one.id for one, _ in may_work(case)}:
+        raise GuardFailed("assign", "这位同事不能办理这个办件的下一步：岗位、身份不符，或者须回避。")
+    held = case.claimed_by is not None and case.claimed_until is not None and case.claimed_until > clock.protocol_now()
+    if to is None and not held:
+        raise GuardFailed("assign", "这个办件现在没有人领取，不用放回。")
+    names = staff_names({who for who in (case.claimed_by, to) if who is not None})
+    until = clock.protocol_now() + ASSIGNED_LEASE if to is not None else None
+    done = db.session.execute(
+        update(Case)
+        .where(Case.id == case.id, Case.version == version, Case.claimed_by.is_not_distinct_from(case.claimed_by))
+        .values(claimed_by=to, claimed_until=until)
+        .execution_options(synchronize_session=False)
+        .returning(Case.id)
+    ).first()
+    if done is None:
+        raise MovedOn
+    before = names.get(case.claimed_by, "") if held and case.claimed_by else "无人领取"
+    after = names.get(to, "") or staff_name(to) if to is not None else "无人领取"
+    what = "case_released" if to is None else "case_assigned"
+    record(actor, what, case.number, {"经办": before}, {"经办": after, "理由": reason})
