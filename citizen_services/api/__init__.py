@@ -12,8 +12,7 @@ from citizen_services.api import (
     metrics_views,
     spec,
 )
-from citizen_services.api.callers import conditional, tell_rate
-from citizen_services.api.problems import machine_error, tell_problems
+from citizen_services.api.problems import machine_error
 
 __all__ = ["init_app", "machine_error"]
 
@@ -24,8 +23,5 @@ def init_app(app: APIFlask) -> None:
     app.register_blueprint(metrics_views.bp)
     app.register_blueprint(docs_views.bp)
     for bp in (item_views.bp, case_views.bp, draft_views.bp, draft_views.sending, me_views.bp):
-        tell_problems(bp)
-        bp.after_request(tell_rate)
-        bp.after_request(conditional)
         app.register_blueprint(bp)
     spec.configure(app)

@@ -6,13 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from apiflask import APIBlueprint
-
 from citizen_services import clock
 from citizen_services.api import schemas
 from citizen_services.api.callers import Caller, caller
 from citizen_services.api.once import do
-from citizen_services.api.operation import operation
+from citizen_services.api.operation import blueprint, operation
 from citizen_services.cases import corrections, operations, queries, seeing
 from citizen_services.cases.errors import NoSuchCase
 from citizen_services.cases.models import Case, CaseEvent, Document
@@ -28,7 +26,7 @@ from citizen_services.people.queries import office, offices
 from citizen_services.rules.keyset import place_from_text, place_to_text
 from citizen_services.words import role_word
 
-bp = APIBlueprint("api_cases", __name__, url_prefix="/api/v1/cases", tag="办件")
+bp = blueprint("cases", "/cases", "办件")
 
 EVERYBODY = ("citizen", "staff")
 READ, ACT = "cases:read", "cases:act"

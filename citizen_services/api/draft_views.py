@@ -9,7 +9,6 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from apiflask import APIBlueprint
 from flask import abort, request, url_for
 
 from citizen_services.api import draft_schemas as forms
@@ -17,7 +16,7 @@ from citizen_services.api import schemas
 from citizen_services.api.callers import caller, the_citizen
 from citizen_services.api.case_views import done_of
 from citizen_services.api.once import do, once_of
-from citizen_services.api.operation import operation
+from citizen_services.api.operation import blueprint, operation
 from citizen_services.api.problems import Problem, invalid
 from citizen_services.cases import drafts
 from citizen_services.cases.errors import MovedOn
@@ -39,8 +38,8 @@ from citizen_services.materials.queries import of_draft
 from citizen_services.parts import parts
 from citizen_services.people.models import Citizen
 
-bp = APIBlueprint("api_drafts", __name__, url_prefix="/api/v1/drafts", tag="申请")
-sending = APIBlueprint("api_sending", __name__, url_prefix="/api/v1/cases", tag="申请")
+bp = blueprint("drafts", "/drafts", "申请")
+sending = blueprint("sending", "/cases", "申请")
 
 ME = ("citizen",)
 

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from apiflask import APIBlueprint
-
 from citizen_services.api import schemas
-from citizen_services.api.operation import operation
+from citizen_services.api.operation import blueprint, operation
 from citizen_services.catalogue import describe
 from citizen_services.parts import parts
 
-bp = APIBlueprint("api_items", __name__, url_prefix="/api/v1/items", tag="事项")
+bp = blueprint("items", "/items", "事项")
 
 
 @bp.get("")

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from apiflask import APIBlueprint
-
 from citizen_services.api import schemas
 from citizen_services.api.callers import caller, the_citizen
-from citizen_services.api.operation import operation
+from citizen_services.api.operation import blueprint, operation
 from citizen_services.people.queries import office
 from citizen_services.registers.queries import permits_in_short, registrations_of
 from citizen_services.rules.masking import mask_name
 
-bp = APIBlueprint("api_me", __name__, url_prefix="/api/v1/me", tag="本人")
+bp = blueprint("me", "/me", "本人")
 
 
 @bp.get("")

@@ -7,8 +7,8 @@ from typing import Any, TypeVar, cast
 
 from apiflask import APIBlueprint, Schema
 
-from citizen_services.api.callers import needs
-from citizen_services.api.problems import MEDIA_TYPE
+from citizen_services.api.callers import conditional, needs, tell_rate
+from citizen_services.api.problems import MEDIA_TYPE, tell_problems
 
 _V = TypeVar("_V", bound=Callable[..., Any])
 
@@ -29,6 +29,15 @@ _WORDS = {
 #: Marks an operation that is done once; the document then names the header (spec.py).
 ONCE = "x-once"
 _PROBLEM = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+
+
+def blueprint(name: str, path: str, tag: str) -> APIBlueprint:
+    """One part of the API below ``/api/v1``: its problems, rates and ETags are those of all."""
+    made = APIBlueprint(f"api_{name}", __name__, url_prefix=f"/api/v1{path}", tag=tag)
+    tell_problems(made)
+    made.after_request(tell_rate)
+    made.after_request(conditional)
+    return made
 
 
 def operation(

@@ -227,7 +227,8 @@ def test_a_draft_is_sent_once(app: Flask) -> None:
     outcome = operations.submit(parts().catalogue, draft, make.applicant(person), once=once)
     commit()
     remembered = once.answer()
-    assert remembered == {"case_id": str(outcome.case_id), "number": outcome.number, "state": "submitted"}
+    told = {"case_id": str(outcome.case_id), "number": outcome.number, "state": "submitted", "version": 1}
+    assert remembered == told
     with pytest.raises(MovedOn):
         operations.submit(parts().catalogue, draft, make.applicant(person))
     rollback()

@@ -21,7 +21,7 @@ from citizen_services.database import Change, commit, db
 from citizen_services.parts import parts
 from citizen_services.people.models import Citizen
 from citizen_services.wechat.signals import template_finished
-from notifications import outbox, queue, receivers, tasks
+from notifications import outbox, queue, tasks
 from notifications.models import FINAL_NOTICE_STATES, NOTICE_STATES, Delivery, Notice, Receipt
 from tests.notifications.conftest import Outside, due_now, follower, row, somebody, state_of, tell, tries
 
@@ -365,22 +365,6 @@ def _take(client: FlaskClient, id_: Any, step: str) -> None:
             said = Found("delivered")
         results.note([results.Done(claimed, channel("sms"), order, said)])
         commit()
-
-
-def test_the_receivers_are_exactly_these() -> None:
-    connected = {
-        (signal.name, receiver.__name__) for signal, _ in receivers.RECEIVERS for receiver in signal.receivers_for(None)
-    }
-    assert connected == {
-        ("case-moved", "tell_of_step"),
-        ("parcel-wanted", "order_parcel"),
-        ("draft-waits", "remind"),
-        ("residence-registered", "write_registration"),
-        ("permit-carded", "write_permit"),
-        ("code-wanted", "send_code"),
-        ("binding-moved", "warn_of_move"),
-        ("wechat-template-finished", "keep_template_report"),
-    }
 
 
 def test_every_queue_that_is_filled_is_served() -> None:
