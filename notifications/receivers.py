@@ -13,6 +13,7 @@ from citizen_services import clock
 from citizen_services.cases.models import Case, Correction
 from citizen_services.cases.signals import case_moved, correction_extended, draft_waits, parcel_wanted
 from citizen_services.cases.situation import Situation
+from citizen_services.cases.standing import WORDS
 from citizen_services.catalogue.vocabulary import Step
 from citizen_services.database import Change, db, new_id
 from citizen_services.parts import parts
@@ -21,6 +22,7 @@ from citizen_services.people.queries import office, service_centre
 from citizen_services.people.signals import binding_moved, code_wanted
 from citizen_services.registers.signals import permit_carded, residence_registered
 from citizen_services.rules.dates import chinese_moment
+from citizen_services.rules.masking import mask_name
 from citizen_services.rules.periods import Deadline
 from citizen_services.rules.templates import fill
 from citizen_services.wechat.signals import template_finished
@@ -44,6 +46,7 @@ def connect() -> None:
 
 def tell_of_step(action: str, *, situation: Situation, step: Step, change: Change) -> None:
     """A step was taken: tell the person what its declaration says."""
+    _tell_of_agent(situation, step, change)
     declared = step.tell
     if declared is None:
         return
@@ -55,6 +58,23 @@ def tell_of_step(action: str, *, situation: Situation, step: Step, change: Chang
     }
     about = rows.About(situation.case_id, path=f"/h5/cases/{situation.case_id}")
     rows.tell(change, declared, values, situation.citizen, about)
+
+
+def _tell_of_agent(situation: Situation, step: Step, change: Change) -> None:
+    """An agent acted: the person is told at every turn, whatever else they are told; so is a child of its guardian."""
+    actor = situation.actor
+    if actor.on_behalf_of is None:
+        return
+    agent = db.session.get_one(Citizen, actor.id)
+    values = {
+        "who": f"{WORDS[actor.name]}{mask_name(agent.name)}",
+        "act": step.public or step.label,
+        "at": chinese_moment(situation.at),
+        "number": situation.number,
+        "item": situation.item.name,
+    }
+    about = rows.About(situation.case_id, path=f"/h5/cases/{situation.case_id}")
+    rows.tell(change, texts.ACTED_FOR_YOU, values, situation.citizen, about)
 
 
 def tell_of_grace(case_id: UUID, *, correction: Correction, due: Deadline, change: Change) -> None:

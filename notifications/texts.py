@@ -12,7 +12,10 @@ LOGIN_CODE = SmsTemplate(
     "login_code", "您的登录验证码为{code}，5分钟内有效。工作人员不会向您索要验证码，请勿告诉他人。"
 )
 BIND_CODE = SmsTemplate("bind_code", "您正在绑定公安办事账号，验证码为{code}，5分钟内有效。非本人操作请勿告诉他人。")
-CODES = {"login": LOGIN_CODE, "bind": BIND_CODE}
+AUTHORISE_CODE = SmsTemplate(
+    "authorise_code", "验证码{code}，5分钟内有效，用于确认您请别人替您办事。请勿告诉任何人，非本人操作请忽略。"
+)
+CODES = {"login": LOGIN_CODE, "bind": BIND_CODE, "authorise": AUTHORISE_CODE}
 
 BINDING_MOVED = Notice(
     code="binding_moved",
@@ -109,8 +112,32 @@ CORRECTION_EXTENDED = Notice(
     must_be_known=True,
 )
 
+ACTED_FOR_YOU = Notice(
+    code="acted_for_you",
+    title="有人替您办理",
+    text="{who}于{at}替您办理了“{item}”（{number}）的一步：{act}。"
+    "不是您请的，请马上在首页的“委托别人办”里收回，或到派出所说明。",
+    wechat_template=WeChatTemplate(
+        "acted_for_you",
+        "代办进展提醒",
+        (("thing1", "办理事项"), ("character_string2", "办件编号"), ("time3", "办理时间"), ("thing4", "温馨提示")),
+    ),
+    wechat={
+        "thing1": "{item}",
+        "character_string2": "{number}",
+        "time3": "{at}",
+        "thing4": "有人替您办理，非您所托请收回",
+    },
+    sms_template=SmsTemplate(
+        "acted_for_you",
+        "您委托的人于{at}替您办理了{item}，编号{number}，如果不是您请的，请在微信公众号“委托别人办”中收回。",
+    ),
+    sms={"at": "{at}", "item": "{item}", "number": "{number}"},
+    must_be_known=True,
+)
+
 #: Every notice that is told without a step of a case.
-OWN = (BINDING_MOVED, PARCEL_ADDRESS, PARCEL_ABSENT, DRAFT_WAITS, CORRECTION_EXTENDED)
+OWN = (BINDING_MOVED, PARCEL_ADDRESS, PARCEL_ABSENT, DRAFT_WAITS, CORRECTION_EXTENDED, ACTED_FOR_YOU)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable
 
-from citizen_services.cases import visits
+from citizen_services.cases import standing, visits
 from citizen_services.cases.models import Case, Document
 from citizen_services.cases.signals import parcel_wanted
 from citizen_services.cases.situation import Situation
@@ -30,7 +30,8 @@ def issue(document: Doc) -> Effect:
             "at": chinese_moment(situation.at),
             **situation.values,
         }
-        content = {"paragraphs": [fill(paragraph, values) for paragraph in document.paragraphs]}
+        paragraphs = [fill(paragraph, values) for paragraph in document.paragraphs]
+        content = {"paragraphs": paragraphs + standing.who_applied(situation.results)}
         canonical = json.dumps(content, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
         change.add(
             Document,

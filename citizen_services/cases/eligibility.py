@@ -10,6 +10,7 @@ from citizen_services import clock
 from citizen_services.catalogue import forms
 from citizen_services.catalogue.vocabulary import Facts, PreCheck, ServiceItem, Verdict
 from citizen_services.parts import parts
+from citizen_services.people.guardians import has_guardian
 from citizen_services.people.models import Citizen
 from citizen_services.registers.queries import Home, homes_of, permits_in_short
 
@@ -42,6 +43,7 @@ def facts_of(
         district=settings.district,
         city_area=settings.city_area,
         data=data or {},
+        guarded=has_guardian(citizen),
         answers=answers,
         registrations=[
             {"since": row.since, "until": row.until, "district": row.district, "address": row.address, "source": "ours"}

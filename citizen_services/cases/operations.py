@@ -18,7 +18,7 @@ from sqlalchemy import bindparam, select, update
 from sqlalchemy.exc import IntegrityError
 
 from citizen_services import clock
-from citizen_services.cases import chain, clocks, papers, permission, recusal, visits
+from citizen_services.cases import chain, clocks, papers, permission, recusal, standing, visits
 from citizen_services.cases.errors import (
     AlreadyOpen,
     GuardFailed,
@@ -105,7 +105,7 @@ class _Act:
             action=step.action,
             from_state=step.start,
             to_state=step.end,
-            data=_plain(given),
+            data=_plain(given) | ({"authorisation": str(actor.right)} if actor.right else {}),
         )
         self.head = link.mark(self.head)
         self.change.add(CaseEvent, id=new_id(), mark=self.head, seal_id=None, **vars(link))
@@ -165,8 +165,9 @@ def _decide(
     item = catalogue.item(case.item, case.item_version)
     citizen = db.session.get_one(Citizen, case.citizen_id)
     step = item.step(case.state, action)
-    if actor.kind == "citizen" and actor.id != case.citizen_id:
+    if actor.kind == "citizen" and actor.stands_for != case.citizen_id:
         raise NoSuchCase
+    standing.refuse_agent(item, actor)
     if version != case.version and (version is not None or actor.kind != "system"):
         raise MovedOn(who_moved(case))
     if step is None:
@@ -245,6 +246,7 @@ def submit(
     """
     item = catalogue.item(draft.item)
     citizen = db.session.get_one(Citizen, draft.citizen_id)
+    standing.refuse(item, actor, citizen)
     at = clock.now()
     data = forms.active_data(item, draft.data)
     situation = Situation(
@@ -266,6 +268,7 @@ def submit(
     step = item.step(None, "submit")
     if step is None:
         raise NotPossible
+    standing.keep(situation)
     act = _Act(situation, 0, chain.START)
     act.change.guard(_SENT, otherwise=MovedOn, draft=draft.id, seen=draft.version, ended=at, made=situation.case_id)
     if item.commitment:

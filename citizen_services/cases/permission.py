@@ -30,7 +30,7 @@ def refusal(
     if actor.kind != by.kind:
         return "这一步不由您办理。"
     if actor.kind == "citizen":
-        return None if actor.id == citizen_id else "没有找到这个办件，请核对编号，或从“我的办件”进入。"
+        return None if actor.stands_for == citizen_id else "没有找到这个办件，请核对编号，或从“我的办件”进入。"
     if actor.kind == "system":
         return None
     if not actor.roles & by.roles:

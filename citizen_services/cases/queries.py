@@ -90,6 +90,8 @@ def who_moved(case: Case) -> str:
         who = f"{staff_name(event.actor_id)}（{place}）"
     else:
         who = "申请人" if event.actor_kind == "citizen" else "系统"
+        if event.actor_kind == "citizen" and event.actor_role:
+            who = "申请人的代办人" if event.actor_role == "agent" else "申请人的监护人"
     item = parts().catalogue.item(case.item, case.item_version)
     return f"{who}于{when}办理了“{item.words_of(event.from_state, event.action)}”"
 

@@ -140,6 +140,7 @@ class Facts:
     ``answers`` maps ``source.topic`` to ``{"outcome": found | none | unavailable, "content": …}``; ``registrations``
     and ``permits`` are our own registers' rows as dicts ``{since, until, address, district, …}``; ``today`` is
     business time's date in Shanghai; ``city_area`` are the divisions that form one urban area with ``district``;
+    ``guarded`` says of a child whether a guardian of theirs is known, who acts for it;
     ``data`` is what was declared so far (``{group: {field: value}}``), nothing before a draft is begun.
     """
 
@@ -152,6 +153,7 @@ class Facts:
     permits: Sequence[Mapping[str, Any]] = ()
     city_area: frozenset[str] = NINGBO_CITY_AREA
     data: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    guarded: bool = False
 
 
 @dataclass(frozen=True)
@@ -381,6 +383,8 @@ class ServiceItem:
     documents: tuple[Doc, ...] = ()
     params: tuple[Param, ...] = ()
     commitment: str = ""
+    #: The law that wants the applicant in person, so that no agent may act; None where agents may.
+    no_agent: Source | None = None
     #: Prefix of its case numbers, two letters.
     number_prefix: str = "MP"
 

@@ -12,6 +12,7 @@ from citizen_services.cases.deadlines import next_clock
 from citizen_services.cases.models import Case, CaseEvent
 from citizen_services.cases.queries import applicant_names
 from citizen_services.cases.recusal import apart_of
+from citizen_services.cases.standing import who_words
 from citizen_services.catalogue.vocabulary import ServiceItem
 from citizen_services.console.access import held_by_colleague, holds
 from citizen_services.parts import parts
@@ -78,7 +79,7 @@ def history_of(item: ServiceItem, events: Sequence[CaseEvent]) -> list[dict[str,
     names = staff_names({event.actor_id for event in events if event.actor_kind == "staff" and event.actor_id})
     rows = []
     for event in reversed(events):
-        who = {"citizen": "申请人", "system": "系统"}.get(event.actor_kind, "")
+        who = who_words(event, masked=False) or {"citizen": "申请人", "system": "系统"}.get(event.actor_kind, "")
         if event.actor_kind == "staff" and event.actor_id:
             place = office(event.actor_office).name if event.actor_office else ""
             role = role_word(event.actor_role or "")

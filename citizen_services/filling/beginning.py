@@ -7,7 +7,7 @@ from uuid import UUID
 
 from flask import abort
 
-from citizen_services.cases import drafts, eligibility
+from citizen_services.cases import drafts, eligibility, standing
 from citizen_services.cases.errors import AlreadyOpen, NotEligible
 from citizen_services.cases.models import Case
 from citizen_services.cases.once import do_once, note
@@ -25,6 +25,8 @@ def begin(place: Place, citizen: Citizen, item: ServiceItem, posted: Posted) -> 
 
     Raises AlreadyOpen where one is under way, NotEligible with what is certainly not met.
     """
+
+    standing.refuse(item, place.actor(), citizen)
 
     def act(once: Once) -> Any:
         if running(citizen, item) is not None:

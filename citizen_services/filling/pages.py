@@ -197,7 +197,7 @@ def papers_page(filled: Filled, status: int = 200) -> ResponseReturnValue:
             photo_url=lambda id_, **more: url_for(filled.place.photo, draft_id=draft.id, upload_id=id_, **more),
             errors=filled.errors,
             reasons={m.code: _why(item, m, filled) for m in filled.wanted},
-            earlier=earlier_of(filled.citizen.id, draft.id, filled.wanted),
+            earlier=earlier_of(filled.citizen.id, draft.id, filled.wanted) if filled.place.reuses else {},
         ),
         errors=filled.errors,
         moved=filled.moved,

@@ -164,6 +164,9 @@ def _remove(find: Find, place: Gathering, posted: Posted, code: str) -> None:
 
 def _reuse(find: Find, place: Gathering, posted: Posted, code: str) -> None:
     upload_id = _id(posted)
+    if place.actor.right is not None:
+        # An agent is shown nothing that was brought for other applications.
+        raise NoSuchUpload
 
     def reuse(once: Once) -> Any:
         upload = operations.reuse(place.citizen_id, place.id, code, upload_id)

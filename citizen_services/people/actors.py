@@ -21,6 +21,15 @@ class Actor:
     standing: str | None = None
     #: Keyed hash of the actor's own identity number.
     id_lookup: bytes | None = None
+    #: For a citizen who acts for another: the person in whose name; ``name`` says as what (``agent``, ``guardian``).
+    on_behalf_of: UUID | None = None
+    #: The authorisation that an agent acts by.
+    right: UUID | None = None
+
+    @property
+    def stands_for(self) -> UUID | None:
+        """The citizen in whose name a citizen acts: their own, as a rule."""
+        return self.on_behalf_of or self.id
 
     @property
     def key(self) -> str:

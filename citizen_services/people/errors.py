@@ -35,6 +35,18 @@ class WrongCode(PeopleError):
     sentence = "验证码不对或已过期，请核对最近一条短信，或重新获取验证码。"
 
 
+class NoSuchAgent(PeopleError):
+    """Nobody of age is bound under that name and number, or it is the person: never told apart."""
+
+    sentence = "没有找到可以委托的人：须年满18周岁、已经在这里绑定本人，姓名和身份证号码都要一致，不能是您自己。"
+
+
+class NoSuchAuthorisation(PeopleError):
+    """There is no such authorisation, or not of this person, or it has ended."""
+
+    sentence = "没有找到这份委托，或者它已经结束。"
+
+
 class NotYourPhone(PeopleError):
     """The tail of the number belongs to nobody who proved this phone."""
 

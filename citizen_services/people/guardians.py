@@ -137,3 +137,20 @@ def keep_consents(request: BindingRequest, citizen_id: UUID, change: Change) -> 
             at=request.guardian_agreed_at,
             by_id=request.guardian_id,
         )
+
+
+def has_guardian(child: Citizen) -> bool:
+    """Whether somebody is a child whose guardian is known, and agreed at the binding."""
+    if not needs_guardian(child.birth_date):
+        return False
+    agreed = select(Consent.id).where(
+        Consent.citizen_id == child.id, Consent.purpose == "guardian", Consent.by_id.is_not(None)
+    )
+    return db.session.scalar(agreed.limit(1)) is not None
+
+
+def children_of(guardian_id: UUID) -> list[Citizen]:
+    """The children for whom somebody agreed at their binding, as long as they are too young to act."""
+    agreed = select(Consent.citizen_id).where(Consent.purpose == "guardian", Consent.by_id == guardian_id)
+    found = db.session.scalars(select(Citizen).where(Citizen.id.in_(agreed)).order_by(Citizen.proved_at))
+    return [child for child in found if needs_guardian(child.birth_date)]

@@ -65,6 +65,7 @@ LIMITS: Mapping[str, Sequence[Limit]] = {
     "face": (Limit("id_number", 6, _DAY, failures=True),),
     "counter_bind": (Limit("staff", 10, _QUARTER, failures=True),),
     "guardian": (Limit("citizen", 5, _QUARTER, failures=True),),
+    "authorise": (Limit("citizen", 5, _HOUR, failures=True),),
 }
 
 

@@ -12,11 +12,11 @@ from flask.typing import ResponseReturnValue
 
 from citizen_services.cases import corrections
 from citizen_services.cases.errors import NoSuchCase
-from citizen_services.cases.queries import own_case
 from citizen_services.database import commit
 from citizen_services.database.base import rollback
 from citizen_services.filling.autosave import keep_draft, kept, told, version
 from citizen_services.parts import parts
+from citizen_services.portal.acting import acted_case, acted_draft
 from citizen_services.portal.correction_pages import typed_of
 from citizen_services.portal.guards import current_citizen
 
@@ -29,7 +29,12 @@ def draft(draft_id: UUID) -> ResponseReturnValue:
     citizen = current_citizen()
     if citizen is None:
         return told(401, login=url_for("portal_home.enter", next=url_for("portal_drafts.show", draft_id=draft_id)))
-    return keep_draft(citizen.id, draft_id)
+    try:
+        owner = acted_draft(draft_id).citizen.id
+    except NoSuchCase as fault:
+        rollback()
+        return told(404, sentence=fault.sentence)
+    return keep_draft(owner, draft_id)
 
 
 @bp.post("/cases/<uuid:case_id>/autosave")
@@ -39,7 +44,7 @@ def answer(case_id: UUID) -> ResponseReturnValue:
     if citizen is None:
         return told(401, login=url_for("portal_home.enter", next=url_for("portal_cases.show", case_id=case_id)))
     try:
-        case = own_case(citizen.id, case_id)
+        case = acted_case(case_id)
     except NoSuchCase as fault:
         rollback()
         return told(404, sentence=fault.sentence)

@@ -14,7 +14,8 @@ from citizen_services.cases import corrections, deadlines, operations, papers
 from citizen_services.cases.errors import InvalidInput, MovedOn, NotPossible
 from citizen_services.cases.models import Case, Correction
 from citizen_services.cases.once import do_once
-from citizen_services.cases.queries import cases_of, document, documents_of, events_of, own_case, steps_for
+from citizen_services.cases.queries import cases_of, document, documents_of, events_of, steps_for
+from citizen_services.cases.standing import cases_by
 from citizen_services.catalogue import forms
 from citizen_services.catalogue.vocabulary import Group, ServiceItem, Step
 from citizen_services.database import commit, db
@@ -29,6 +30,7 @@ from citizen_services.people import looks
 from citizen_services.people.models import Office
 from citizen_services.people.queries import office, offices, service_centre
 from citizen_services.portal import timeline
+from citizen_services.portal.acting import acted_case, actor_on, standing_on
 from citizen_services.portal.correction_pages import (
     ANSWER,
     errors_of,
@@ -39,7 +41,6 @@ from citizen_services.portal.correction_pages import (
 )
 from citizen_services.portal.endings import ending
 from citizen_services.portal.guards import (
-    citizen_actor,
     citizen_required,
     current_citizen,
     the_citizen,
@@ -79,7 +80,7 @@ def mine() -> ResponseReturnValue:
 @citizen_required
 def show(case_id: UUID) -> ResponseReturnValue:
     """One case; ``?sent=1`` right after sending it."""
-    return case_page(own_case(the_citizen().id, case_id), sent=request.args.get("sent") == "1")
+    return case_page(acted_case(case_id), sent=request.args.get("sent") == "1")
 
 
 def case_page(
@@ -95,7 +96,7 @@ def case_page(
 
     That was not taken.
     """
-    citizen = the_citizen()
+    by = standing_on(case)
     item = parts().catalogue.item(case.item, case.item_version)
     events, documents = events_of(case.id), documents_of(case.id)
     address = registers.kept({k: v for k, v in case.answers.items() if k == registers.ADDRESS.key})
@@ -105,13 +106,13 @@ def case_page(
     acts = [
         # A correction is answered by the form that names what is wrong.
         _act(item, step, case, typed or {}, errors or {})
-        for step in steps_for(item, case, citizen_actor())
+        for step in steps_for(item, case, by.actor)
         if step.action != ANSWER
     ]
     chosen = next((act["chosen"] for act in acts if act["chosen"]), "")
     if chosen:
         turn = {"text": f"您选了：{chosen}。有进展会告诉您。"}
-    others = cases_of(citizen.id) if case.ended_at is not None else ()
+    others = cases_by(by) if case.ended_at is not None else ()
     running = next((c for c in others if c.item == case.item and c.ended_at is None), None)
     page = render_template(
         "h5/case.html",
@@ -163,9 +164,10 @@ def case_page(
         documents=documents,
         acts=acts,
         chosen=chosen,
-        looks=_looks(citizen.id, case.id),
-        rating=rating_card(case),
-        back="/h5/cases",
+        # What concerns the person, and not the application, is the person's alone.
+        looks=_looks(case.citizen_id, case.id) if by.kind != "agent" else [],
+        rating=rating_card(case) if by.kind == "self" else None,
+        back="/h5/cases" if by.kind == "self" else url_for("portal_for.person", principal_id=case.citizen_id),
         live=True,
     )
     return page, status
@@ -202,7 +204,7 @@ def _cards(case: Case, asked: Correction, errors: Mapping[str, Sequence[str]]) -
         photo_url=_photo_url(case),
         errors=errors,
         reasons=why,
-        earlier=earlier_of(case.citizen_id, asked.id, wanted),
+        earlier=earlier_of(case.citizen_id, asked.id, wanted) if standing_on(case).kind != "agent" else {},
         correcting=True,
     )
     place = office(case.office_code)
@@ -300,18 +302,17 @@ def _image_url(case: Case, answer_id: str) -> str:
 @citizen_required
 def picture(case_id: UUID, answer_id: UUID) -> ResponseReturnValue:
     """The portrait that a case rests on."""
-    citizen = the_citizen()
-    case = own_case(citizen.id, case_id)
+    case = acted_case(case_id)
     if str(answer_id) not in case.answers.values():
         abort(404)
-    return registers.image(registers.own_answer(citizen.id, answer_id))
+    return registers.image(registers.own_answer(case.citizen_id, answer_id))
 
 
 @bp.get("/<uuid:case_id>/documents/<uuid:document_id>")
 @citizen_required
 def paper(case_id: UUID, document_id: UUID) -> ResponseReturnValue:
     """A document as a page: WeChat opens downloads oddly, pages can be kept and printed."""
-    case = own_case(the_citizen().id, case_id)
+    case = acted_case(case_id)
     found = document(case.id, document_id)
     return render_template(
         "h5/document.html",
@@ -337,7 +338,7 @@ def act(case_id: UUID) -> ResponseReturnValue:
     posted = Posted.read()
     if posted.version is None:
         abort(400)
-    case = own_case(the_citizen().id, case_id)
+    case = acted_case(case_id)
     if posted.action == ANSWER:
         return _answer(case, posted)
     item = parts().catalogue.item(case.item, case.item_version)
@@ -348,7 +349,7 @@ def act(case_id: UUID) -> ResponseReturnValue:
     except InvalidInput as fault:
         rollback()
         typed = fields.typed(posted.form, step.input) if step is not None and step.input is not None else {}
-        return case_page(own_case(the_citizen().id, case_id), 422, typed=typed, errors=errors_of(fault.errors))
+        return case_page(acted_case(case_id), 422, typed=typed, errors=errors_of(fault.errors))
     stays = step is not None and step.start == step.end
     flash(f"已办好：{step.public if step and stays else item.state(answer['state']).word}。", "ok")
     return redirect(url_for("portal_cases.show", case_id=case_id), 303)
@@ -356,7 +357,7 @@ def act(case_id: UUID) -> ResponseReturnValue:
 
 def _perform(case: Case, posted: Posted, given: Mapping[str, Any]) -> Any:
     """Have the engine take the step once; its answer."""
-    actor = citizen_actor()
+    actor = actor_on(case)
 
     def perform(once: Once) -> Any:
         done = operations.perform(parts().catalogue, case.id, posted.action, actor, posted.version, given, once=once)
@@ -383,13 +384,13 @@ def _answer(case: Case, posted: Posted) -> ResponseReturnValue:
         answer = _perform(case, posted, given)
     except InvalidInput as fault:
         rollback()
-        fresh, asked = own_case(the_citizen().id, case_id), corrections.open_correction(case_id)
+        fresh, asked = acted_case(case_id), corrections.open_correction(case_id)
         typed = typed_of(item, fresh, asked, posted.form) if asked is not None else None
         return case_page(fresh, 422, typed=typed, errors=errors_of(fault.errors))
     except (MovedOn, NotPossible, KeyReused):
         rollback()
         db.session.expire_all()
-        fresh, asked = own_case(the_citizen().id, case_id), corrections.open_correction(case_id)
+        fresh, asked = acted_case(case_id), corrections.open_correction(case_id)
         if asked is None:
             return case_page(fresh, 409, moved=_OVER)
         return case_page(fresh, 409, typed=typed_of(item, fresh, asked, posted.form), moved=_ASKED_ANEW)

@@ -8,18 +8,18 @@ from flask import Blueprint, url_for
 from flask.typing import ResponseReturnValue
 
 from citizen_services.filling import changes, registers
-from citizen_services.filling.pages import Filled, filled_of
-from citizen_services.portal.guards import citizen_required, current_citizen, the_citizen
+from citizen_services.filling.pages import Filled
+from citizen_services.portal.acting import acted_draft
+from citizen_services.portal.guards import citizen_required, current_citizen
 from citizen_services.portal.home_views import tell_refusals
 from citizen_services.portal.keeping import keep_draft, led_to_login
-from citizen_services.portal.places import PORTAL
 
 bp = Blueprint("portal_drafts", __name__, url_prefix="/h5/drafts")
 tell_refusals(bp)
 
 
 def _mine(draft_id: UUID) -> Filled:
-    return filled_of(PORTAL, the_citizen(), draft_id)
+    return acted_draft(draft_id)
 
 
 @bp.get("/<uuid:draft_id>")

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, redirect, render_template, url_for
+from flask import Blueprint, g, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
-from citizen_services.cases import drafts, eligibility
-from citizen_services.cases.errors import NotEligible
+from citizen_services.cases import drafts, eligibility, standing
+from citizen_services.cases.errors import NoSuchCase, NotEligible
+from citizen_services.cases.standing import Standing
 from citizen_services.catalogue.vocabulary import ServiceItem
 from citizen_services.filling import beginning, fields, registers
 from citizen_services.filling.posted import Posted
 from citizen_services.parts import parts
 from citizen_services.people.models import Citizen
 from citizen_services.portal import render
+from citizen_services.portal.acting import named, place_for
 from citizen_services.portal.guards import citizen_required, current_citizen, the_citizen
 from citizen_services.portal.home_views import draft_card, tell_refusals
-from citizen_services.portal.places import PORTAL
 from citizen_services.security import new_token
 
 bp = Blueprint("portal_items", __name__, url_prefix="/h5/items")
@@ -28,11 +29,21 @@ tell_refusals(bp)
 def guide(code: str) -> ResponseReturnValue:
     """The guide, for everybody; with the pre-check's results for whoever is known."""
     item = parts().catalogue.item(code)
-    citizen = current_citizen()
-    if citizen is None:
+    if current_citizen() is None:
         return _page(item, None, None)
+    citizen = _applicant(item).principal
     answers = registers.ask(citizen, item.suppliers())
     return _page(item, citizen, _judged(citizen, item, answers))
+
+
+def _applicant(item: ServiceItem) -> Standing:
+    """For whom the item is begun here; NoSuchCase where the visitor may not begin it for them."""
+    by = named()
+    if by is None:
+        return standing.of(the_citizen(), the_citizen().id)
+    if item not in standing.items_by(by):
+        raise NoSuchCase("没有可以替这个人办理这个事项的委托。")
+    return by
 
 
 def _judged(citizen: Citizen, item: ServiceItem, answers: registers.Answers) -> Any:
@@ -46,11 +57,10 @@ def _judged(citizen: Citizen, item: ServiceItem, answers: registers.Answers) -> 
 def start(code: str) -> ResponseReturnValue:
     """Begin an application, or go on with the one begun earlier."""
     item = parts().catalogue.item(code)
-    citizen = the_citizen()
-    posted = Posted.read()
-
+    by, posted = _applicant(item), Posted.read()
+    citizen = by.principal
     try:
-        draft_id = beginning.begin(PORTAL, citizen, item, posted)
+        draft_id = beginning.begin(place_for(by), citizen, item, posted)
     except NotEligible:
         answers = registers.ask(citizen, item.suppliers())
         return _page(item, citizen, _judged(citizen, item, answers)), 422
@@ -86,6 +96,7 @@ def _page(item: ServiceItem, citizen: Citizen | None, judged: Any) -> str:
         draft=draft_card(draft) if draft else None,
         running=beginning.running(citizen, item) if citizen else None,
         form_token=new_token(16),
-        back="/h5/",
+        acting=g.get("acting_for"),
+        back=url_for("portal_for.person", principal_id=citizen.id) if citizen and g.get("acting_for") else "/h5/",
         live=True,
     )

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 from typing import Any
 
-from marshmallow import Schema, ValidationError, fields, validate
+from marshmallow import Schema, ValidationError, fields, validate, validates
 
 from citizen_services import clock
 from citizen_services.catalogue.fields import NameField, PhoneField
+from citizen_services.people.authorisations import LONGEST
 from citizen_services.people.guardians import RELATIONS
 from citizen_services.rules.errors import RuleError
 from citizen_services.rules.identity import parse_identity
@@ -91,5 +93,39 @@ class GuardianForm(Schema):
     consent_face = fields.String(load_default="")
 
 
+class AgentForm(Schema):
+    """Whom a person authorises, for which items, and until when."""
+
+    name = NameField("姓名", most=50)
+    id_number = IdNumberField()
+    which = fields.List(
+        fields.String(),
+        required=True,
+        validate=validate.Length(1, 50, error="请选择要委托的事项。"),
+        error_messages={"required": "请选择要委托的事项。"},
+    )
+    until = fields.Date(
+        required=True,
+        error_messages={"required": "请填写委托到哪一天为止。", "invalid": "请填写委托到哪一天为止。"},
+    )
+    agree = fields.String(
+        required=True,
+        validate=validate.Equal("yes", error="须您同意后才能委托。"),
+        error_messages={"required": "须您同意后才能委托。"},
+    )
+
+    @validates("until")
+    def _soon(self, value: date, **_: Any) -> None:
+        if not clock.today() <= value <= clock.today() + LONGEST:
+            raise ValidationError("请选今天起一年内的日期。")
+
+
+class AgentCodeForm(Schema):
+    """The code that proves who gives an authorisation."""
+
+    code = CodeField("请填写短信里的6位数字验证码。")
+
+
+AGENT_FORM, AGENT_CODE_FORM = AgentForm(), AgentCodeForm()
 CHILD_FORM, GUARDIAN_FORM = ChildForm(), GuardianForm()
 PHONE_FORM, LOGIN_FORM, CLAIM_FORM, BIND_FORM = PhoneForm(), LoginForm(), ClaimForm(), BindForm()

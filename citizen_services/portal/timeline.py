@@ -6,8 +6,11 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from flask import g
+
 from citizen_services import clock
 from citizen_services.cases.models import Case, CaseEvent
+from citizen_services.cases.standing import who_words
 from citizen_services.catalogue.vocabulary import ServiceItem, State, Step
 from citizen_services.people.queries import offices
 from citizen_services.rules.dates import chinese_day, local_date
@@ -81,7 +84,8 @@ def _done(step: Step, event: CaseEvent) -> dict[str, Any]:
 def who_acted(event: CaseEvent) -> str:
     """Who did something, as citizens are told: office and role, never the officer's name."""
     if event.actor_kind == "citizen":
-        return "由您本人办理"
+        who = who_words(event)
+        return f"由{who}代为办理" if who else "由申请人本人办理" if g.get("acting_for") else "由您本人办理"
     if event.actor_kind == "system":
         return "由系统自动办理"
     place = offices().get(event.actor_office or "")

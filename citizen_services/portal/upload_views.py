@@ -4,35 +4,34 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from flask import Blueprint, request, url_for
+from flask import Blueprint, abort, request, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from citizen_services.cases import corrections, drafts
+from citizen_services.cases import corrections, standing
 from citizen_services.cases.errors import MovedOn
-from citizen_services.cases.queries import own_case
 from citizen_services.filling import uploads
-from citizen_services.filling.pages import PAPERS, filled_of
+from citizen_services.filling.pages import PAPERS
 from citizen_services.filling.uploads import Errors, Gathering
 from citizen_services.pages import render_error
 from citizen_services.parts import parts
+from citizen_services.portal.acting import acted_case, acted_draft, actor_on, may_look, standing_on
 from citizen_services.portal.case_views import case_page
-from citizen_services.portal.guards import citizen_actor, citizen_required, current_citizen, the_citizen
+from citizen_services.portal.guards import citizen_required, current_citizen, the_citizen
 from citizen_services.portal.home_views import tell_refusals
 from citizen_services.portal.keeping import led_to_login
-from citizen_services.portal.places import PORTAL
 
 bp = Blueprint("portal_uploads", __name__, url_prefix="/h5")
 tell_refusals(bp)
 
 
 def _draft(draft_id: UUID) -> Gathering:
-    return uploads.of_draft(filled_of(PORTAL, the_citizen(), draft_id))
+    return uploads.of_draft(acted_draft(draft_id))
 
 
 def _correction(case_id: UUID) -> Gathering:
     """The open correction of a case of the person's; MovedOn where none is waited for."""
-    case = own_case(the_citizen().id, case_id)
+    case = acted_case(case_id)
     asked = corrections.open_correction(case.id)
     if asked is None:
         raise MovedOn(sentence="这个办件现在没有等您补交的材料，这张照片没有收下。")
@@ -43,7 +42,7 @@ def _correction(case_id: UUID) -> Gathering:
     wanted = corrections.papers_of(parts().catalogue.item(case.item, case.item_version), asked)
     codes = tuple(m.code for m in wanted)
     path = url_for("portal_cases.show", case_id=case.id)
-    return Gathering(asked.id, codes, case.citizen_id, citizen_actor(), path, page, uploads.kinds_of(wanted))
+    return Gathering(asked.id, codes, case.citizen_id, actor_on(case), path, page, uploads.kinds_of(wanted))
 
 
 @bp.post("/drafts/<uuid:draft_id>/photos")
@@ -76,15 +75,18 @@ def _too_large(fault: RequestEntityTooLarge) -> ResponseReturnValue:
 @citizen_required
 def draft_photo(draft_id: UUID, upload_id: UUID) -> ResponseReturnValue:
     """A photo of the person's own, small; with ``size=full`` the whole one."""
-    citizen = the_citizen()
-    drafts.mine(citizen.id, draft_id)
-    return uploads.photo(citizen.id, upload_id)
+    filled = acted_draft(draft_id)
+    if not may_look(standing.of(the_citizen(), filled.citizen.id), upload_id, draft_id):
+        abort(404)
+    return uploads.photo(filled.citizen.id, upload_id)
 
 
 @bp.get("/cases/<uuid:case_id>/photos/<uuid:upload_id>")
 @citizen_required
 def case_photo(case_id: UUID, upload_id: UUID) -> ResponseReturnValue:
     """The same on the page of a case."""
-    citizen = the_citizen()
-    own_case(citizen.id, case_id)
-    return uploads.photo(citizen.id, upload_id)
+    case = acted_case(case_id)
+    asked = corrections.open_correction(case.id)
+    if not may_look(standing_on(case), upload_id, *([asked.id] if asked else []), case_id=case.id):
+        abort(404)
+    return uploads.photo(case.citizen_id, upload_id)

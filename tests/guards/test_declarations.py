@@ -35,6 +35,8 @@ LONGEST: Mapping[str, str] = {
     "until": "12月31日",
     "count": "99",
     "way": "本人到行政服务中心领取",
+    "who": "代办人欧阳**",
+    "act": "已提交申请",
 }
 #: Values that the engine gives at every step; `due` once the result's clock runs, others where an effect gives them.
 _ALWAYS = {"number", "item", "state", "at", "office", "visits"}
