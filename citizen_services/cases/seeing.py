@@ -14,6 +14,7 @@ from citizen_services.database import Change
 from citizen_services.parts import parts
 from citizen_services.people import looks
 from citizen_services.people.actors import Actor
+from citizen_services.people.look_limits import count_look
 from citizen_services.people.queries import citizen
 
 #: Sees cases without a step of their own.
@@ -94,6 +95,7 @@ def record_opening(actor: Actor, case: Case) -> None:
 
 
 def record_reason(actor: Actor, case: Case, reason: str, change: Change) -> None:
-    """Add to a change that the actor opens a case of another office, and why; raises OwnMatter."""
+    """Add to a change that the actor opens a case of another office, and why; raises OwnMatter, EnoughForToday."""
     _refuse_own(actor, case)
+    count_look("opened", actor.id)
     looks.note(change, actor, case.citizen_id, "opened", reason, role=role_of(actor), case_id=case.id)

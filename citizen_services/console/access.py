@@ -23,8 +23,10 @@ from citizen_services.cases.seeing import (
     visible_case,
 )
 from citizen_services.console.guards import current_actor, staff_required
+from citizen_services.database.base import rollback
 from citizen_services.database.idempotency import KeyReused
 from citizen_services.pages import render_error
+from citizen_services.people.look_limits import EnoughForToday
 
 __all__ = [
     "OwnMatter",
@@ -77,6 +79,13 @@ def _key_reused(fault: KeyReused) -> ResponseReturnValue:
     return render_error(422, text=fault.sentence)
 
 
+def _enough_for_today(fault: EnoughForToday) -> ResponseReturnValue:
+    rollback()
+    return render_error(
+        429, title="今天的查看次数已满", text=fault.sentence, advice="每次查看都有记录；明天零点重新计数。"
+    )
+
+
 def tell_refusals(blueprint: Blueprint) -> None:
     """Have a blueprint answer what can't be seen or done with a page that says why."""
     blueprint.register_error_handler(NoSuchCase, _no_such_case)
@@ -84,3 +93,4 @@ def tell_refusals(blueprint: Blueprint) -> None:
     blueprint.register_error_handler(ReasonWanted, _no_such_case)
     blueprint.register_error_handler(OwnMatter, _own_matter)
     blueprint.register_error_handler(KeyReused, _key_reused)
+    blueprint.register_error_handler(EnoughForToday, _enough_for_today)

@@ -28,6 +28,7 @@ from citizen_services.database import Change
 from citizen_services.database.idempotency import Once
 from citizen_services.people import looks
 from citizen_services.people.actors import Actor
+from citizen_services.people.look_limits import count_look
 from citizen_services.rules.errors import RuleError
 from citizen_services.rules.text import compact
 from citizen_services.security import keyring, new_token
@@ -101,6 +102,7 @@ def _record(actor: Actor, citizens: set[UUID], given: Mapping[str, str]) -> None
     token = given["form_token"] or new_token(12)
 
     def note(once: Once) -> str:
+        count_look("searched", actor.id)
         change = Change(clock.now())
         for citizen_id in sorted(citizens):
             looks.note(change, actor, citizen_id, "searched", reason, role=role_of(actor))

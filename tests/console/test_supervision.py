@@ -6,6 +6,7 @@ import io
 import re
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -222,3 +223,43 @@ def test_no_page_of_supervision_reads_all_cases(app: Flask, desk: Desks) -> None
     assert any(
         scans(plan) for _, plan in plans_of(app, lambda: db.session.execute(text('SELECT max(visits) FROM "case"')))
     )
+
+
+def test_looks_for_a_reason_end_with_the_day_s_number_and_the_next_ones_show_nothing(
+    app: Flask, desk: Desks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = replace(parts().settings, daily_looks={"opened": 1, "searched": 1, "unmasked": 1, "exported": 1})
+    monkeypatch.setitem(app.extensions, "citizen_services", replace(parts(), settings=settings))
+    own, person = permit("韦小花")
+    elsewhere = [permit(name)[0] for name in ("龙阿强", "王大明")]
+    officer, other, boss = desk("yl-clerk"), desk("jp-clerk"), desk("fw-supervisor")
+
+    def search() -> None:
+        officer.open("/console/search")
+        officer.submit("search", q=person.phone, reason="call")
+
+    def unmask() -> None:
+        officer.open(f"/console/cases/{own}")
+        form = officer.form("reveal")
+        data = form.inputs | {"field": "applicant.id_number", "reason": "核对申请人身份"}
+        officer.open(form.url, "POST", data=data)
+
+    def open_elsewhere() -> None:
+        case_id = elsewhere.pop()
+        other.open(f"/console/cases/{case_id}")
+        other.submit("reason", reason="申请人到本所窗口咨询")
+
+    def export() -> None:
+        boss.open("/console/supervision/export")
+        boss.submit("export", reason="月度考核")
+
+    for browser, act in ((officer, search), (officer, unmask), (other, open_elsewhere), (boss, export)):
+        act()
+        assert browser.page.status_code == 200, act.__name__
+        known = len(db.session.scalars(select(Look.id)).all())
+        act()
+        assert browser.page.status_code == 429, act.__name__
+        assert "已满 1 次" in browser.words
+        db.session.rollback()
+        opened = 1 if browser is officer and act is unmask else 0
+        assert len(db.session.scalars(select(Look.id)).all()) <= known + opened
