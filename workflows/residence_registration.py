@@ -246,9 +246,14 @@ def _given_up(situation: Situation, change: Change) -> None:
     settle_address(change, situation.case_id, confirmed_by="not_found")
 
 
+_LOOKED_AGAIN = "社区民警又去找过，仍没有找到"
+
+
 def _ask_for_address(situation: Situation, change: Change) -> None:
     situation.results["asked"] = True
-    situation.given = {"items": [{"code": "address.address_code", "why": situation.given["why"]}]}
+    why = situation.given["why"]
+    # The registration stands whatever is answered, so it may be asked again as long as it is looked for.
+    situation.given = {"items": [{"code": "address.address_code", "why": why}], "new_because": _LOOKED_AGAIN}
     corrections.ask.do(situation, change)
 
 

@@ -17,13 +17,14 @@ from sqlalchemy import ColumnElement, select, update
 
 from citizen_services.cases import papers
 from citizen_services.cases.clocks import calendar
+from citizen_services.cases.correction_dates import least_time, until, why_a_reason
 from citizen_services.cases.errors import InvalidInput, MovedOn
 from citizen_services.cases.models import Case, Correction
 from citizen_services.cases.queries import register_answers
 from citizen_services.cases.signals import correction_extended
 from citizen_services.cases.situation import Situation
 from citizen_services.catalogue import BY_HAND, AddressField, ConfirmField, forms
-from citizen_services.catalogue.vocabulary import By, Effect, Group, Guard, Material, Period, ServiceItem, Step
+from citizen_services.catalogue.vocabulary import By, Effect, Group, Guard, Material, ServiceItem, Step
 from citizen_services.database import Change, db, new_id
 from citizen_services.exchange.models import RegisterAnswer
 from citizen_services.exchange.queries import answer as answer_of
@@ -33,11 +34,6 @@ from citizen_services.rules.periods import deadline
 
 #: The answer about a standard address, as the exchange names it.
 ADDRESS_KEY = "addresses.address"
-#: How long a person has to answer, unless an office's parameter says otherwise.
-DEFAULT_PERIOD = Period(10, "working")
-#: How long a person has at least from when they were reached, where that was after the date. Ours: law names a date to
-#: be told (浙江省保障“最多跑一次”改革规定 art 11), and a date told after it has passed is none.
-GRACE = Period(3, "working")
 
 
 class ItemSchema(Schema):
@@ -64,7 +60,11 @@ class RequestSchema(Schema):
     new_because = fields.String(
         load_default=None,
         allow_none=True,
-        metadata={"label": "追加补正的理由", "hint": "上次没有提到的内容，须写明为什么现在才提", "kind": "textarea"},
+        metadata={
+            "label": "追加补正的理由",
+            "hint": "上次没有提到的内容，或者补正期限已过的内容，须写明为什么现在才提",
+            "kind": "textarea",
+        },
     )
 
 
@@ -168,14 +168,15 @@ def _ask(situation: Situation, change: Change) -> None:
     unknown = [i["code"] for i in items if i["code"] not in known]
     if unknown:
         raise InvalidInput({"items": [f"没有可以补正的内容 {code}" for code in unknown]})
-    before = {i["code"] for c in of_case(situation.case_id) for i in c.items}
-    new_because = situation.given.get("new_because")
-    if before and {i["code"] for i in items} - before and not new_because:
-        raise InvalidInput({"new_because": ["有的内容上次没有提到，请写明为什么现在才提"]})
-    due = deadline(situation.at, DEFAULT_PERIOD, calendar())
+    before = of_case(situation.case_id)
+    why_needed = why_a_reason(before, {i["code"] for i in items}, situation.at)
+    new_because = situation.given.get("new_because") if why_needed else None
+    if why_needed and not new_because:
+        raise InvalidInput({"new_because": [why_needed]})
+    due = until(before, situation.at, anew=bool(why_needed))
     listed = "；".join(f"{n}. {label_of(item, i['code'])}：{i['why']}" for n, i in enumerate(items, start=1))
-    until = f"{due.last_day.month}月{due.last_day.day}日"
-    situation.values |= {"until": until, "count": str(len(items)), "listed": listed}
+    day = f"{due.last_day.month}月{due.last_day.day}日"
+    situation.values |= {"until": day, "count": str(len(items)), "listed": listed}
     situation.results["correcting_until"] = chinese_day(due.last_day)
     assert situation.actor.id is not None  # noqa: S101 - staff always have an id
     change.add(
@@ -291,8 +292,8 @@ drop = Effect("drop_correction", lambda situation, change: _end(change, situatio
 def note_reached(case_id: UUID, at: datetime, *, asked_at: datetime | None = None) -> None:
     """A receipt showed that the person knows of the request. The caller commits.
 
-    Reached after the date, they have GRACE from now on, and are told so. ``asked_at``: of which request, where a late
-    receipt may be of an earlier one.
+    Reached after the date, they have ``least_time`` from now on, and are told so. ``asked_at``: of which request, where
+    a late receipt may be of an earlier one.
     """
     query = select(Correction).where(
         Correction.case_id == case_id, Correction.state == "open", Correction.reached_at.is_(None)
@@ -312,7 +313,7 @@ def _reach(change: Change, correction: Correction) -> None:
     """Add to a change that the person knows of a request by now."""
     values: dict[str, Any] = {"reached_at": change.at}
     if change.at > correction.due:
-        due = deadline(change.at, GRACE, calendar())
+        due = deadline(change.at, least_time(), calendar())
         values |= {"due": due.at, "due_provisional": due.provisional}
         correction_extended.send(correction.case_id, correction=correction, due=due, change=change)
     change.guard(

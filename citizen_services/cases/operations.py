@@ -336,7 +336,7 @@ def _write(act: _Act, once: Once | None) -> Outcome:
             raise AlreadyOpen from fault
         if constraint in TAKEN:
             field, sentence = TAKEN[constraint]
-            raise InvalidInput({field: [sentence]}) from fault
+            raise (InvalidInput({field: [sentence]}) if field else GuardFailed(constraint, sentence)) from fault
         raise
     return outcome
 

@@ -14,7 +14,8 @@ from sqlalchemy.dialects.postgresql import insert
 
 from citizen_services import clock
 from citizen_services.cases import clocks
-from citizen_services.cases.corrections import DEFAULT_PERIOD
+from citizen_services.cases.correction_dates import counted_from, time_to_answer
+from citizen_services.cases.corrections import of_case
 from citizen_services.cases.models import Case, CaseEvent, Correction
 from citizen_services.catalogue.vocabulary import ServiceItem
 from citizen_services.database import db
@@ -92,7 +93,7 @@ def _recompute_corrections() -> set[UUID]:
         .with_for_update()
     ).all()
     for correction in waiting:
-        due = deadline(correction.asked_at, DEFAULT_PERIOD, clocks.calendar())
+        due = deadline(counted_from(of_case(correction.case_id)), time_to_answer(), clocks.calendar())
         correction.due, correction.due_provisional = max(correction.due, due.at), due.provisional
     db.session.flush()
     return {correction.case_id for correction in waiting}

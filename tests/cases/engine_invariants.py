@@ -148,10 +148,13 @@ def _corrections(case: Case, events: Sequence[CaseEvent]) -> None:
     assert [row.asked_at for row in rows] == [event.at for event in asked]
     assert [row.state for row in rows if row.state == "open"] == (["open"] if case.state == "correcting" else [])
     named: set[str] = set()
+    until: datetime | None = None
     for row in rows:
-        new = {one["code"] for one in row.items} - named
-        assert not named or not new or row.new_because, "something new only for a reason"
-        named |= new
+        codes = {one["code"] for one in row.items}
+        unusual = until is not None and (row.asked_at >= until or bool(codes - named))
+        assert bool(row.new_because) == unusual, "something new, or the same after its date, only for a reason"
+        until = row.due if until is None or unusual else until
+        named |= codes
         if row.state == "lapsed":
             assert row.reached_at is not None, "nothing lapses of which the person did not know"
             assert row.ended_at is not None

@@ -1,7 +1,8 @@
 """The world of the engine's machine: people, staff, papers, couriers and time, and what each act is given.
 
-Everything goes through the rooms' own operations, on the real declarations. A new service item needs its sender in
-``SENDERS``; a new action with an input needs its answer in ``GOOD``.
+Everything goes through the rooms' own operations, on the real declarations. A new service item needs a line in
+``PLAYED`` (how it is applied for, and where it stands then), or in ``LEFT_OUT`` with the reason; a new action with an
+input needs its answer in ``GOOD``.
 """
 
 from __future__ import annotations
@@ -130,11 +131,13 @@ def registration(person: Citizen, variant: int) -> Draft:
     return draft
 
 
-#: How an application of each item is made; a number varies it.
-SENDERS: Mapping[str, Callable[[Citizen, int], Draft]] = {
-    "residence-registration": registration,
-    "residence-permit-first": permit,
+#: How an application of each item is made, which a number varies; and the state in which people meet it then.
+PLAYED: Mapping[str, tuple[Callable[[Citizen, int], Draft], str]] = {
+    "residence-permit-first": (permit, "submitted"),
+    "residence-registration": (registration, "verifying"),
 }
+#: Which items are not played, and why not.
+LEFT_OUT: Mapping[str, str] = {}
 
 
 def bring(person: UUID, gathered_for: UUID, code: str) -> None:
@@ -252,9 +255,7 @@ def empty() -> None:
     keep = {"installation", "office", "staff", "role_grant", "heartbeat"}
     with db.engine.begin() as connection:
         connection.execute(text("SET LOCAL session_replication_role = replica"))
-        for name in db.metadata.tables:
-            if name not in keep:
-                connection.execute(text(f'DELETE FROM "{name}"'))
+        connection.execute(text("; ".join(f'DELETE FROM "{name}"' for name in db.metadata.tables if name not in keep)))
 
 
 def staff_of_the_house(applicant: Citizen) -> dict[str, Actor]:
@@ -267,7 +268,7 @@ def staff_of_the_house(applicant: Citizen) -> dict[str, Actor]:
 
 def send(person: Citizen, code: str, variant: int, key: str) -> Any:
     """Send an application as a door does: once a key."""
-    draft = SENDERS[code](person, variant)
+    draft = PLAYED[code][0](person, variant)
     actor = make.applicant(person)
     once = Once.of(actor.key, "submit", key, {"draft": str(draft.id)})
 

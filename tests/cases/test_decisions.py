@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -17,6 +19,7 @@ from citizen_services.cases.automatic import lapse_overdue
 from citizen_services.cases.errors import GuardFailed, InvalidInput, NotAllowed
 from citizen_services.cases.models import Case, Correction, Document
 from citizen_services.cases.queries import documents_of
+from citizen_services.cases.supervision import corrections_asked
 from citizen_services.database import commit, db
 from citizen_services.parts import parts
 from citizen_services.people.models import Citizen
@@ -40,6 +43,17 @@ def asked() -> UUID:
     case_id = make.submitted_permit()
     act(case_id, "request_correction", make.staff("yl-clerk"), ASKED)
     return case_id
+
+
+@contextmanager
+def at(moment: datetime) -> Iterator[None]:
+    """Let it be that moment."""
+    before = clock._clock
+    clock.use(clock.Clock(round((moment - clock.protocol_now()).total_seconds())))
+    try:
+        yield
+    finally:
+        clock.use(before)
 
 
 def person_of(case_id: UUID) -> Citizen:
@@ -90,6 +104,41 @@ def test_something_new_is_asked_for_only_with_a_reason(app: Flask) -> None:
     assert [c.new_because for c in corrections.of_case(case_id)] == [None, None, "社保登记今天显示已停保"]
     numbers = db.session.scalars(select(Document.number).where(Document.case_id == case_id)).all()
     assert len(set(numbers)) == 3
+
+
+def test_what_was_named_is_asked_again_until_its_date_and_what_comes_on_top_is_counted(app: Flask) -> None:
+    case_id, clerk = asked(), make.staff("yl-clerk")
+    person, same = make.applicant(person_of(case_id)), {"items": ASKED["items"][:1]}
+    first_day = corrections.of_case(case_id)[0].due
+    assert first_day == datetime(2026, 11, 24, tzinfo=SHANGHAI)
+    act(case_id, "answer_correction", person, ANSWER)
+    # Asked for again in time: no reason is needed, one that is given all the same is not kept, and the date stays.
+    act(case_id, "request_correction", clerk, same | {"new_because": "写错了地方"})
+    again = corrections.of_case(case_id)[1]
+    assert (again.due, again.new_because) == (first_day, None)
+    act(case_id, "answer_correction", person, ANSWER)
+    with at(datetime(2026, 11, 23, 16, tzinfo=SHANGHAI)):
+        # On the last afternoon: nobody can mend anything within hours.
+        act(case_id, "request_correction", clerk, same)
+        assert corrections.of_case(case_id)[2].due == datetime(2026, 11, 27, tzinfo=SHANGHAI)
+        act(case_id, "answer_correction", person, ANSWER)
+    with at(datetime(2026, 11, 24, 9, tzinfo=SHANGHAI)):
+        # The date that was told first has passed: the short one since does not carry on for ever.
+        fault = refused(case_id, "request_correction", clerk, same)
+        assert isinstance(fault, InvalidInput)
+        assert "期限已过" in fault.errors["new_because"][0]
+        act(case_id, "request_correction", clerk, same | {"new_because": "门牌昨天改了号"})
+        assert corrections.of_case(case_id)[3].due == datetime(2026, 12, 9, tzinfo=SHANGHAI)
+    other = asked()
+    db.session.execute(
+        update(Correction).where(Correction.case_id == other).values(asked_at=datetime(2026, 10, 31, 16, tzinfo=UTC))
+    )
+    commit()
+    district = parts().settings.district
+    counted = [(*row[:1], *row[2:]) for row in corrections_asked(date(2026, 11, 1), date(2026, 12, 1), district)]
+    assert counted == [("330213001000", 5, 1)], "midnight in China begins the month"
+    assert corrections_asked(date(2026, 10, 1), date(2026, 11, 1), district) == []
+    assert corrections_asked(date(2026, 11, 1), date(2026, 12, 1), "330282") == []
 
 
 def test_nothing_can_be_asked_that_the_form_does_not_have(app: Flask) -> None:
@@ -166,6 +215,23 @@ def test_refusing_ends_an_accepted_case_with_a_document(app: Flask) -> None:
     case = act(case_id, "refuse", make.staff("yl-officer"), REASONS)
     assert case.state == "refused"
     assert [d.kind for d in documents_of(case_id)] == ["voucher", "refused"]
+
+
+def test_nobody_is_granted_a_second_permit_and_the_approver_reads_why(app: Flask) -> None:
+    first = make.submitted_permit()
+    act(first, "accept", make.staff("yl-clerk"))
+    act(first, "approve", make.staff("yl-officer"))
+    person = person_of(first)
+    act(first, "make", make.staff("fw-clerk"), {"card_number": "33021300000077"})
+    # As where two were on their way when neither was granted: another's case, given to the person who holds one.
+    second = make.submitted_permit(make.citizen("韩梅梅"))
+    db.session.execute(update(Case).where(Case.id == first).values(ended_at=clock.now()))
+    db.session.execute(update(Case).where(Case.id == second).values(citizen_id=person.id))
+    commit()
+    act(second, "accept", make.staff("yl-clerk"))
+    fault = refused(second, "approve", make.staff("yl-officer"))
+    assert isinstance(fault, GuardFailed)
+    assert "已有" in fault.sentence
 
 
 def test_an_approver_sends_a_case_back_and_decides_after_the_clerk_looked_again(app: Flask) -> None:
