@@ -105,6 +105,35 @@ def test_every_page_of_the_console_can_be_seen_and_used_by_everybody(officers: O
     check_page(planner, f"console-real-no-cases-{look}", least=24)
 
 
+@pytest.mark.parametrize("look", ["light", "zoomed-dark"])
+def test_whoever_keeps_away_from_a_case_sees_what_that_means_before_and_after(officers: Officers, look: str) -> None:
+    case_id, person = permit("韦小花")
+    page = officers.sit_down("yl-clerk", **LOOKS[look])
+    page.goto("/console/relations")
+    check_page(page, f"console-real-relations-none-{look}", least=24)
+    page.check("[name=kind][value=sibling]")
+    page.fill("[name=id_number]", "11010119900101123")
+    page.click("form[data-action=declare] button")
+    expect(page.locator("[data-error=id_number]")).to_be_visible()
+    expect(page.locator("[name=kind][value=sibling]")).to_be_checked()
+    check_page(page, f"console-real-relations-refused-{look}", least=24)
+    page.fill("[name=id_number]", person.id_number)
+    page.click("form[data-action=declare] button")
+    expect(page.locator("tr[data-row]")).to_have_count(1)
+    check_page(page, f"console-real-relations-{look}", least=24)
+    page.goto("/console/cases")
+    expect(page.locator("tr[data-row]")).to_contain_text("您须回避")
+    check_page(page, f"console-real-desk-apart-{look}", least=24)
+    colleague = officers.sit_down("yl-both", **LOOKS[look])
+    colleague.goto(f"/console/cases/{case_id}")
+    colleague.click(f"a[href='/console/cases/{case_id}/recuse']")
+    check_page(colleague, f"console-real-recuse-{look}", least=24)
+    colleague.fill("[name=reason]", "申请人是我的房客")
+    colleague.click("form[data-action=recuse] button")
+    expect(colleague.locator("tr[data-row]")).to_contain_text("您须回避")
+    check_page(colleague, f"console-real-recused-{look}", least=24)
+
+
 def test_a_new_case_appears_by_itself_and_the_focus_stays_where_it_was(officers: Officers) -> None:
     first, _ = permit("王大明")
     page = officers.sit_down("yl-clerk")
