@@ -120,9 +120,6 @@ class Settings:
     #: How many working days a person has to answer a correction, and at least from when they hear of it.
     correction_days: int
     correction_grace_days: int
-    #: How many working days a person has to answer a correction, and at least from when they hear of it.
-    correction_days: int
-    correction_grace_days: int
     #: Within how many working days a bad rating is put right.
     rectification_days: int
     #: How often a day one member of the staff may look for a reason: names and defaults in _DAILY_LOOKS.
@@ -187,8 +184,6 @@ class Settings:
             help_counter=given.get("HELP_COUNTER") or "区行政服务中心公安窗口",
             reconsideration_organ=given.get("RECONSIDERATION_ORGAN") or "宁波市奉化区人民政府",
             court=given.get("COURT") or "宁波市奉化区人民法院",
-            correction_days=max(1, _whole_number(given, "CORRECTION_DAYS", causes) or 10),
-            correction_grace_days=max(1, _whole_number(given, "CORRECTION_GRACE_DAYS", causes) or 3),
             correction_days=max(1, _whole_number(given, "CORRECTION_DAYS", causes) or 10),
             correction_grace_days=max(1, _whole_number(given, "CORRECTION_GRACE_DAYS", causes) or 3),
             rectification_days=max(1, _whole_number(given, "RECTIFICATION_DAYS", causes) or 5),
