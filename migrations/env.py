@@ -14,7 +14,7 @@ from citizen_services.database.types import Secret, SecretJSON
 
 for room in ("database", "people", "exchange", "registers", "materials", "cases", "wechat"):
     import_module(f"citizen_services.{room}.models")
-for module in ("people.administration_models", "cases.figure_models"):
+for module in ("people.acting_models", "people.administration_models", "cases.figure_models"):
     import_module(f"citizen_services.{module}")
 import_module("notifications.models")
 

@@ -19,7 +19,7 @@ from citizen_services.database import Change, db, new_id
 from citizen_services.parts import parts
 from citizen_services.people.models import Citizen
 from citizen_services.people.queries import office, service_centre
-from citizen_services.people.signals import binding_moved, code_wanted
+from citizen_services.people.signals import binding_moved, code_wanted, worker_joined
 from citizen_services.registers.signals import permit_carded, residence_registered
 from citizen_services.rules.dates import chinese_moment
 from citizen_services.rules.masking import mask_name
@@ -165,6 +165,30 @@ def warn_of_move(citizen_id: UUID, *, openid: str | None, phone: str, change: Ch
         rows.add_wechat(change, declared, values, notice_id, openid, None)
 
 
+def tell_worker(report_id: UUID, *, organisation: str, citizen: Citizen | None, phone: str, change: Change) -> None:
+    """An employer reported somebody who began to work there: they are told to declare where they live (art 8)."""
+    declared, values = texts.WORKER_JOINED, {"org": organisation}
+    if citizen is not None:
+        rows.tell(change, declared, values, citizen, rows.About(None, report_id, "/h5/items/residence-registration"))
+        return
+    sms = rows.sms_content(declared.sms_template, declared.sms, values)
+    notice_id = new_id()
+    change.add(
+        Notice,
+        id=notice_id,
+        kind=declared.code,
+        citizen_id=None,
+        case_id=None,
+        about=report_id,
+        values={"sms": sms, "phone": phone},
+        text=fill(declared.text, values),
+        state="pending",
+        at=change.at,
+        expires_at=None,
+    )
+    rows.add_delivery(change, "sms", notice_id=notice_id, payload={"phone": phone, **sms})
+
+
 # --- WeChat ------------------------------------------------------------------------------------------------------
 
 
@@ -201,5 +225,6 @@ RECEIVERS = (
     (permit_carded, writeback.write_permit),
     (code_wanted, send_code),
     (binding_moved, warn_of_move),
+    (worker_joined, tell_worker),
     (template_finished, keep_template_report),
 )

@@ -136,8 +136,24 @@ ACTED_FOR_YOU = Notice(
     must_be_known=True,
 )
 
+WORKER_JOINED = Notice(
+    code="worker_joined",
+    title="请申报居住登记",
+    text="{org}已向公安机关报告您到该单位工作。来本地居住的，请自己申报居住登记：在手机上办，不用到窗口，居住时间从申报当天起算。"
+    "没有到该单位工作的，请致电派出所。",
+    wechat_template=WeChatTemplate(
+        "worker_joined", "居住登记申报提醒", (("thing1", "办理事项"), ("thing2", "温馨提示"))
+    ),
+    wechat={"thing1": "居住登记", "thing2": "单位已报告您入职，请申报居住登记"},
+    sms_template=SmsTemplate(
+        "worker_joined",
+        "{org}已报告您到该单位工作，请在微信公众号申报居住登记，不用到窗口。没有到该单位工作的，请致电派出所。",
+    ),
+    sms={"org": "{org}"},
+)
+
 #: Every notice that is told without a step of a case.
-OWN = (BINDING_MOVED, PARCEL_ADDRESS, PARCEL_ABSENT, DRAFT_WAITS, CORRECTION_EXTENDED, ACTED_FOR_YOU)
+OWN = (BINDING_MOVED, PARCEL_ADDRESS, PARCEL_ABSENT, DRAFT_WAITS, CORRECTION_EXTENDED, ACTED_FOR_YOU, WORKER_JOINED)
 
 
 @dataclass(frozen=True)

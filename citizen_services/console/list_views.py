@@ -48,6 +48,7 @@ def _nav() -> dict[str, Any]:
         ]
     if "community_officer" in person.roles:
         places.append(("console_checks.page", "地址核实", "map-pin", "/console/checks"))
+        places.append(("console_workers.page", "用工报告", "users", "/console/workers"))
     if "clerk" in person.roles:
         places += [
             ("console_counter.page", "窗口接待", "users", "/console/counter"),

@@ -43,6 +43,17 @@ class Market:
         """The business that the person of a number runs, one that stands before one that ended; None for none."""
         return self._register.ask("business", {"id_number": id_number}, _business, ref=ref, patience=patience)
 
+    def business_of(
+        self, id_number: str, credit_code: str, *, ref: str | None = None, patience: Patience = PAGE
+    ) -> Answered[Business | None]:
+        """The business of that credit code, where the person of the number is somebody in it; None where they aren't."""
+
+        def read(data: Fields) -> Business | None:
+            found = [_one(row) for row in data.parts("businesses")]
+            return next((one for one in found if one.credit_code == credit_code), None)
+
+        return self._register.ask("business", {"id_number": id_number}, read, ref=ref, patience=patience)
+
 
 def _business(data: Fields) -> Business | None:
     found = [_one(row) for row in data.parts("businesses")]

@@ -15,10 +15,11 @@ from sqlalchemy import select, update
 from citizen_services import clock
 from citizen_services.database import Change, db, new_id
 from citizen_services.people import codes, limits
+from citizen_services.people.acting_models import Authorisation
 from citizen_services.people.errors import NoSuchAgent, NoSuchAuthorisation, WrongCode
 from citizen_services.people.guardians import GUARDIAN_FROM, needs_guardian
 from citizen_services.people.limits import Try
-from citizen_services.people.models import Authorisation, Citizen
+from citizen_services.people.models import Citizen
 from citizen_services.people.queries import citizen_by_id_number
 from citizen_services.rules.dates import chinese_full_day
 from citizen_services.rules.identity import age_on

@@ -35,6 +35,27 @@ class WrongCode(PeopleError):
     sentence = "验证码不对或已过期，请核对最近一条短信，或重新获取验证码。"
 
 
+class NotTheHead(PeopleError):
+    """The register does not know the person as who answers for an organisation of that code that stands today."""
+
+    sentence = (
+        "市场主体登记里没有查到：须是现在存续的单位，并且您是它的法定代表人或经营者。"
+        "不是的，请法定代表人登录自己的账号绑定单位，再把您加为经办人。"
+    )
+
+
+class NoSuchOrganisation(PeopleError):
+    """There is no such organisation, or the person may not act for it today: the two are not told apart."""
+
+    sentence = "没有找到这个单位，或者您现在不是它的经办人。"
+
+
+class AlreadyReported(PeopleError):
+    """The same worker, day and kind were reported before."""
+
+    sentence = "这名员工的这一天已经报告过，不用再报。"
+
+
 class NoSuchAgent(PeopleError):
     """Nobody of age is bound under that name and number, or it is the person: never told apart."""
 

@@ -65,6 +65,9 @@ LIMITS: Mapping[str, Sequence[Limit]] = {
     "face": (Limit("id_number", 6, _DAY, failures=True),),
     "counter_bind": (Limit("staff", 10, _QUARTER, failures=True),),
     "guardian": (Limit("citizen", 5, _QUARTER, failures=True),),
+    "organisation": (Limit("citizen", 5, _HOUR, failures=True),),
+    # Each one sends a message to a phone that somebody else typed.
+    "worker_report": (Limit("organisation", 200, _DAY),),
     "authorise": (Limit("citizen", 5, _HOUR, failures=True),),
 }
 

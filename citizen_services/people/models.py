@@ -261,7 +261,7 @@ class Attempt(Base):
     __tablename__ = "attempt"
     id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
     #: ``staff_login``, ``send_code``, ``check_code``, ``whose_phone``, ``bind``, ``face``, ``counter_bind``,
-    #: ``guardian``, ``authorise``.
+    #: ``guardian``, ``authorise``, ``organisation``, ``worker_report``.
     kind: Mapped[str] = mapped_column(Text)
     #: Keyed hash of what is limited: login, phone, address.
     subject: Mapped[bytes] = mapped_column(LargeBinary)
@@ -284,41 +284,6 @@ class OAuthState(Base):
     next_path: Mapped[str] = mapped_column(Text)
     expires_at: Mapped[datetime] = mapped_column(timestamp)
     used_at: Mapped[datetime | None] = mapped_column(timestamp)
-
-
-class Authorisation(Base):
-    """One person lets another act in their name: for which items, and until when. One that runs a pair of people."""
-
-    __tablename__ = "authorisation"
-    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
-    principal_id: Mapped[UUID] = mapped_column(ForeignKey("citizen.id"), index=True)
-    agent_id: Mapped[UUID] = mapped_column(ForeignKey("citizen.id"), index=True)
-    #: Codes of the service items that it covers.
-    items: Mapped[list[str]] = mapped_column(ARRAY(Text))
-    #: The first and the last day, business time.
-    from_day: Mapped[date] = mapped_column()
-    until_day: Mapped[date] = mapped_column()
-    #: The sentence that was agreed to.
-    words: Mapped[str] = mapped_column(Text)
-    #: When it was filled in; when the code from the principal's phone proved that it was they. Without it nothing is
-    #: given.
-    asked_at: Mapped[datetime] = mapped_column(timestamp)
-    given_at: Mapped[datetime | None] = mapped_column(timestamp)
-    #: When the principal took it back, or gave another in its place.
-    ended_at: Mapped[datetime | None] = mapped_column(timestamp)
-
-    __table_args__ = (
-        Index(
-            "uq_authorisation_running",
-            "principal_id",
-            "agent_id",
-            unique=True,
-            postgresql_where=text("given_at IS NOT NULL AND ended_at IS NULL"),
-        ),
-        CheckConstraint("principal_id <> agent_id", name="another"),
-        CheckConstraint("from_day <= until_day", name="days"),
-        CheckConstraint("cardinality(items) > 0", name="items"),
-    )
 
 
 class Consent(Base):

@@ -10,6 +10,11 @@ _signals = Namespace()
 #: ``code``, ``expires_at`` (machine time, after which sending it has no use), ``change``.
 code_wanted = _signals.signal("code-wanted")
 
+#: An employer reported that somebody began to work there. Sender: the report's id; keywords: ``organisation`` (its
+#: name), ``citizen`` (who it is, None where nobody of that number is bound), ``phone`` (digits, as reported),
+#: ``change``.
+worker_joined = _signals.signal("worker-joined")
+
 #: A person's account was taken from where it was until now, by somebody who showed a face or a card: whoever held it
 #: must hear of it. Sender: the citizen's id; keywords: ``openid`` (the earlier follower, None without WeChat),
 #: ``phone`` (the earlier phone, digits), ``change``.

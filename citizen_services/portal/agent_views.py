@@ -15,8 +15,8 @@ from citizen_services.database.base import rollback
 from citizen_services.pages import render_error
 from citizen_services.parts import parts
 from citizen_services.people import authorisations, codes, limits, web
+from citizen_services.people.acting_models import Authorisation
 from citizen_services.people.errors import NoSuchAgent, NoSuchAuthorisation, TooMany, WrongCode
-from citizen_services.people.models import Authorisation
 from citizen_services.portal.guards import citizen_required, the_citizen
 from citizen_services.portal.schemas_people import AGENT_CODE_FORM, AGENT_FORM
 from citizen_services.rules.dates import chinese_date

@@ -385,6 +385,18 @@ def upgrade() -> None:
         "uq_notice_kind_about", "notice", ["kind", "about"], unique=True, postgresql_where=sa.text("about IS NOT NULL")
     )
     op.create_table(
+        "organisation",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("credit_code", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("head_id", sa.Uuid(), nullable=False),
+        sa.Column("bound_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["head_id"], ["citizen.id"], name=op.f("fk_organisation_head_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_organisation")),
+        sa.UniqueConstraint("credit_code", name=op.f("uq_organisation_credit_code")),
+    )
+    op.create_index(op.f("ix_organisation_head_id"), "organisation", ["head_id"], unique=False)
+    op.create_table(
         "parcel_event",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("parcel_id", sa.Uuid(), nullable=False),
@@ -816,6 +828,30 @@ def upgrade() -> None:
     op.create_index("ix_look_citizen_id_case_id_at", "look", ["citizen_id", "case_id", "at", "id"], unique=False)
     op.create_index(op.f("ix_look_staff_id"), "look", ["staff_id"], unique=False)
     op.create_table(
+        "organisation_person",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("organisation_id", sa.Uuid(), nullable=False),
+        sa.Column("citizen_id", sa.Uuid(), nullable=False),
+        sa.Column("named_by", sa.Uuid(), nullable=False),
+        sa.Column("named_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("until_day", sa.Date(), nullable=False),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(["citizen_id"], ["citizen.id"], name=op.f("fk_organisation_person_citizen_id")),
+        sa.ForeignKeyConstraint(["named_by"], ["citizen.id"], name=op.f("fk_organisation_person_named_by")),
+        sa.ForeignKeyConstraint(
+            ["organisation_id"], ["organisation.id"], name=op.f("fk_organisation_person_organisation_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_organisation_person")),
+    )
+    op.create_index(op.f("ix_organisation_person_citizen_id"), "organisation_person", ["citizen_id"], unique=False)
+    op.create_index(
+        "uq_organisation_person_running",
+        "organisation_person",
+        ["organisation_id", "citizen_id"],
+        unique=True,
+        postgresql_where=sa.text("ended_at IS NULL"),
+    )
+    op.create_table(
         "role_grant",
         sa.Column("staff_id", sa.Uuid(), nullable=False),
         sa.Column("role", sa.Text(), nullable=False),
@@ -938,6 +974,32 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_visit")),
     )
     op.create_index("ix_visit_citizen_id_at", "visit", ["citizen_id", "at"], unique=False)
+    op.create_table(
+        "worker_report",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("organisation_id", sa.Uuid(), nullable=False),
+        sa.Column("office_code", sa.Text(), nullable=False),
+        sa.Column("reported_by", sa.Uuid(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("name", sa.LargeBinary(), nullable=False),
+        sa.Column("id_number", sa.LargeBinary(), nullable=False),
+        sa.Column("id_lookup", sa.LargeBinary(), nullable=False),
+        sa.Column("phone", sa.LargeBinary(), nullable=False),
+        sa.Column("day", sa.Date(), nullable=False),
+        sa.Column("late", sa.Boolean(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.CheckConstraint("kind IN ('joined', 'left')", name=op.f("ck_worker_report_kind")),
+        sa.ForeignKeyConstraint(["office_code"], ["office.code"], name=op.f("fk_worker_report_office_code")),
+        sa.ForeignKeyConstraint(
+            ["organisation_id"], ["organisation.id"], name=op.f("fk_worker_report_organisation_id")
+        ),
+        sa.ForeignKeyConstraint(["reported_by"], ["citizen.id"], name=op.f("fk_worker_report_reported_by")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_worker_report")),
+    )
+    op.create_index("ix_worker_report_office_code_at", "worker_report", ["office_code", "at", "id"], unique=False)
+    op.create_index(
+        "uq_worker_report_same", "worker_report", ["organisation_id", "id_lookup", "kind", "day"], unique=True
+    )
     op.create_table(
         "binding_request",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -1189,6 +1251,16 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Remove everything."""
+    op.drop_index("uq_worker_report_same", table_name="worker_report")
+    op.drop_index("ix_worker_report_office_code_at", table_name="worker_report")
+    op.drop_table("worker_report")
+    op.drop_index(
+        "uq_organisation_person_running", table_name="organisation_person", postgresql_where=sa.text("ended_at IS NULL")
+    )
+    op.drop_index(op.f("ix_organisation_person_citizen_id"), table_name="organisation_person")
+    op.drop_table("organisation_person")
+    op.drop_index(op.f("ix_organisation_head_id"), table_name="organisation")
+    op.drop_table("organisation")
     op.drop_index("ix_rectification_open", table_name="rectification", postgresql_where=sa.text("state = 'open'"))
     op.drop_table("rectification")
     op.drop_index(op.f("ix_visit_case_case_id"), table_name="visit_case")

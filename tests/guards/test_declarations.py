@@ -36,6 +36,7 @@ LONGEST: Mapping[str, str] = {
     "count": "99",
     "way": "本人到行政服务中心领取",
     "who": "代办人欧阳**",
+    "org": "奉化区宏达精密机械制造有限公司",
     "act": "已提交申请",
 }
 #: Values that the engine gives at every step; `due` once the result's clock runs, others where an effect gives them.

@@ -17,7 +17,8 @@ from citizen_services.cases.models import Case, CaseEvent, Document
 from citizen_services.catalogue import Source
 from citizen_services.database import commit, db, new_id
 from citizen_services.parts import parts
-from citizen_services.people.models import Authorisation, Citizen, Consent
+from citizen_services.people.acting_models import Authorisation
+from citizen_services.people.models import Citizen, Consent
 from citizen_services.people.signals import code_wanted
 from notifications.models import Notice
 from tests.pages_kit import check_page, pages_browser, serving
