@@ -40,7 +40,7 @@ from citizen_services.database.idempotency import Once
 from citizen_services.parts import parts
 from citizen_services.people.actors import Actor
 from citizen_services.people.models import Citizen, Consent
-from citizen_services.people.queries import office
+from citizen_services.people.queries import Roles, office
 from citizen_services.registers.errors import TAKEN
 from citizen_services.registers.queries import Home
 from citizen_services.rules.dates import chinese_moment
@@ -105,7 +105,7 @@ class _Act:
             action=step.action,
             from_state=step.start,
             to_state=step.end,
-            data=_plain(given) | ({"authorisation": str(actor.right)} if actor.right else {}),
+            data=_plain(given) | _by_right(actor, role),
         )
         self.head = link.mark(self.head)
         self.change.add(CaseEvent, id=new_id(), mark=self.head, seal_id=None, **vars(link))
@@ -346,7 +346,18 @@ def _role(step: Step, actor: Actor) -> str | None:
     if actor.kind != "staff":
         return actor.name or None
     named = step.by.roles if step.by.kind == "staff" else frozenset({"clerk"})
-    return min(actor.roles & named, default=None)
+    fitting = actor.roles & named
+    # Somebody's own role comes before one that they have for an absent colleague.
+    own = fitting - actor.roles.lent.keys() if isinstance(actor.roles, Roles) else fitting
+    return min(own or fitting, default=None)
+
+
+def _by_right(actor: Actor, role: str | None) -> dict[str, str]:
+    """By what right somebody acted for another: an agent's authorisation, or the absent colleague of a deputy."""
+    if actor.right is not None:
+        return {"authorisation": str(actor.right)}
+    lent = actor.roles.lent if isinstance(actor.roles, Roles) else {}
+    return {"deputy_for": str(lent[role])} if role is not None and role in lent else {}
 
 
 def told(outcome: Outcome) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from citizen_services.exchange.queries import answers_of
 from citizen_services.parts import parts
 from citizen_services.people.actors import Actor
 from citizen_services.people.models import Citizen
-from citizen_services.people.queries import office, staff_name
+from citizen_services.people.queries import Roles, office, staff_name
 from citizen_services.rules.dates import chinese_moment, end_of_day
 
 #: Rows of a list's page.
@@ -68,9 +68,10 @@ def register_answers(ids: Mapping[str, str]) -> dict[str, dict[str, Any]]:
 
 
 def actions_done_by(case_id: UUID, actor: Actor) -> frozenset[str]:
-    """The actions that an actor did on a case."""
+    """The actions that an actor did on a case; of a deputy also those of the colleague whose role they have."""
+    lent = actor.roles.lent.values() if isinstance(actor.roles, Roles) else ()
     query = select(CaseEvent.action).where(
-        CaseEvent.case_id == case_id, CaseEvent.actor_kind == actor.kind, CaseEvent.actor_id == actor.id
+        CaseEvent.case_id == case_id, CaseEvent.actor_kind == actor.kind, CaseEvent.actor_id.in_({actor.id, *lent})
     )
     return frozenset(db.session.scalars(query))
 

@@ -57,6 +57,7 @@ def _nav() -> dict[str, Any]:
     if person.roles & RATING_ROLES:
         places.append(("console_ratings.page", "评价整改", "alert-circle", "/console/ratings"))
     if "supervisor" in person.roles:
+        places.append(("console_deputies.page", "请假代理", "users", "/console/deputies"))
         places.append(("console_supervision.page", "监督", "chart-bar", "/console/supervision"))
     places.append(("console_recusal.page", "回避登记", "users", "/console/relations"))
     waiting = {}

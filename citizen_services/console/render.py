@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+from uuid import UUID
 
 from flask import url_for
 
@@ -83,7 +84,9 @@ def history_of(item: ServiceItem, events: Sequence[CaseEvent]) -> list[dict[str,
         if event.actor_kind == "staff" and event.actor_id:
             place = office(event.actor_office).name if event.actor_office else ""
             role = role_word(event.actor_role or "")
-            who = f"{names.get(event.actor_id, '已离岗人员')}（{place} · {role}）"
+            absent = (event.data or {}).get("deputy_for")
+            stands_in = f"，代理{staff_name(UUID(absent))}" if absent else ""
+            who = f"{names.get(event.actor_id, '已离岗人员')}（{place} · {role}{stands_in}）"
         rows.append(
             {
                 "when": event.at,

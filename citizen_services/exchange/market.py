@@ -46,7 +46,7 @@ class Market:
     def business_of(
         self, id_number: str, credit_code: str, *, ref: str | None = None, patience: Patience = PAGE
     ) -> Answered[Business | None]:
-        """The business of that credit code, where the person of the number is somebody in it; None where they aren't."""
+        """The business of that code, where the person of the number is somebody in it; None where they aren't."""
 
         def read(data: Fields) -> Business | None:
             found = [_one(row) for row in data.parts("businesses")]

@@ -1,4 +1,4 @@
-"""Tables of people who act for others: authorised agents, organisations and who reports for them."""
+"""Tables of people who act for others: authorised agents, who reports for organisations, deputies of the staff."""
 
 from __future__ import annotations
 
@@ -44,6 +44,32 @@ class Authorisation(Base):
         CheckConstraint("principal_id <> agent_id", name="another"),
         CheckConstraint("from_day <= until_day", name="days"),
         CheckConstraint("cardinality(items) > 0", name="items"),
+    )
+
+
+class Deputy(Base):
+    """Somebody of the staff stands in for a colleague of the same office who is on leave, for set days."""
+
+    __tablename__ = "deputy"
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+    office_code: Mapped[str] = mapped_column(ForeignKey("office.code"), index=True)
+    absent_id: Mapped[UUID] = mapped_column(ForeignKey("staff.id"))
+    deputy_id: Mapped[UUID] = mapped_column(ForeignKey("staff.id"), index=True)
+    #: The first and the last day, business time.
+    from_day: Mapped[date] = mapped_column()
+    until_day: Mapped[date] = mapped_column()
+    #: The supervisor who named them, and when.
+    named_by: Mapped[UUID] = mapped_column(ForeignKey("staff.id"))
+    named_at: Mapped[datetime] = mapped_column(timestamp)
+    #: When a supervisor ended it before its day, and who.
+    ended_at: Mapped[datetime | None] = mapped_column(timestamp)
+    ended_by: Mapped[UUID | None] = mapped_column(ForeignKey("staff.id"))
+
+    __table_args__ = (
+        CheckConstraint("absent_id <> deputy_id", name="another"),
+        CheckConstraint("named_by <> deputy_id", name="not_oneself"),
+        CheckConstraint("from_day <= until_day", name="days"),
+        CheckConstraint("(ended_at IS NULL) = (ended_by IS NULL)", name="ended"),
     )
 
 

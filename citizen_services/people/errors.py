@@ -35,6 +35,12 @@ class WrongCode(PeopleError):
     sentence = "验证码不对或已过期，请核对最近一条短信，或重新获取验证码。"
 
 
+class NoSuchDeputy(PeopleError):
+    """These two can't stand in for one another, or there is nothing to end."""
+
+    sentence = "代理人和休假的人须是本单位的两名在岗人员，代理人不能是您自己。"
+
+
 class NotTheHead(PeopleError):
     """The register does not know the person as who answers for an organisation of that code that stands today."""
 

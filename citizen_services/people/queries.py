@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, null, select, union_all
+from sqlalchemy.orm import aliased
 
+from citizen_services import clock
 from citizen_services.database import db
 from citizen_services.database.direct import Direct
+from citizen_services.people.acting_models import Deputy
 from citizen_services.people.models import Citizen, Office, RoleGrant, Staff, WeChatBinding
 from citizen_services.rules.names import name_key
 from citizen_services.security import keyring
@@ -142,9 +145,46 @@ _IS_BOUND = Direct(
 )
 
 
-def roles_of(staff_id: UUID) -> frozenset[str]:
-    """The roles granted to somebody of the staff."""
-    return frozenset(db.session.scalars(select(RoleGrant.role).where(RoleGrant.staff_id == staff_id)))
+class Roles(frozenset[str]):
+    """The roles that somebody of the staff has; ``lent`` says for which absent colleague they have those not their own.
+
+    ``{role: id of the colleague}``.
+    """
+
+    lent: Mapping[str, UUID] = {}
+
+
+#: What nobody does for another.
+NEVER_LENT = ("system_admin", "security_admin", "audit_admin")
+
+
+def roles_of(staff_id: UUID) -> Roles:
+    """The roles granted to somebody of the staff, and those of colleagues for whom they stand in today."""
+    today = clock.today()
+    own = select(RoleGrant.role, null().label("absent_id")).where(RoleGrant.staff_id == staff_id)
+    deputy, absent = aliased(Staff), aliased(Staff)
+    lent = (
+        select(RoleGrant.role, Deputy.absent_id)
+        .join(Deputy, Deputy.absent_id == RoleGrant.staff_id)
+        .join(deputy, deputy.id == Deputy.deputy_id)
+        .join(absent, absent.id == Deputy.absent_id)
+        .where(
+            Deputy.deputy_id == staff_id,
+            Deputy.ended_at.is_(None),
+            Deputy.from_day <= today,
+            Deputy.until_day >= today,
+            # Whoever moved to another office, or left, neither lends nor is lent anything there.
+            deputy.office_code == Deputy.office_code,
+            absent.office_code == Deputy.office_code,
+            absent.active,
+            RoleGrant.role.not_in(NEVER_LENT),
+        )
+    )
+    rows: Sequence[Any] = db.session.execute(union_all(own, lent)).all()
+    granted = {row.role for row in rows if row.absent_id is None}
+    found = Roles(row.role for row in rows)
+    found.lent = {row.role: row.absent_id for row in rows if row.role not in granted}
+    return found
 
 
 def staff_for_page(staff: Staff, roles: Collection[str]) -> dict[str, Any]:

@@ -809,6 +809,31 @@ def upgrade() -> None:
         postgresql_where=sa.text("state = 'delivered' AND notice_id IS NOT NULL"),
     )
     op.create_table(
+        "deputy",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("office_code", sa.Text(), nullable=False),
+        sa.Column("absent_id", sa.Uuid(), nullable=False),
+        sa.Column("deputy_id", sa.Uuid(), nullable=False),
+        sa.Column("from_day", sa.Date(), nullable=False),
+        sa.Column("until_day", sa.Date(), nullable=False),
+        sa.Column("named_by", sa.Uuid(), nullable=False),
+        sa.Column("named_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("ended_by", sa.Uuid(), nullable=True),
+        sa.CheckConstraint("(ended_at IS NULL) = (ended_by IS NULL)", name=op.f("ck_deputy_ended")),
+        sa.CheckConstraint("absent_id <> deputy_id", name=op.f("ck_deputy_another")),
+        sa.CheckConstraint("from_day <= until_day", name=op.f("ck_deputy_days")),
+        sa.CheckConstraint("named_by <> deputy_id", name=op.f("ck_deputy_not_oneself")),
+        sa.ForeignKeyConstraint(["absent_id"], ["staff.id"], name=op.f("fk_deputy_absent_id")),
+        sa.ForeignKeyConstraint(["deputy_id"], ["staff.id"], name=op.f("fk_deputy_deputy_id")),
+        sa.ForeignKeyConstraint(["ended_by"], ["staff.id"], name=op.f("fk_deputy_ended_by")),
+        sa.ForeignKeyConstraint(["named_by"], ["staff.id"], name=op.f("fk_deputy_named_by")),
+        sa.ForeignKeyConstraint(["office_code"], ["office.code"], name=op.f("fk_deputy_office_code")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_deputy")),
+    )
+    op.create_index(op.f("ix_deputy_deputy_id"), "deputy", ["deputy_id"], unique=False)
+    op.create_index(op.f("ix_deputy_office_code"), "deputy", ["office_code"], unique=False)
+    op.create_table(
         "look",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
@@ -1251,6 +1276,9 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Remove everything."""
+    op.drop_index(op.f("ix_deputy_office_code"), table_name="deputy")
+    op.drop_index(op.f("ix_deputy_deputy_id"), table_name="deputy")
+    op.drop_table("deputy")
     op.drop_index("uq_worker_report_same", table_name="worker_report")
     op.drop_index("ix_worker_report_office_code_at", table_name="worker_report")
     op.drop_table("worker_report")
