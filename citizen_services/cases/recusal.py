@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from uuid import UUID
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import ColumnElement, false, or_, select, update
 
 from citizen_services.cases.errors import NotAllowed
-from citizen_services.cases.models import Case, Recusal
+from citizen_services.cases.models import Case, CaseEvent, Recusal
 from citizen_services.database import Change, db, new_id
 from citizen_services.people.actors import Actor
 from citizen_services.people.models import Citizen, StaffRelation
@@ -19,6 +19,7 @@ from citizen_services.people.relations import related
 
 OWN = "这是您本人的申请，须由其他同事办理。"
 RELATIVE = "申请人是您登记的近亲属，您须回避，由其他同事办理。"
+ACTED = "这个办件是您代为办理的，您须回避，由其他同事办理。"
 PART = "您已申请回避这个办件，由其他同事办理。"
 
 
@@ -30,8 +31,15 @@ def why_apart(case_id: UUID, citizen_lookup: bytes, actor: Actor) -> str | None:
         return OWN
     recused = select(Recusal.id).where(Recusal.case_id == case_id, Recusal.staff_id == actor.id).exists()
     relative = related(actor.id).where(StaffRelation.id_lookup == citizen_lookup).exists()
-    row = db.session.execute(select(recused, relative)).one()
-    return RELATIVE if row[1] else PART if row[0] else None
+    row = db.session.execute(select(recused, relative, _acted_as_citizen(case_id, actor))).one()
+    return RELATIVE if row[1] else ACTED if row[2] else PART if row[0] else None
+
+
+def _acted_as_citizen(case_id: UUID, actor: Actor) -> ColumnElement[bool]:
+    """Whether somebody of the staff acted on the case for its applicant, as an agent or a guardian."""
+    acted = select(CaseEvent.id).join(Citizen, Citizen.id == CaseEvent.actor_id)
+    acted = acted.where(CaseEvent.case_id == case_id, CaseEvent.actor_kind == "citizen")
+    return acted.where(Citizen.id_lookup == actor.id_lookup).exists() if actor.id_lookup is not None else false()
 
 
 def apart_of(cases: Sequence[Case], actor: Actor) -> Mapping[UUID, str]:

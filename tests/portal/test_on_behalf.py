@@ -13,12 +13,13 @@ from sqlalchemy import select, update
 
 from citizen_services import clock
 from citizen_services.cases.audit import verify
+from citizen_services.cases.errors import NotAllowed
 from citizen_services.cases.models import Case, CaseEvent, Document
 from citizen_services.catalogue import Source
 from citizen_services.database import commit, db, new_id
 from citizen_services.parts import parts
 from citizen_services.people.acting_models import Authorisation
-from citizen_services.people.models import Citizen, Consent
+from citizen_services.people.models import Citizen, Consent, Staff
 from citizen_services.people.signals import code_wanted
 from notifications.models import Notice
 from tests.pages_kit import check_page, pages_browser, serving
@@ -106,6 +107,13 @@ def test_an_agent_applies_and_follows_and_both_are_kept_until_the_authorisation_
     # The applicant sees who acted, and so does the voucher.
     principal.browser.open(f"/h5/cases/{case_id}")
     assert "由代办人石" in principal.browser.words
+    # An agent who is one of the staff keeps away from the case at their desk.
+    with principal.app.app_context():
+        lookup = db.session.get_one(Citizen, agent.id).id_lookup
+        db.session.execute(update(Staff).where(Staff.login == "yl-both").values(id_lookup=lookup))
+        commit()
+    with pytest.raises(NotAllowed, match="代为办理"):
+        staff_acts(principal, case_id, "accept", "yl-both")
     staff_acts(principal, case_id, "accept", "yl-clerk")
     with principal.app.app_context():
         voucher = db.session.scalars(select(Document).where(Document.case_id == case_id)).first()
