@@ -40,7 +40,7 @@ from citizen_services.database.idempotency import Once
 from citizen_services.parts import parts
 from citizen_services.people.actors import Actor
 from citizen_services.people.models import Citizen, Consent
-from citizen_services.people.queries import Roles, office
+from citizen_services.people.queries import office
 from citizen_services.registers.errors import TAKEN
 from citizen_services.registers.queries import Home
 from citizen_services.rules.dates import chinese_moment
@@ -93,7 +93,7 @@ class _Act:
     def _record(self, step: Step, given: Mapping[str, Any]) -> None:
         situation, actor = self.situation, self.situation.actor
         self.version += 1
-        role = _role(step, actor)
+        role = permission.role_in(step.by, actor)
         link = chain.Link(
             case_id=situation.case_id,
             seq=self.version,
@@ -105,7 +105,7 @@ class _Act:
             action=step.action,
             from_state=step.start,
             to_state=step.end,
-            data=_plain(given) | _by_right(actor, role),
+            data=_plain(given) | permission.by_right(actor, role),
         )
         self.head = link.mark(self.head)
         self.change.add(CaseEvent, id=new_id(), mark=self.head, seal_id=None, **vars(link))
@@ -339,25 +339,6 @@ def _write(act: _Act, once: Once | None) -> Outcome:
             raise (InvalidInput({field: [sentence]}) if field else GuardFailed(constraint, sentence)) from fault
         raise
     return outcome
-
-
-def _role(step: Step, actor: Actor) -> str | None:
-    """The role acted in: one that the step names; of somebody who acts for an applicant at a counter the clerk's."""
-    if actor.kind != "staff":
-        return actor.name or None
-    named = step.by.roles if step.by.kind == "staff" else frozenset({"clerk"})
-    fitting = actor.roles & named
-    # Somebody's own role comes before one that they have for an absent colleague.
-    own = fitting - actor.roles.lent.keys() if isinstance(actor.roles, Roles) else fitting
-    return min(own or fitting, default=None)
-
-
-def _by_right(actor: Actor, role: str | None) -> dict[str, str]:
-    """By what right somebody acted for another: an agent's authorisation, or the absent colleague of a deputy."""
-    if actor.right is not None:
-        return {"authorisation": str(actor.right)}
-    lent = actor.roles.lent if isinstance(actor.roles, Roles) else {}
-    return {"deputy_for": str(lent[role])} if role is not None and role in lent else {}
 
 
 def told(outcome: Outcome) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from citizen_services.catalogue.vocabulary import By
 from citizen_services.people.actors import Actor
+from citizen_services.people.queries import Roles
 
 OFFICE_WORDS = {"own": "负责这个办件的派出所", "service_centre": "行政服务中心", "district": "本区的办事窗口"}
 
@@ -60,3 +61,25 @@ def _at_office(scope: str, actor: Actor, office: str | None) -> bool:
 def held_by_another(claimed_by: UUID | None, claimed_until: datetime | None, actor: Actor, now: datetime) -> bool:
     """Whether somebody else holds the case under a lease that still runs (machine time)."""
     return claimed_by is not None and claimed_by != actor.id and claimed_until is not None and claimed_until > now
+
+
+def role_in(by: By, actor: Actor) -> str | None:
+    """The role acted in: one that the step names; of somebody who acts for an applicant at a counter the clerk's.
+
+    Of citizens and the system their name for it: ``agent``, what made it act.
+    """
+    if actor.kind != "staff":
+        return actor.name or None
+    named = by.roles if by.kind == "staff" else frozenset({"clerk"})
+    fitting = actor.roles & named
+    # Somebody's own role comes before one that they have for an absent colleague.
+    own = fitting - actor.roles.lent.keys() if isinstance(actor.roles, Roles) else fitting
+    return min(own or fitting, default=None)
+
+
+def by_right(actor: Actor, role: str | None) -> dict[str, str]:
+    """By what right somebody acted for another: an agent's authorisation, or the absent colleague of a deputy."""
+    if actor.right is not None:
+        return {"authorisation": str(actor.right)}
+    lent = actor.roles.lent if isinstance(actor.roles, Roles) else {}
+    return {"deputy_for": str(lent[role])} if role is not None and role in lent else {}
