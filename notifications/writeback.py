@@ -14,13 +14,10 @@ from citizen_services.database import Change, db
 from citizen_services.people.models import Citizen
 from citizen_services.registers.models import ResidencePermit, ResidenceRegistration
 from citizen_services.registers.queries import current_registration
-from citizen_services.rules.dates import add_months
 from notifications import rows
 from notifications.errors import NotCurrent
 
 CHANNEL = "registration"
-#: A permit is endorsed for a year at a time, the first time by its issue (浙江省流动人口居住登记条例 art 19).
-_ENDORSED_MONTHS = 12
 
 
 def write_registration(registration_id: UUID, *, row: Mapping[str, Any], change: Change) -> None:
@@ -82,5 +79,5 @@ def _permit(permit: ResidencePermit, citizen: Citizen, card_number: str, kind: s
         "address": permit.address,
         "address_code": home.address_code or None if home is not None and home.address == permit.address else None,
         "issued": permit.issued_on.isoformat(),
-        "endorsed_until": add_months(permit.issued_on, _ENDORSED_MONTHS).isoformat(),
+        "endorsed_until": permit.endorsed_until.isoformat(),
     }

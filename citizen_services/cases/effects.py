@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable
 
-from citizen_services.cases import standing, visits
+from citizen_services.cases import documents, standing, visits
 from citizen_services.cases.models import Case, Document
 from citizen_services.cases.signals import parcel_wanted
 from citizen_services.cases.situation import Situation
@@ -32,18 +30,20 @@ def issue(document: Doc) -> Effect:
         }
         paragraphs = [fill(paragraph, values) for paragraph in document.paragraphs]
         content = {"paragraphs": paragraphs + standing.who_applied(situation.results)}
-        canonical = json.dumps(content, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+        number, sha256 = f"{situation.number}-{situation.seq:02d}", documents.digest_of(content)
+        kind, title, at = document.kind, document.title, change.at
         change.add(
             Document,
             id=new_id(),
-            number=f"{situation.number}-{situation.seq:02d}",
+            number=number,
             case_id=situation.case_id,
-            kind=document.kind,
-            title=document.title,
+            kind=kind,
+            title=title,
             content=content,
-            sha256=hashlib.sha256(canonical.encode()).digest(),
+            sha256=sha256,
+            mark=documents.mark_of(number=number, kind=kind, title=title, sha256=sha256, issued_by=place.code, at=at),
             issued_by=place.code,
-            at=change.at,
+            at=at,
         )
 
     return Effect(f"issue_{document.kind}", do)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from flask import Blueprint, Response, abort, flash, redirect, render_template, request, session, url_for
+from flask import Blueprint, Response, flash, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from marshmallow import ValidationError
 
@@ -50,11 +48,11 @@ from citizen_services.console.schemas import (
 from citizen_services.database import Change, commit, db
 from citizen_services.database.base import rollback
 from citizen_services.database.idempotency import Once
-from citizen_services.exchange.queries import answer as kept_answer
 from citizen_services.pages import render_error
 from citizen_services.parts import parts
 from citizen_services.people import looks
 from citizen_services.people.actors import Actor
+from citizen_services.people.look_limits import count_look
 from citizen_services.people.models import Citizen
 from citizen_services.people.queries import office
 from citizen_services.security import new_token
@@ -176,7 +174,7 @@ def _page(
 
 
 def _image_url(case: Case, answer_id: str) -> str:
-    return url_for("console_cases.picture", case_id=case.id, answer_id=answer_id)
+    return url_for("console_papers.picture", case_id=case.id, answer_id=answer_id)
 
 
 @bp.get("/<uuid:case_id>/news")
@@ -187,42 +185,6 @@ def news(case_id: UUID) -> ResponseReturnValue:
     if request.args.get("version", "") == str(case.version):
         return Response(status=204)
     return render_template("console/_news.html", case=case, by=queries.who_moved(case))
-
-
-@bp.get("/<uuid:case_id>/answers/<uuid:answer_id>.jpg")
-@case_staff
-def picture(case_id: UUID, answer_id: UUID) -> ResponseReturnValue:
-    """The portrait that a case rests on, for whoever may see the case, and kept nowhere."""
-    case = visible_case(current_actor(), case_id)
-    later = (str(answer["id"]) for answer in asking.later_answers(case).values())
-    if str(answer_id) not in {*case.answers.values(), *later}:
-        abort(404)
-    row = kept_answer(answer_id)
-    content = row.content if row is not None and isinstance(row.content, dict) else {}
-    try:
-        image = base64.b64decode(str(content.get("portrait", "")), validate=True)
-    except binascii.Error:
-        image = b""
-    if not image.startswith(b"\xff\xd8\xff"):
-        abort(404)
-    answer = Response(image, mimetype="image/jpeg")
-    answer.headers["Cache-Control"] = "private, no-store"
-    return answer
-
-
-@bp.get("/<uuid:case_id>/documents/<uuid:document_id>")
-@case_staff
-def paper(case_id: UUID, document_id: UUID) -> ResponseReturnValue:
-    """A document as it was issued, which names the person in full: recorded."""
-    actor = current_actor()
-    case = visible_case(actor, case_id)
-    found = queries.document(case.id, document_id)
-    change = Change(clock.now())
-    reason = f"查看文书《{found.title}》"
-    looks.note(change, actor, case.citizen_id, "unmasked", reason, role=role_of(actor), case_id=case.id)
-    change.write()
-    commit()
-    return render_template("console/document.html", document=found, case=case, issued_by=office(found.issued_by))
 
 
 # --- Acting -------------------------------------------------------------------------------------------------------
@@ -365,6 +327,7 @@ def reveal(case_id: UUID) -> ResponseReturnValue:
         return render_error(400, text=_STALE)
 
     def note(once: Once) -> str:
+        count_look("unmasked", actor.id)
         change = Change(clock.now())
         reason = f"{line.label}：{given['reason']}"
         looks.note(change, actor, case.citizen_id, "unmasked", reason, role=role_of(actor), case_id=case.id)

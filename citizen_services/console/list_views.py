@@ -59,6 +59,10 @@ def _nav() -> dict[str, Any]:
     if "supervisor" in person.roles:
         places.append(("console_deputies.page", "请假代理", "users", "/console/deputies"))
         places.append(("console_supervision.page", "监督", "chart-bar", "/console/supervision"))
+    if person.roles & {"system_admin", "security_admin"}:
+        places.append(("console_admin.page", "管理", "settings", "/console/admin"))
+    if person.roles & {"audit_admin", "security_admin"}:
+        places.append(("console_admin.record", "管理记录", "history", "/console/admin/record"))
     places.append(("console_recusal.page", "回避登记", "users", "/console/relations"))
     waiting = {}
     if "supervisor" in person.roles:

@@ -1,27 +1,32 @@
-"""Photos of papers at the desk: small ones beside the answers, whole ones for whoever may see the case, recorded."""
+"""Papers at the desk: photos beside the answers, portraits, documents as issued; whole ones are recorded."""
 
 from __future__ import annotations
 
+import base64
+import binascii
 import logging
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from flask import Blueprint, abort, request, url_for
+from flask import Blueprint, Response, abort, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from citizen_services import clock
-from citizen_services.cases import corrections, papers
+from citizen_services.cases import asking, corrections, documents, papers, queries
 from citizen_services.cases.models import Case
 from citizen_services.catalogue.vocabulary import ServiceItem
 from citizen_services.console.access import ReasonWanted, case_staff, role_of, tell_refusals, visible_case
 from citizen_services.console.guards import current_actor
 from citizen_services.database import Change, commit
+from citizen_services.exchange.queries import answer as kept_answer
 from citizen_services.materials import queries as photos
 from citizen_services.materials.errors import NoSuchUpload, StoreAway, StoreDamaged
 from citizen_services.pages import photo_response, render_error
 from citizen_services.people import looks
+from citizen_services.people.queries import office
+from citizen_services.printing.paper import pdf
 from citizen_services.rules.dates import chinese_moment, local_date
 
 log = logging.getLogger(__name__)
@@ -33,6 +38,60 @@ tell_refusals(bp)
 @bp.errorhandler(ReasonWanted)
 def _not_here(fault: ReasonWanted) -> ResponseReturnValue:
     return render_error(404)
+
+
+@bp.get("/<uuid:case_id>/answers/<uuid:answer_id>.jpg")
+@case_staff
+def picture(case_id: UUID, answer_id: UUID) -> ResponseReturnValue:
+    """The portrait that a case rests on, for whoever may see the case, and kept nowhere."""
+    case = visible_case(current_actor(), case_id)
+    later = (str(answer["id"]) for answer in asking.later_answers(case).values())
+    if str(answer_id) not in {*case.answers.values(), *later}:
+        abort(404)
+    row = kept_answer(answer_id)
+    content = row.content if row is not None and isinstance(row.content, dict) else {}
+    try:
+        image = base64.b64decode(str(content.get("portrait", "")), validate=True)
+    except binascii.Error:
+        image = b""
+    if not image.startswith(b"\xff\xd8\xff"):
+        abort(404)
+    answer = Response(image, mimetype="image/jpeg")
+    answer.headers["Cache-Control"] = "private, no-store"
+    return answer
+
+
+@bp.get("/<uuid:case_id>/documents/<uuid:document_id>")
+@case_staff
+def paper(case_id: UUID, document_id: UUID) -> ResponseReturnValue:
+    """A document as it was issued, which names the person in full: recorded."""
+    actor = current_actor()
+    case = visible_case(actor, case_id)
+    found = queries.document(case.id, document_id)
+    change = Change(clock.now())
+    reason = f"查看文书《{found.title}》"
+    looks.note(change, actor, case.citizen_id, "unmasked", reason, role=role_of(actor), case_id=case.id)
+    change.write()
+    commit()
+    return render_template("console/document.html", document=found, case=case, issued_by=office(found.issued_by))
+
+
+@bp.get("/<uuid:case_id>/documents/<uuid:document_id>.pdf")
+@case_staff
+def paper_file(case_id: UUID, document_id: UUID) -> ResponseReturnValue:
+    """The same as a file, to be printed and handed over or posted: recorded."""
+    actor = current_actor()
+    case = visible_case(actor, case_id)
+    found = queries.document(case.id, document_id)
+    change = Change(clock.now())
+    reason = f"打印文书《{found.title}》"
+    looks.note(change, actor, case.citizen_id, "unmasked", reason, role=role_of(actor), case_id=case.id)
+    change.write()
+    commit()
+    answer = Response(pdf(documents.paper_of(found)), mimetype="application/pdf")
+    answer.headers["Content-Disposition"] = f'inline; filename="{found.number}.pdf"'
+    answer.headers["Cache-Control"] = "private, no-store"
+    return answer
 
 
 @bp.get("/<uuid:case_id>/photos/<uuid:upload_id>")

@@ -10,7 +10,7 @@ from uuid import UUID
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from citizen_services.cases import corrections, deadlines, operations, papers
+from citizen_services.cases import corrections, deadlines, documents, operations, papers
 from citizen_services.cases.errors import InvalidInput, MovedOn, NotPossible
 from citizen_services.cases.models import Case, Correction
 from citizen_services.cases.once import do_once
@@ -98,7 +98,7 @@ def case_page(
     """
     by = standing_on(case)
     item = parts().catalogue.item(case.item, case.item_version)
-    events, documents = events_of(case.id), documents_of(case.id)
+    events, issued = events_of(case.id), documents_of(case.id)
     address = registers.kept({k: v for k, v in case.answers.items() if k == registers.ADDRESS.key})
     standard = address[registers.ADDRESS.key]["content"] if address else None
     asked = corrections.open_correction(case.id)
@@ -151,7 +151,7 @@ def case_page(
         correct_token=new_token(16),
         mark=(MARK, mark_of(case.id)),
         autosave=url_for("portal_autosave.answer", case_id=case.id),
-        ending=ending(item, case, events, documents, running=running),
+        ending=ending(item, case, events, issued, running=running),
         tracking=case.results.get("tracking"),
         cards=_register_rows(item, case),
         answers=[
@@ -161,7 +161,7 @@ def case_page(
             }
             for group in item.active_groups(case.data)
         ],
-        documents=documents,
+        documents=issued,
         acts=acts,
         chosen=chosen,
         # What concerns the person, and not the application, is the person's alone.
@@ -317,17 +317,12 @@ def paper(case_id: UUID, document_id: UUID) -> ResponseReturnValue:
     return render_template(
         "h5/document.html",
         document=found,
-        check=_in_fours(found.sha256.hex()[:16]),
-        full=_in_fours(found.sha256.hex()),
+        check=documents.in_fours(documents.check_code(found)),
+        full=documents.in_fours(found.sha256.hex()),
         case=case,
         issued_by=office(found.issued_by),
         back=url_for("portal_cases.show", case_id=case.id),
     )
-
-
-def _in_fours(digits: str) -> list[str]:
-    """Digits as they are read out on the phone."""
-    return [digits[at : at + 4] for at in range(0, len(digits), 4)]
 
 
 @bp.post("/<uuid:case_id>")

@@ -59,6 +59,10 @@ class ResidencePermit(Base):
     card_lookup: Mapped[bytes | None] = mapped_column(LargeBinary, unique=True)
     #: 证件签发之日: endorsements count from it (浙江省流动人口居住登记条例 art 19).
     issued_on: Mapped[date] = mapped_column()
+    #: The day from which its years are counted: that of issue, or that of the endorsement that restored it.
+    counted_from: Mapped[date] = mapped_column()
+    #: The last day for which it is endorsed; from the next on its use is suspended (使用功能中止).
+    endorsed_until: Mapped[date] = mapped_column()
     #: Printed as issuing authority.
     issued_by: Mapped[str] = mapped_column(Text)
     district: Mapped[str] = mapped_column(Text)
@@ -67,6 +71,9 @@ class ResidencePermit(Base):
     address: Mapped[str] = mapped_column(Secret("residence_permit.address"))
     #: ``approved`` (being made), ``current``, ``ended``.
     state: Mapped[str] = mapped_column(Text)
+    #: Why and when it ended: ``hukou_moved`` (the household is registered here now), ``death``, ``new_permit``.
+    ended_reason: Mapped[str | None] = mapped_column(Text)
+    ended_on: Mapped[date | None] = mapped_column()
     #: The province's migrant register's number, once the card was written back.
     province_number: Mapped[str | None] = mapped_column(Text)
     at: Mapped[datetime] = mapped_column(timestamp)
@@ -74,4 +81,10 @@ class ResidencePermit(Base):
     __table_args__ = (
         Index("uq_residence_permit_current", "citizen_id", unique=True, postgresql_where=text("state <> 'ended'")),
         CheckConstraint("state IN ('approved', 'current', 'ended')", name="state"),
+        CheckConstraint("endorsed_until > counted_from", name="years"),
+        CheckConstraint(
+            "(state = 'ended') = (ended_on IS NOT NULL AND ended_reason IS NOT NULL)"
+            " AND (ended_reason IS NULL OR ended_reason IN ('hukou_moved', 'death', 'new_permit'))",
+            name="ended",
+        ),
     )

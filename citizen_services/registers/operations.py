@@ -12,6 +12,7 @@ from citizen_services.database import Change, new_id
 from citizen_services.registers.models import ResidencePermit, ResidenceRegistration
 from citizen_services.registers.queries import current_registration, permit_of_case, registration_of_case
 from citizen_services.registers.signals import permit_carded, residence_registered
+from citizen_services.rules import permit_years
 from citizen_services.security import keyring
 
 
@@ -102,8 +103,14 @@ def grant_permit(
     district: str,
     ground: str,
     address: str,
+    counted_from: date | None = None,
 ) -> None:
-    """A residence permit was approved; its card is still to be made."""
+    """A residence permit was approved; its card is still to be made.
+
+    Its years are counted from ``counted_from``, else from the day of issue.
+    """
+    counted_from = counted_from or issued_on
+    until = permit_years.first_until(counted_from, issued_on)
     change.add(
         ResidencePermit,
         id=new_id(),
@@ -112,11 +119,15 @@ def grant_permit(
         card_number=None,
         card_lookup=None,
         issued_on=issued_on,
+        counted_from=counted_from,
+        endorsed_until=until,
         issued_by=issued_by,
         district=district,
         ground=ground,
         address=address,
         state="approved",
+        ended_reason=None,
+        ended_on=None,
         at=change.at,
     )
 

@@ -48,10 +48,11 @@ class Permit(NamedTuple):
     issued: date
     district: str
     state: str
+    endorsed_until: date
 
 
 _PERMITS = Direct(
-    select(ResidencePermit.issued_on, ResidencePermit.district, ResidencePermit.state)
+    select(ResidencePermit.issued_on, ResidencePermit.district, ResidencePermit.state, ResidencePermit.endorsed_until)
     .where(ResidencePermit.citizen_id == bindparam("citizen_id"))
     .order_by(ResidencePermit.at.desc())
 )
@@ -92,3 +93,14 @@ def permit_of_case(case_id: UUID) -> ResidencePermit | None:
     """The permit that a case resulted in."""
     query = select(ResidencePermit).where(ResidencePermit.case_id == case_id)
     return db.session.scalars(query.execution_options(populate_existing=True)).one_or_none()
+
+
+def current_permit(citizen_id: UUID) -> ResidencePermit | None:
+    """The permit that a person has with us and that has not ended, suspended or not; None where there is none."""
+    query = select(ResidencePermit).where(ResidencePermit.citizen_id == citizen_id, ResidencePermit.state != "ended")
+    return db.session.scalars(query.execution_options(populate_existing=True)).one_or_none()
+
+
+def permit(permit_id: UUID) -> ResidencePermit | None:
+    """The permit of an id."""
+    return db.session.get(ResidencePermit, permit_id)

@@ -450,7 +450,6 @@ def upgrade() -> None:
         sa.Column("issued_on", sa.Date(), nullable=False),
         sa.Column("counted_from", sa.Date(), nullable=False),
         sa.Column("endorsed_until", sa.Date(), nullable=False),
-        sa.Column("remind_on", sa.Date(), nullable=True),
         sa.Column("issued_by", sa.Text(), nullable=False),
         sa.Column("district", sa.Text(), nullable=False),
         sa.Column("ground", sa.Text(), nullable=False),
@@ -472,13 +471,6 @@ def upgrade() -> None:
         sa.UniqueConstraint("case_id", name=op.f("uq_residence_permit_case_id")),
     )
     op.create_index(op.f("ix_residence_permit_citizen_id"), "residence_permit", ["citizen_id"], unique=False)
-    op.create_index(
-        "ix_residence_permit_remind_on",
-        "residence_permit",
-        ["remind_on", "id"],
-        unique=False,
-        postgresql_where=sa.text("remind_on IS NOT NULL"),
-    )
     op.create_index(
         "uq_residence_permit_current",
         "residence_permit",
@@ -547,16 +539,6 @@ def upgrade() -> None:
         sa.UniqueConstraint("login", name=op.f("uq_staff_login")),
     )
     op.create_index(op.f("ix_staff_office_code"), "staff", ["office_code"], unique=False)
-    op.create_table(
-        "telling_choice",
-        sa.Column("citizen_id", sa.Uuid(), nullable=False),
-        sa.Column("first", sa.Text(), nullable=False),
-        sa.Column("less", sa.Boolean(), nullable=False),
-        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
-        sa.CheckConstraint("first IN ('wechat', 'sms', 'call')", name=op.f("ck_telling_choice_first")),
-        sa.ForeignKeyConstraint(["citizen_id"], ["citizen.id"], name=op.f("fk_telling_choice_citizen_id")),
-        sa.PrimaryKeyConstraint("citizen_id", name=op.f("pk_telling_choice")),
-    )
     op.create_table(
         "wechat_binding",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -749,13 +731,6 @@ def upgrade() -> None:
         postgresql_where=sa.text("by_day AND state = 'pending'"),
     )
     op.create_index(
-        "ix_delivery_by_hand",
-        "delivery",
-        ["channel", "id"],
-        unique=False,
-        postgresql_where=sa.text("channel IN ('call', 'visit') AND state = 'pending'"),
-    )
-    op.create_index(
         "ix_delivery_dead",
         "delivery",
         ["channel", "id"],
@@ -801,13 +776,6 @@ def upgrade() -> None:
         postgresql_where=sa.text("person IS NOT NULL AND state IN ('pending', 'sending', 'uncertain', 'sent')"),
     )
     op.create_index("uq_delivery_notice_id_channel", "delivery", ["notice_id", "channel"], unique=True)
-    op.create_index(
-        "uq_delivery_success",
-        "delivery",
-        ["notice_id"],
-        unique=True,
-        postgresql_where=sa.text("state = 'delivered' AND notice_id IS NOT NULL"),
-    )
     op.create_table(
         "deputy",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -1276,19 +1244,6 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Remove everything."""
-    op.drop_index(op.f("ix_deputy_office_code"), table_name="deputy")
-    op.drop_index(op.f("ix_deputy_deputy_id"), table_name="deputy")
-    op.drop_table("deputy")
-    op.drop_index("uq_worker_report_same", table_name="worker_report")
-    op.drop_index("ix_worker_report_office_code_at", table_name="worker_report")
-    op.drop_table("worker_report")
-    op.drop_index(
-        "uq_organisation_person_running", table_name="organisation_person", postgresql_where=sa.text("ended_at IS NULL")
-    )
-    op.drop_index(op.f("ix_organisation_person_citizen_id"), table_name="organisation_person")
-    op.drop_table("organisation_person")
-    op.drop_index(op.f("ix_organisation_head_id"), table_name="organisation")
-    op.drop_table("organisation")
     op.drop_index("ix_rectification_open", table_name="rectification", postgresql_where=sa.text("state = 'open'"))
     op.drop_table("rectification")
     op.drop_index(op.f("ix_visit_case_case_id"), table_name="visit_case")
@@ -1324,6 +1279,9 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_binding_request_expires_at"), table_name="binding_request")
     op.drop_index(op.f("ix_binding_request_counter_lookup"), table_name="binding_request")
     op.drop_table("binding_request")
+    op.drop_index("uq_worker_report_same", table_name="worker_report")
+    op.drop_index("ix_worker_report_office_code_at", table_name="worker_report")
+    op.drop_table("worker_report")
     op.drop_index("ix_visit_citizen_id_at", table_name="visit")
     op.drop_table("visit")
     op.drop_index("ix_upload_staff_id", table_name="upload", postgresql_where=sa.text("staff_id IS NOT NULL"))
@@ -1341,15 +1299,18 @@ def downgrade() -> None:
     op.drop_index("uq_role_request_open", table_name="role_request", postgresql_where=sa.text("state = 'open'"))
     op.drop_table("role_request")
     op.drop_table("role_grant")
+    op.drop_index(
+        "uq_organisation_person_running", table_name="organisation_person", postgresql_where=sa.text("ended_at IS NULL")
+    )
+    op.drop_index(op.f("ix_organisation_person_citizen_id"), table_name="organisation_person")
+    op.drop_table("organisation_person")
     op.drop_index(op.f("ix_look_staff_id"), table_name="look")
     op.drop_index("ix_look_citizen_id_case_id_at", table_name="look")
     op.drop_index("ix_look_citizen_id_at", table_name="look")
     op.drop_table("look")
-    op.drop_index(
-        "uq_delivery_success",
-        table_name="delivery",
-        postgresql_where=sa.text("state = 'delivered' AND notice_id IS NOT NULL"),
-    )
+    op.drop_index(op.f("ix_deputy_office_code"), table_name="deputy")
+    op.drop_index(op.f("ix_deputy_deputy_id"), table_name="deputy")
+    op.drop_table("deputy")
     op.drop_index("uq_delivery_notice_id_channel", table_name="delivery")
     op.drop_index(
         "ix_delivery_person_open",
@@ -1375,11 +1336,6 @@ def downgrade() -> None:
         "ix_delivery_dead",
         table_name="delivery",
         postgresql_where=sa.text("state IN ('failed', 'expired') AND requeued_as IS NULL"),
-    )
-    op.drop_index(
-        "ix_delivery_by_hand",
-        table_name="delivery",
-        postgresql_where=sa.text("channel IN ('call', 'visit') AND state = 'pending'"),
     )
     op.drop_index("ix_delivery_by_day", table_name="delivery", postgresql_where=sa.text("by_day AND state = 'pending'"))
     op.drop_index("ix_delivery_about", table_name="delivery", postgresql_where=sa.text("about IS NOT NULL"))
@@ -1407,7 +1363,6 @@ def downgrade() -> None:
         "uq_wechat_binding_citizen_current", table_name="wechat_binding", postgresql_where=sa.text("ended_at IS NULL")
     )
     op.drop_table("wechat_binding")
-    op.drop_table("telling_choice")
     op.drop_index(op.f("ix_staff_office_code"), table_name="staff")
     op.drop_table("staff")
     op.drop_index(
@@ -1420,11 +1375,6 @@ def downgrade() -> None:
     op.drop_table("residence_registration")
     op.drop_index(
         "uq_residence_permit_current", table_name="residence_permit", postgresql_where=sa.text("state <> 'ended'")
-    )
-    op.drop_index(
-        "ix_residence_permit_remind_on",
-        table_name="residence_permit",
-        postgresql_where=sa.text("remind_on IS NOT NULL"),
     )
     op.drop_index(op.f("ix_residence_permit_citizen_id"), table_name="residence_permit")
     op.drop_table("residence_permit")
@@ -1439,6 +1389,8 @@ def downgrade() -> None:
         ),
     )
     op.drop_table("parcel_event")
+    op.drop_index(op.f("ix_organisation_head_id"), table_name="organisation")
+    op.drop_table("organisation")
     op.drop_index("uq_notice_kind_about", table_name="notice", postgresql_where=sa.text("about IS NOT NULL"))
     op.drop_index(op.f("ix_notice_citizen_id_at"), table_name="notice")
     op.drop_index(op.f("ix_notice_case_id"), table_name="notice")

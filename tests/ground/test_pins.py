@@ -81,8 +81,13 @@ def test_served_libraries_are_whole_and_an_altered_file_is_noticed(tmp_path: Pat
     assert vendor.complete(ROOT, made_from)
     served = tmp_path / "citizen_services" / "static" / "vendor"
     shutil.copytree(ROOT / "citizen_services" / "static" / "vendor", served)
+    assert not vendor.complete(tmp_path, made_from)
+    printed = tmp_path / "citizen_services" / "printing" / "vendor"
+    shutil.copytree(ROOT / "citizen_services" / "printing" / "vendor", printed)
     assert vendor.complete(tmp_path, made_from)
     assert not vendor.complete(tmp_path, "another recipe")
+    (font,) = printed.glob("noto-sans-sc-*")
+    assert "SIL Open Font License" in (font / "LICENSE").read_text(encoding="utf-8")
     for library in vendor.LIBRARIES:
         (folder,) = served.glob(f"{library.name}-*")
         assert (folder / "LICENSE").stat().st_size > 500

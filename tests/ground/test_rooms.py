@@ -17,6 +17,7 @@ PACKAGES = ("citizen_services", "workflows", "notifications", "deploy")
 PLANTED = [
     ("The rooms of the platform", "citizen_services/people/planted.py", "import citizen_services.cases.operations"),
     ("The rooms of the platform", "citizen_services/portal/planted.py", "import citizen_services.console"),
+    ("The rooms of the platform", "citizen_services/printing/planted.py", "import citizen_services.people.models"),
     ("The rooms of the platform", "citizen_services/a_new_room/__init__.py", ""),
     ("The stand-ins know nothing", "citizen_services/sandbox/planted.py", "import citizen_services.people.models"),
     ("Nobody knows that the outside", "citizen_services/exchange/planted.py", "import citizen_services.sandbox"),
@@ -49,7 +50,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the code, to plant faults in."""
     root = tmp_path_factory.mktemp("rooms")
     for package in PACKAGES:
-        only_code = shutil.ignore_patterns("__pycache__", "static", "templates")
+        only_code = shutil.ignore_patterns("__pycache__", "static", "templates", "vendor")
         shutil.copytree(ROOT / package, root / package, ignore=only_code)
     shutil.copyfile(ROOT / "pyproject.toml", root / "pyproject.toml")
     return root

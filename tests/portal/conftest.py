@@ -122,3 +122,9 @@ def resident(_application: Flask, database: None, outside: House, house: House) 
 def log_in(browser: Browser, token: str) -> None:
     """Give a browser the cookie of a session."""
     browser.client.set_cookie("h5_session", token, domain="127.0.0.1", path="/h5")
+
+
+@pytest.fixture
+def application(_application: Flask, database: None) -> Flask:
+    """The application without a context: each request has its own, as under a server."""
+    return _application
