@@ -149,6 +149,38 @@ def seed() -> None:
         demo.seed()
 
 
+@cli.command("first-admin")
+@click.option("--role", type=click.Choice(["system_admin", "security_admin"]), required=True)
+@click.option("--login", required=True, help="The name typed at login.")
+@click.option("--name", required=True)
+@click.option("--standing", type=click.Choice(["officer", "civilian"]), default="officer")
+@click.option("--office", required=True, help="The office's code; a service centre is made where it is new.")
+@click.option("--office-name", default="")
+@click.option("--office-address", default="")
+@click.option("--office-phone", default="")
+def first_admin_command(**given: str) -> None:
+    """Make the first system or security administrator; both go on from the console. Prints the password once."""
+    from citizen_services.database import commit
+    from citizen_services.people import administration
+    from citizen_services.people.queries import offices
+
+    app = create_app(process="command")
+    with app.app_context():
+        place = {name: given[f"office_{name}"] for name in ("name", "address", "phone")}
+        try:
+            if given["office"] not in offices():
+                if not all(place.values()):
+                    _failed("a new office needs --office-name, --office-address and --office-phone")
+                kind = {"code": given["office"], "kind": "service_centre", "serves": ""}
+                administration.save_office(None, place | kind)
+            person = {"login": given["login"], "name": given["name"], "standing": given["standing"]}
+            password = administration.first_admin(given["role"], person | {"office": given["office"], "under": ""})
+        except administration.CannotAdminister as fault:
+            _failed(str(fault))
+        commit()
+    click.echo(password)
+
+
 @cli.command("demo")
 @click.option("--citizens", type=click.IntRange(1, 100_000), required=True, help="How many people to invent.")
 @_json
@@ -459,10 +491,13 @@ def audit() -> None:
 def audit_verify(as_json: bool) -> None:
     """Verify every case's chain, the seals over them, and each case's state; exits 1 where anything is broken."""
     from citizen_services.cases.audit import verify
+    from citizen_services.people import administration_record
 
     app = create_app(process="command")
     with app.app_context():
         document = verify(app.extensions["citizen_services"].catalogue)
+        document["broken"] += administration_record.verify()
+        document["ok"] = not document["broken"]
     _told(
         as_json,
         document,

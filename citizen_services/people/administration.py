@@ -22,7 +22,7 @@ from citizen_services.people.administration_models import RoleRequest
 from citizen_services.people.administration_record import changed, record
 from citizen_services.people.errors import PeopleError
 from citizen_services.people.models import ApiKey, Office, RoleGrant, Session, Staff
-from citizen_services.people.queries import forget_offices, offices, roles_of, staff_name
+from citizen_services.people.queries import forget_offices, offices, staff_name
 from citizen_services.rules.identity import parse_identity
 from citizen_services.rules.text import compact
 from citizen_services.security import hash_password, keyring
@@ -97,6 +97,11 @@ def granted() -> Mapping[UUID, list[str]]:
     for staff_id, role in db.session.execute(select(RoleGrant.staff_id, RoleGrant.role).order_by(RoleGrant.role)):
         found.setdefault(staff_id, []).append(role)
     return found
+
+
+def _roles_of(staff_id: UUID) -> frozenset[str]:
+    """The roles that somebody was granted: what they do for an absent colleague is none of their own."""
+    return frozenset(db.session.scalars(select(RoleGrant.role).where(RoleGrant.staff_id == staff_id)))
 
 
 def _staff_words(one: Staff | None) -> dict[str, str]:
@@ -187,7 +192,7 @@ def leave(actor: Actor, staff_id: UUID) -> None:
     led = select(func.count()).where(Staff.under_id == one.id, Staff.active)
     if db.session.execute(led).scalar_one():
         raise CannotAdminister("leave", "还有辅警由这位民警带领，请先调整。")
-    before = _staff_words(one) | {"岗位": "、".join(sorted(roles_of(one.id)))}
+    before = _staff_words(one) | {"岗位": "、".join(sorted(_roles_of(one.id)))}
     one.active = False
     _end_sessions(one)
     db.session.execute(delete(RoleGrant).where(RoleGrant.staff_id == one.id))
@@ -236,7 +241,7 @@ def ask_role(actor: Actor, staff_id: UUID, role: str, *, grant: bool) -> None:
 
 
 def _check_role(one: Staff, role: str, *, grant: bool) -> None:
-    has = roles_of(one.id)
+    has = _roles_of(one.id)
     if role not in ROLES:
         raise CannotAdminister("role", "请选择岗位。")
     if grant == (role in has):
@@ -256,7 +261,7 @@ def decide_role(actor: Actor, request_id: UUID, *, approve: bool) -> None:
     if actor.id in (wish.asked_by, wish.staff_id):
         raise CannotAdminister("request", "须由另一位安全管理员决定：申请人和当事人不能自己批准。")
     one = _one(wish.staff_id)
-    before = {"岗位": "、".join(sorted(roles_of(one.id)))}
+    before = {"岗位": "、".join(sorted(_roles_of(one.id)))}
     wish.state, wish.decided_by, wish.decided_at = ("approved" if approve else "rejected"), actor.id, clock.now()
     if approve:
         _check_role(one, wish.role, grant=wish.grant)
@@ -266,7 +271,7 @@ def decide_role(actor: Actor, request_id: UUID, *, approve: bool) -> None:
             db.session.execute(delete(RoleGrant).where(RoleGrant.staff_id == one.id, RoleGrant.role == wish.role))
         _end_sessions(one)
     db.session.flush()
-    after = {"岗位": "、".join(sorted(roles_of(one.id))), "申请": wish.role}
+    after = {"岗位": "、".join(sorted(_roles_of(one.id))), "申请": wish.role}
     record(actor, "role_approved" if approve else "role_rejected", one.login, before, after)
 
 
