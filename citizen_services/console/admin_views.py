@@ -284,11 +284,21 @@ def ask_role(staff_id: UUID) -> ResponseReturnValue:
     )
 
 
-@bp.post("/requests/<uuid:row_id>/approve", defaults={"approve": True})
-@bp.post("/requests/<uuid:row_id>/reject", defaults={"approve": False})
+@bp.post("/requests/<uuid:row_id>/approve")
 @staff_required(SECURITY)
-def decide(row_id: UUID, approve: bool) -> ResponseReturnValue:
-    """Decide on a role that another one asked for."""
+def approve_role(row_id: UUID) -> ResponseReturnValue:
+    """Let a role that another one asked for be."""
+    return _decide(row_id, approve=True)
+
+
+@bp.post("/requests/<uuid:row_id>/reject")
+@staff_required(SECURITY)
+def reject_role(row_id: UUID) -> ResponseReturnValue:
+    """Refuse a role that another one asked for."""
+    return _decide(row_id, approve=False)
+
+
+def _decide(row_id: UUID, *, approve: bool) -> ResponseReturnValue:
     actor = current_actor()
     return _do(
         _PLAIN,

@@ -14,7 +14,7 @@ from itertools import count
 from typing import Any, NamedTuple, TypeVar, cast
 
 import psycopg
-from sqlalchemy import Connection, Insert, Select, Table, Update, inspect
+from sqlalchemy import Connection, Float, Insert, Numeric, Select, Table, Update, inspect
 from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Mapper, make_transient_to_detached
@@ -26,6 +26,15 @@ from citizen_services.database.base import Base, db
 
 Processor = Callable[[Any], Any]
 _Row = TypeVar("_Row", bound=Base)
+#: What PostgreSQL calls the types ``float8`` and ``numeric``.
+_FLOAT8, _NUMERIC = 701, 1700
+
+
+def _numeric_oid(type_: TypeEngine[Any]) -> int | None:
+    """PostgreSQL's number of a numeric column's type, by which SQLAlchemy chooses how to read it; None for others."""
+    if isinstance(type_, Float):
+        return _FLOAT8
+    return _NUMERIC if isinstance(type_, Numeric) else None
 
 
 class _Made(NamedTuple):
@@ -95,7 +104,7 @@ class Direct:
         binds = ((name, p.required, p.effective_value, bind_processor(p.type, dialect)) for name, p in parameters)
         columns = self._statement.selected_columns if isinstance(self._statement, Select) else ()
         results = (
-            (place, column.type.dialect_impl(dialect).result_processor(dialect, None))
+            (place, column.type.dialect_impl(dialect).result_processor(dialect, _numeric_oid(column.type)))
             for place, column in enumerate(columns)
         )
         return _Made(text, tuple(binds), tuple((place, process) for place, process in results if process is not None))

@@ -38,6 +38,7 @@ def test_a_case_shows_its_own_looks_however_many_fell_on_others(app: Flask) -> N
 
 def _plan(citizen_id: object, case_id: object) -> str:
     """How PostgreSQL would read them where a scan of the whole table is no choice."""
+    db.session.execute(text("ANALYZE look"))
     db.session.execute(text("SET LOCAL enable_seqscan = off"))
     rows = db.session.execute(
         text(
