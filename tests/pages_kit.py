@@ -135,6 +135,8 @@ _WATCHES: dict[Page, Watch] = {}
 def _note_console(page: Page, watch: Watch, message: ConsoleMessage) -> None:
     # The browser reports a page that answers 4xx by intent (a form with errors) as it does a picture that is missing.
     by_intent = "the server responded with a status of" in message.text and message.location["url"] == page.url
+    # What is kept while typing is told so where a save overtook it.
+    by_intent |= "a status of 409" in message.text and message.location["url"].endswith("/autosave")
     # Nor is a page signed that a test serves at another address than the installation's own.
     by_intent |= "a status of 400" in message.text and "/h5/jssdk-config?" in message.location["url"]
     if message.type == "error" and not by_intent:

@@ -46,7 +46,8 @@ def test_an_application_under_way_when_the_web_server_is_killed_exists_wholly_or
         for thread in threads:
             thread.start()
         ready.wait()
-        time.sleep(rng.uniform(0.01, 0.25))
+        # The first time at once, so that somebody is surely cut off; then at any moment of the way.
+        time.sleep(rng.uniform(0.01, 0.25) if turn else 0)
         installation.kill_web()
         for thread in threads:
             thread.join()

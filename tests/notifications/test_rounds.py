@@ -27,6 +27,12 @@ def states(notices: list[Notice]) -> list[str]:
     return [tries(notice)["sms"].state for notice in notices]
 
 
+def claimed(notices: list[Notice]) -> list[Claimed]:
+    """What is due, in the order of these notices: what falls due at one moment is claimed in any order."""
+    ids = [tries(notice)["sms"].id for notice in notices]
+    return sorted(outbox.claim("sms"), key=lambda row: ids.index(row.id))
+
+
 @pytest.fixture
 def commits(app: Flask) -> Iterator[list[None]]:
     """One entry for each commit that reaches the database."""
@@ -50,7 +56,7 @@ def test_rows_share_commits_and_no_call_is_made_within_a_transaction(
     rounds_of_ten: int,
 ) -> None:
     notices = [tell(somebody()) for _ in range(10)]
-    rows = outbox.claim("sms")
+    rows = claimed(notices)
     seen: list[tuple[bool, str]] = []
 
     def send(self: SmsChannel, order: Any, ready: Any) -> Outcome:
@@ -73,7 +79,7 @@ def test_a_receipt_that_overtakes_one_of_a_round_ends_that_one_and_learns_its_na
     app: Flask, partners: Outside, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     notices = [tell(somebody()) for _ in range(3)]
-    rows = outbox.claim("sms")
+    rows = claimed(notices)
 
     def send(self: SmsChannel, order: Any, ready: Any) -> Outcome:
         if order.id == rows[1].id:
@@ -93,7 +99,7 @@ def test_a_failure_at_the_beginning_of_one_row_loses_neither_results_nor_its_nei
     app: Flask, partners: Outside, monkeypatch: pytest.MonkeyPatch, at_once: int
 ) -> None:
     notices = [tell(somebody()) for _ in range(5)]
-    rows = outbox.claim("sms")
+    rows = claimed(notices)
     begin = outbox.begin
 
     def failing(some: Sequence[Claimed]) -> Any:
@@ -115,7 +121,7 @@ def test_a_result_that_cannot_be_written_at_all_leaves_its_row_alone_to_be_asked
     app: Flask, partners: Outside, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     notices = [tell(somebody()) for _ in range(4)]
-    rows = outbox.claim("sms")
+    rows = claimed(notices)
     note = results.note
 
     def failing(done: Sequence[Done]) -> bool:
@@ -137,7 +143,7 @@ def test_a_process_that_ends_in_a_call_leaves_in_doubt_only_what_was_under_way(
     app: Flask, partners: Outside, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     notices = [tell(somebody()) for _ in range(9)]
-    rows = outbox.claim("sms")
+    rows = claimed(notices)
     called: list[Any] = []
 
     class Killed(BaseException):
