@@ -98,7 +98,7 @@ def paper_of(document: Document) -> Paper:
             ("完整校验码", " ".join(in_fours(bytes(document.sha256).hex()))),
             (
                 "怎么核对",
-                "扫码，或在公众号“核对文书”里填写编号和校验码：看到的编号、日期、校验码与纸上一致，就是原文。",
+                "扫码，或在公众号“核对文书”里填写编号和校验码：可以看到我们有没有出具过这份文书；文字是不是原文，请联系出具单位核对。",
             ),
         ),
         foot=f"{bureau}　{document.number}",
