@@ -23,14 +23,15 @@ from citizen_services.people.models import Citizen
 from citizen_services.registers.models import ResidencePermit, ResidenceRegistration
 from citizen_services.rules.dates import last_day
 from citizen_services.rules.masking import mask_name, scrub
-from notifications import queries
+from notifications import queries, told
 from notifications.models import Delivery, Notice, Parcel
 from notifications.writeback import CHANNEL as WRITE_BACK
 
 #: After so many days without news a parcel is asked after.
 SILENT_DAYS = 3
 CHANNELS: Mapping[str, str] = {
-    "wechat": "微信消息", "sms": "短信", "ems": "邮政下单", "registration": "省流动人口登记库"
+    "wechat": "微信消息", "sms": "短信", "ems": "邮政下单", "registration": "省流动人口登记库",
+    "call": "电话告知", "visit": "上门告知",
 }  # fmt: skip
 #: How reasons begin, and what that means to whoever reads the page.
 REASONS: Sequence[tuple[str, str]] = (
@@ -40,6 +41,8 @@ REASONS: Sequence[tuple[str, str]] = (
     ("set aside", "内容无法处理"),
     ("expired", "发出前已过有效期"),
     ("operator", "等运维处理"),
+    ("not reached", "多次没有联系上本人"),
+    ("refused", "本人不愿听"),
 )
 COURSES: Mapping[str, str] = {
     "other": "他人签收，请向本人核实",
@@ -249,3 +252,37 @@ def _age(waited: timedelta | None) -> dict[str, str]:
     else:
         words = f"{minutes // (60 * 24)} 天"
     return {"value": words, "tone": "bad" if minutes >= 10 else "ok"}
+
+
+# --- Lists of people to call and to visit -------------------------------------------------------------------------
+
+
+def by_hand_rows(rows: Sequence[Delivery]) -> list[dict[str, Any]]:
+    """Whom to call or visit, as a list shows them: masked."""
+    query = select(Notice.id, Notice.kind, Notice.citizen_id).where(
+        Notice.id.in_({row.notice_id for row in rows} - {None})
+    )
+    notices = {notice.id: notice for notice in db.session.execute(query)}
+    people = {notice.citizen_id for notice in notices.values()} - {None}
+    names = {
+        row.id: row.name for row in db.session.execute(select(Citizen.id, Citizen.name).where(Citizen.id.in_(people)))
+    }
+    case_of, titles = _cases_of_tries(rows), told.titles_of()
+    cases = _cases(case_of.values())
+    return [
+        {
+            "id": row.id,
+            "case": cases.get(case_of.get(row.id)),
+            "applicant": mask_name(names.get(notices[row.notice_id].citizen_id, "")),
+            "title": titles.get(notices[row.notice_id].kind, "通知"),
+            "attempts": row.attempts,
+            "when": row.made_at,
+        }
+        for row in rows
+        if row.notice_id in notices
+    ]
+
+
+def case_line(case_id: UUID | None) -> CaseLine | None:
+    """A case as the tables show it; None for none."""
+    return None if case_id is None else _cases([case_id]).get(case_id)

@@ -25,3 +25,9 @@ class NotInDoubt(Exception):
     """It is known by now what became of the message, or is being asked."""
 
     sentence = "这条消息的结果已经知道，请刷新后查看。"
+
+
+class NotOnList(Exception):
+    """The person was told meanwhile, or somebody else noted what came of it."""
+
+    sentence = "这一条已经有了结果，不用再告知，请刷新后查看。"

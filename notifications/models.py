@@ -19,6 +19,12 @@ PARCEL_STATES = (
 )  # fmt: skip
 
 
+#: Rungs of the ladder that people climb: no worker sends them.
+BY_HAND = frozenset({"call", "visit"})
+#: How a person wishes to be told first.
+FIRST = ("wechat", "sms", "call")
+
+
 def _one_of(column: str, values: tuple[str, ...]) -> str:
     return f"{column} IN ({', '.join(repr(value) for value in values)})"
 
@@ -122,6 +128,19 @@ class Delivery(Base):
         Index("ix_delivery_pass_on_at", "pass_on_at", postgresql_where=text("pass_on_at IS NOT NULL")),
         # One try a channel: whatever runs twice, a person is told once there.
         Index("uq_delivery_notice_id_channel", "notice_id", "channel", unique=True),
+        # A person is told once: a later success is none (ladder.success).
+        Index(
+            "uq_delivery_success",
+            "notice_id",
+            unique=True,
+            postgresql_where=text("state = 'delivered' AND notice_id IS NOT NULL"),
+        ),
+        Index(
+            "ix_delivery_by_hand",
+            "channel",
+            "id",
+            postgresql_where=text("channel IN ('call', 'visit') AND state = 'pending'"),
+        ),
         Index("ix_delivery_by_day", "channel", postgresql_where=text("by_day AND state = 'pending'")),
         Index("ix_delivery_expires", "channel", "expires_at", postgresql_where=text(_MAY_EXPIRE)),
         Index("ix_delivery_about", "about", "id", postgresql_where=text("about IS NOT NULL")),
@@ -137,6 +156,20 @@ class Delivery(Base):
         CheckConstraint(_one_of("state", NOTICE_STATES), name="state"),
         CheckConstraint("attempts >= 0 AND checks >= 0", name="counts"),
     )
+
+
+class TellingChoice(Base):
+    """How a person wishes to be told. Without a row: WeChat first, and of everything."""
+
+    __tablename__ = "telling_choice"
+    citizen_id: Mapped[UUID] = mapped_column(ForeignKey("citizen.id"), primary_key=True)
+    #: The rung to begin with; ``call`` is for what must be known, anything else begins with an SMS then.
+    first: Mapped[str] = mapped_column(Text)
+    #: Only what must be known is sent; the rest stands on the person's pages.
+    less: Mapped[bool] = mapped_column()
+    at: Mapped[datetime] = mapped_column(timestamp)
+
+    __table_args__ = (CheckConstraint(_one_of("first", FIRST), name="first"),)
 
 
 class ChannelHold(Base):

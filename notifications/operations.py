@@ -65,7 +65,12 @@ def told_by_phone(delivery_id: UUID) -> None:
             Delivery.state == "uncertain",
             Delivery.due_at.is_(None),
         )
-        .values(state="delivered", reason="told on the telephone", pass_on_at=None, done_at=func.now())
+        .values(
+            state=ladder.success(),
+            reason=ladder.success_reason("told on the telephone"),
+            pass_on_at=None,
+            done_at=func.now(),
+        )
         .returning(Delivery.notice_id)
     ).scalar_one_or_none()
     if told is None:
@@ -111,7 +116,7 @@ def requeue(delivery_id: UUID) -> UUID:
         person=row.person,
         must_be_known=row.must_be_known,
         by_day=row.by_day,
-        pass_on_at=change.at + ladder.PASS_ON_AFTER if row.channel in ladder.NEXT else None,
+        pass_on_at=None if (wait := ladder.waits(row.channel)) is None else change.at + wait,
     )
     change.guard(
         update(Delivery).where(Delivery.id == delivery_id, Delivery.requeued_as.is_(None)).values(requeued_as=new),

@@ -48,7 +48,7 @@ def claim(name: str, limit: int = BATCH) -> list[Claimed]:
         return []
     _end_lost_leases(channel(name))
     _expire(name)
-    if name in ladder.NEXT or name in ladder.NEXT.values():
+    if name in ladder.NEXT:
         drafts.forget_sent(name)
     lease = new_id()
     due = (
@@ -123,7 +123,7 @@ def _end_lost_leases(ch: Channel) -> None:
     ).all()
     known = [row.id for row in lost if row.must_be_known and ch.name in ladder.NEXT]
     if known:
-        after = clock.now() + ladder.PASS_ON_AFTER
+        after = clock.now() + ladder.waits_in_doubt(ch.name)
         db.session.execute(update(Delivery).where(Delivery.id.in_(known)).values(pass_on_at=after))
     ladder.refresh(row.notice_id for row in lost)
 

@@ -99,7 +99,8 @@ def _refused(row: Claimed, ch: Channel, order: Order, said: NotAccepted, touched
 _ACCEPTED = text(
     """
     UPDATE delivery
-    SET state = :state, partner_ref = given.ref, reason = NULL, pass_on_at = NULL, checks = 0,
+    SET state = :state, partner_ref = given.ref, reason = NULL, checks = 0,
+        pass_on_at = CASE WHEN delivery.must_be_known AND :state = 'sent' THEN CAST(:pass_on_at AS timestamptz) END,
         lease = NULL, leased_until = NULL, due_at = now() + CAST(:silent AS interval),
         done_at = CASE WHEN :state = 'sent' THEN delivery.done_at ELSE now() END
     FROM jsonb_to_recordset(CAST(:given AS jsonb)) AS given (id uuid, lease uuid, ref text)
@@ -123,7 +124,9 @@ def _accepted(taken: Sequence[Done], touched: set[UUID | None]) -> None:
     # One text: the driver looks at each element of an array.
     given = json.dumps([{"id": one.order.ref, "lease": str(one.row.lease), "ref": _ref(one) or None} for one in taken])
     silent = None if ch.silent_after_s is None else timedelta(seconds=ch.silent_after_s)
-    values = {"given": given, "state": ch.accepted_state, "silent": silent}
+    # Taken is not told: what must be known waits for its receipt, for a time.
+    until = clock.now() + ladder.receipt_wait(ch.name) if ch.name in ladder.NEXT else None
+    values = {"given": given, "state": ch.accepted_state, "silent": silent, "pass_on_at": until}
     ours = {row.id for row in connection.execute(_ACCEPTED, values)}
     if len(ours) < len(taken):
         # A receipt was faster; the partner's name for it is still worth knowing.
@@ -142,7 +145,8 @@ def _unknown(row: Claimed, ch: Channel, order: Order, why: str, touched: set[UUI
     """The partner may have it: from now on it is asked for, or repeated under the same reference, or left alone."""
     plan = ch.repeat_after_s or ch.ask_after_s
     after = plan[order.checks] if order.checks < len(plan) else None
-    pass_on_at = clock.now() + ladder.PASS_ON_AFTER if row.must_be_known and row.channel in ladder.NEXT else None
+    must = row.must_be_known and row.channel in ladder.NEXT
+    pass_on_at = clock.now() + ladder.waits_in_doubt(row.channel) if must else None
     due_at = None if after is None else _in(after)
     if _write(row, state="uncertain", reason=why, due_at=due_at, pass_on_at=pass_on_at):
         touched.add(row.notice_id)
@@ -184,9 +188,12 @@ def _answered(row: Claimed, ch: Channel, order: Order, answer: Answer, touched: 
             _fail(row, f"reported failed: {code}", touched)
         case Found(state, _, partner_ref):
             silent = _in(ASK_AGAIN_S * 6) if state == "sent" and _young(row, ch) else None
-            known: dict[str, Any] = {} if state == "sent" else {"done_at": func.now()}
+            known: dict[str, Any] = {"state": "sent", "reason": None}
+            if state != "sent":
+                known = {"state": ladder.success(), "reason": ladder.success_reason(), "pass_on_at": None}
+                known |= {"done_at": func.now()}
             known |= {"partner_ref": partner_ref} if partner_ref else {}
-            if _write(row, state=state, reason=None, due_at=silent, pass_on_at=None, **known):
+            if _write(row, due_at=silent, **known):
                 touched.add(row.notice_id)
                 if partner_ref:
                     ch.accepted(order, partner_ref)

@@ -19,7 +19,7 @@ from citizen_services.people.models import Citizen, WeChatBinding
 from citizen_services.rules.templates import fill, fit_sms_value, fit_value
 from citizen_services.wechat.models import Follower
 from notifications import daytime, ladder, queue
-from notifications.models import Delivery, Notice
+from notifications.models import BY_HAND, Delivery, Notice, TellingChoice
 
 
 @dataclass(frozen=True)
@@ -40,21 +40,20 @@ def tell(
     *,
     by_day: bool = False,
 ) -> None:
-    """A notice on the first step of the ladder that the person can be reached on; ``by_day``: not at night."""
+    """A notice on the step of the ladder that the person chose and can be reached on; ``by_day``: not at night."""
+    way = way_to(citizen.id)
+    must = declared.must_be_known
+    if way.less and not must:
+        add_notice(change, declared, values, citizen.id, about, state="cancelled")
+        return
     notice_id = add_notice(change, declared, values, citizen.id, about)
-    openid = reachable_openid(citizen.id)
-    if openid is not None:
-        add_wechat(change, declared, values, notice_id, openid, about.path, by_day=by_day)
+    if way.first == "call" and must:
+        add_delivery(change, "call", notice_id=notice_id, payload={}, must_be_known=True, by_day=by_day)
+    elif way.first == "wechat" and way.openid is not None:
+        add_wechat(change, declared, values, notice_id, way.openid, about.path, by_day=by_day)
     else:
         payload = {"phone": citizen.phone, **sms_content(declared.sms_template, declared.sms, values)}
-        add_delivery(
-            change,
-            "sms",
-            notice_id=notice_id,
-            payload=payload,
-            must_be_known=declared.must_be_known,
-            by_day=by_day,
-        )
+        add_delivery(change, "sms", notice_id=notice_id, payload=payload, must_be_known=must, by_day=by_day)
 
 
 def add_notice(
@@ -64,8 +63,12 @@ def add_notice(
     citizen_id: UUID,
     about: About,
     phone: str | None = None,
+    state: str = "pending",
 ) -> UUID:
-    """The notice alone; ``phone`` where it must go to another one than the citizen's. Its id."""
+    """The notice alone, ``cancelled`` where the person does not wish to be sent such; its id.
+
+    ``phone`` where it must go to another one than the citizen's.
+    """
     notice_id = new_id()
     kept: dict[str, Any] = {"sms": sms_content(declared.sms_template, declared.sms, values)}
     if phone is not None:
@@ -79,7 +82,7 @@ def add_notice(
         about=about.other,
         values=kept,
         text=fill(declared.text, values),
-        state="pending",
+        state=state,
         at=change.at,
         expires_at=None,
     )
@@ -132,8 +135,14 @@ def add_delivery(
     pass_on_at: datetime | None = None,
     by_day: bool = False,
 ) -> UUID:
-    """One channel's try, due at once, and a wake-up after the commit. Its id, which is our reference outside."""
+    """One channel's try, due at once, and a wake-up after the commit. Its id, which is our reference outside.
+
+    What people do by hand stands on their list until its time ends, and wakes nobody.
+    """
     now, id_ = clock.protocol_now(), new_id()
+    by_hand = channel in BY_HAND
+    if by_hand and pass_on_at is None and (wait := ladder.waits(channel)) is not None:
+        pass_on_at = change.at + wait
     change.add(
         Delivery,
         id=id_,
@@ -147,30 +156,39 @@ def add_delivery(
         must_be_known=must_be_known,
         by_day=by_day,
         made_at=now,
-        due_at=now,
+        due_at=None if by_hand else now,
         expires_at=expires_at,
         pass_on_at=pass_on_at,
         attempts=0,
         checks=0,
     )
-    change.after(queue.waking(queue.sending_queue(channel)))
+    if not by_hand:
+        change.after(queue.waking(queue.sending_queue(channel)))
     return id_
 
 
-def reachable_openid(citizen_id: UUID) -> str | None:
-    """The citizen's WeChat, if it is bound now and follows us: nobody else gets template messages."""
-    row = _REACHABLE.first(citizen_id=citizen_id)
-    return row[0] if row else None
+@dataclass(frozen=True)
+class Way:
+    """How a person is told: by which rung first, whether of less, and their WeChat if it is bound and follows us."""
+
+    openid: str | None = None
+    first: str = "wechat"
+    less: bool = False
 
 
-_REACHABLE = Direct(
-    select(WeChatBinding.openid)
-    .join(Follower, Follower.openid == WeChatBinding.openid)
-    .where(
-        WeChatBinding.citizen_id == bindparam("citizen_id"),
-        WeChatBinding.ended_at.is_(None),
-        Follower.left_at.is_(None),
-    )
+def way_to(citizen_id: UUID) -> Way:
+    """The person's choice, and their WeChat where it is reachable: nobody else gets template messages."""
+    row = _WAY.first(citizen_id=citizen_id)
+    return Way() if row is None else Way(row[0], row[1] or "wechat", bool(row[2]))
+
+
+_WAY = Direct(
+    select(Follower.openid, TellingChoice.first, TellingChoice.less)
+    .select_from(Citizen)
+    .outerjoin(WeChatBinding, (WeChatBinding.citizen_id == Citizen.id) & WeChatBinding.ended_at.is_(None))
+    .outerjoin(Follower, (Follower.openid == WeChatBinding.openid) & Follower.left_at.is_(None))
+    .outerjoin(TellingChoice, TellingChoice.citizen_id == Citizen.id)
+    .where(Citizen.id == bindparam("citizen_id"))
 )
 
 

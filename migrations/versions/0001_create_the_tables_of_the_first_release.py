@@ -540,6 +540,16 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_staff_office_code"), "staff", ["office_code"], unique=False)
     op.create_table(
+        "telling_choice",
+        sa.Column("citizen_id", sa.Uuid(), nullable=False),
+        sa.Column("first", sa.Text(), nullable=False),
+        sa.Column("less", sa.Boolean(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.CheckConstraint("first IN ('wechat', 'sms', 'call')", name=op.f("ck_telling_choice_first")),
+        sa.ForeignKeyConstraint(["citizen_id"], ["citizen.id"], name=op.f("fk_telling_choice_citizen_id")),
+        sa.PrimaryKeyConstraint("citizen_id", name=op.f("pk_telling_choice")),
+    )
+    op.create_table(
         "wechat_binding",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("openid", sa.Text(), nullable=False),
@@ -774,6 +784,20 @@ def upgrade() -> None:
         ["person", "channel", "id"],
         unique=False,
         postgresql_where=sa.text("person IS NOT NULL AND state IN ('pending', 'sending', 'uncertain', 'sent')"),
+    )
+    op.create_index(
+        "uq_delivery_success",
+        "delivery",
+        ["notice_id"],
+        unique=True,
+        postgresql_where=sa.text("state = 'delivered' AND notice_id IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_delivery_by_hand",
+        "delivery",
+        ["channel", "id"],
+        unique=False,
+        postgresql_where=sa.text("channel IN ('call', 'visit') AND state = 'pending'"),
     )
     op.create_index("uq_delivery_notice_id_channel", "delivery", ["notice_id", "channel"], unique=True)
     op.create_table(
@@ -1311,6 +1335,16 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_deputy_office_code"), table_name="deputy")
     op.drop_index(op.f("ix_deputy_deputy_id"), table_name="deputy")
     op.drop_table("deputy")
+    op.drop_index(
+        "uq_delivery_success",
+        table_name="delivery",
+        postgresql_where=sa.text("state = 'delivered' AND notice_id IS NOT NULL"),
+    )
+    op.drop_index(
+        "ix_delivery_by_hand",
+        table_name="delivery",
+        postgresql_where=sa.text("channel IN ('call', 'visit') AND state = 'pending'"),
+    )
     op.drop_index("uq_delivery_notice_id_channel", table_name="delivery")
     op.drop_index(
         "ix_delivery_person_open",
@@ -1363,6 +1397,7 @@ def downgrade() -> None:
         "uq_wechat_binding_citizen_current", table_name="wechat_binding", postgresql_where=sa.text("ended_at IS NULL")
     )
     op.drop_table("wechat_binding")
+    op.drop_table("telling_choice")
     op.drop_index(op.f("ix_staff_office_code"), table_name="staff")
     op.drop_table("staff")
     op.drop_index(

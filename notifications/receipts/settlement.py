@@ -82,8 +82,8 @@ def move(delivery_id: UUID, delivered: bool, code: str, partner_ref: str | None)
         update(Delivery)
         .where(Delivery.id == delivery_id, Delivery.state.in_(open_states))
         .values(
-            state="delivered" if delivered else "failed",
-            reason=None if delivered else f"reported failed: {code}",
+            state=ladder.success() if delivered else "failed",
+            reason=ladder.success_reason() if delivered else f"reported failed: {code}",
             partner_ref=func.coalesce(Delivery.partner_ref, partner_ref),
             due_at=None,
             pass_on_at=None,

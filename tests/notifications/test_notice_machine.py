@@ -18,15 +18,15 @@ from flask import Flask
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select, text, true
 
 from citizen_services.database import commit, db
 from citizen_services.exchange.outcomes import Accepted, NotAccepted, Outcome, Unknown
 from citizen_services.parts import EXTENSION, Parts
-from notifications import ladder, outbox
+from notifications import by_hand, ladder, outbox
 from notifications.channels.base import NotFound
 from notifications.channels.sms import SmsChannel
-from notifications.models import Delivery, Notice
+from notifications.models import BY_HAND, Delivery, Notice
 from notifications.receipts.settlement import move
 from tests.notifications.conftest import Outside, follower, somebody, tell
 from tests.notifications.hands import work_through
@@ -195,6 +195,39 @@ class NoticeMachine(RuleBasedStateMachine):
             move(UUID(refs[which % len(refs)]), delivered, "TEST", None)
             commit()
 
+    @rule()
+    def days_pass(self) -> None:
+        """No receipt came, and nobody had the time to call: the next rung has its turn."""
+        FIRED["days"] += 1
+        db.session.execute(
+            text("UPDATE delivery SET pass_on_at = pass_on_at - interval '4 days' WHERE pass_on_at IS NOT NULL")
+        )
+        db.session.execute(text("UPDATE delivery SET sent_at = sent_at - interval '2 days' WHERE state = 'sent'"))
+        commit()
+        ladder.pass_on_overdue()
+        commit()
+
+    @rule(rung=st.sampled_from(sorted(BY_HAND)), result=st.sampled_from(["told", "not_reached", "refused"]))
+    def somebody_goes_through_a_list(self, rung: Any, result: Any) -> None:
+        """Calls or visits whoever stands on it."""
+        for row in by_hand.waiting(rung, true()):
+            FIRED[f"{rung}: {result}"] += 1
+            by_hand.note(rung, row.id, result)
+            commit()
+
+    @rule(
+        results=st.lists(st.sampled_from(["told", "not_reached", "refused"]), min_size=1, max_size=4),
+        visits=st.lists(st.sampled_from(["told", "not_reached", "refused"]), max_size=4),
+    )
+    @precondition(lambda self: len(self.notices) < 6)
+    def a_message_fails_and_people_go_on(self, results: list[Any], visits: list[Any]) -> None:
+        """Somebody whom no machine reaches is called, and visited."""
+        self.somebody_is_to_be_told(False, True)
+        self.a_worker_runs("sms", ["refused"])
+        for rung, came in (("call", results), ("visit", visits)):
+            for result in came:
+                self.somebody_goes_through_a_list(rung, result)
+
     # --- what must always be so
 
     @invariant()
@@ -214,26 +247,45 @@ class NoticeMachine(RuleBasedStateMachine):
         db.session.rollback()
 
     @invariant()
+    def a_person_is_told_once(self) -> None:
+        """One success a notice; whoever knows is not called, visited or written to any more."""
+        successes = (
+            select(Delivery.notice_id).where(Delivery.state == "delivered").group_by(Delivery.notice_id)
+        ).having(func.count() > 1)
+        assert not db.session.scalars(successes).all()
+        knows = select(Notice.id).where(Notice.id == Delivery.notice_id, Notice.state == "delivered").exists()
+        needless = db.session.scalars(select(Delivery.channel).where(Delivery.state == "pending", knows)).all()
+        assert not needless, "somebody is told though they know"
+        db.session.rollback()
+
+    @invariant()
     def none_is_forgotten(self) -> None:
         """Each notice has ended, was taken by a partner, or something is due, leased or doubtful by rule."""
         assert set(db.session.scalars(select(Notice.id))) == set(self.notices)
         for delivery in db.session.execute(select(Delivery.state, Delivery.due_at, Delivery.leased_until,
-                                                  Delivery.channel, Delivery.reason)):  # fmt: skip
-            if delivery.state == "pending":
+                                                  Delivery.channel, Delivery.reason, Delivery.notice_id)):  # fmt: skip
+            if delivery.state == "pending" and delivery.channel not in BY_HAND:
                 assert delivery.due_at is not None, delivery.reason
             if delivery.state == "sending":
                 assert delivery.leased_until is not None
             if delivery.state == "uncertain" and delivery.channel == "sms":
-                assert delivery.due_at is not None or delivery.leased_until is not None, delivery.reason
+                called = select(func.count()).where(
+                    Delivery.notice_id == delivery.notice_id, Delivery.channel.in_(BY_HAND)
+                )
+                known = delivery.due_at is not None or delivery.leased_until is not None
+                assert known or db.session.scalar(called), delivery.reason
         db.session.rollback()
 
     @invariant()
     def a_failed_channel_hands_over(self) -> None:
-        """Where WeChat ended in vain the SMS has its turn."""
-        lost = select(Delivery.notice_id).where(Delivery.channel == "wechat", Delivery.state == "failed")
-        for notice_id in db.session.scalars(lost).all():
-            sms = select(func.count()).where(Delivery.notice_id == notice_id, Delivery.channel == "sms")
-            assert db.session.scalar(sms) == 1
+        """Where WeChat ended in vain the SMS has its turn; then, of what must be known, the caller, and the visitor."""
+        lost = select(Delivery.notice_id, Delivery.channel).where(Delivery.state == "failed")
+        for notice_id, rung in db.session.execute(lost).all():
+            following = ladder.NEXT.get(rung)
+            if following is None or notice_id is None or (following in BY_HAND and not self.notices[notice_id]):
+                continue
+            tries = select(func.count()).where(Delivery.notice_id == notice_id, Delivery.channel == following)
+            assert db.session.scalar(tries) == 1, (rung, following)
         db.session.rollback()
 
     def teardown(self) -> None:
@@ -245,7 +297,14 @@ class NoticeMachine(RuleBasedStateMachine):
             self.ten_minutes_pass()
             for channel in ("wechat", "sms"):
                 self.a_worker_runs(channel, [])
+        for _ in range(5):
+            self.days_pass()
+            self.leases_end()
+            self.time_passes()
+            self.a_worker_runs("sms", [])
         self.nobody_is_told_twice_on_a_channel()
+        self.somebody_goes_through_a_list("visit", "told")
+        self.a_person_is_told_once()
         db.session.rollback()
         for notice_id, must in self.notices.items():
             state = db.session.scalar(select(Notice.state).where(Notice.id == notice_id))
@@ -254,10 +313,13 @@ class NoticeMachine(RuleBasedStateMachine):
             ).all()
             open_states = {"sent", "delivered", "uncertain", "failed", "cancelled"}
             assert {one.state for one in tries} <= open_states, "something is stuck"
+            by_people = any(one.channel in BY_HAND and one.state == "delivered" for one in tries)
             if state in ("sent", "delivered"):
-                assert any(self.double.accepted[str(one.id)] for one in tries), "noted as told, and nobody was"
+                taken = any(self.double.accepted[str(one.id)] for one in tries)
+                assert taken or by_people, "noted as told, and nobody was"
             if must:
-                assert any(one.channel == "sms" for one in tries) or state in ("sent", "delivered")
+                visited = any(one.channel == "visit" and one.state == "failed" for one in tries)
+                assert state == "delivered" or (state == "failed" and visited), "left without having climbed to the end"
             else:
                 assert state in ("sent", "delivered", "uncertain", "failed")
         db.session.rollback()
@@ -294,6 +356,7 @@ def play(app: Flask, partners: Outside, double: Double, **more: Any) -> None:
 def test_at_most_one_is_accepted_and_none_forgotten(app: Flask, partners: Outside, double: Double) -> None:
     FIRED.clear()
     wanted = {f"call: {fate}" for fate in FATES} | {"killed", "receipt True", "receipt False", "passed on"}
+    wanted |= {f"{rung}: {result}" for rung in BY_HAND for result in ("told", "not_reached", "refused")}
     for _ in range(5):
         play(app, partners, double, max_examples=25)
         if wanted <= set(FIRED):
@@ -317,5 +380,14 @@ def test_a_message_that_is_given_up_without_the_next_channel_is_noticed(
 ) -> None:
     """Planted: the ladder has one step only."""
     monkeypatch.setattr(ladder, "pass_on", lambda *_: None)
+    with pytest.raises(AssertionError):
+        play(app, partners, double, max_examples=200, phases=[Phase.generate], report_multiple_bugs=False)
+
+
+def test_a_call_to_somebody_who_knows_already_is_noticed(
+    app: Flask, partners: Outside, double: Double, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Planted: what the other rungs had planned stays on their lists."""
+    monkeypatch.setattr(ladder, "_NOT_NEEDED", text("SELECT :ids"))
     with pytest.raises(AssertionError):
         play(app, partners, double, max_examples=200, phases=[Phase.generate], report_multiple_bugs=False)

@@ -1,0 +1,75 @@
+"""What a person may wish of our messages, and all that was told of their case, with every try."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
+from sqlalchemy.dialects.postgresql import insert
+
+from citizen_services import clock
+from citizen_services.database import commit, db
+from citizen_services.portal.guards import citizen_required, current_citizen, the_citizen
+from notifications import told
+from notifications.models import FIRST, TellingChoice
+
+bp = Blueprint("telling_choice", __name__, url_prefix="/h5/telling")
+
+_WHICH = "请选择用哪种方式通知您。"
+
+
+class ChoiceSchema(Schema):
+    """The rung to begin with, and whether only what must be known is sent."""
+
+    first = fields.String(
+        required=True, validate=validate.OneOf(FIRST, error=_WHICH), error_messages={"required": _WHICH}
+    )
+    less = fields.Boolean(load_default=False)
+
+
+_CHOICE = ChoiceSchema()
+
+
+@bp.app_context_processor
+def _told() -> dict[str, Any]:
+    """``told_of(case_id)`` for the case's page: what the person who looks was told of it."""
+
+    def told_of(case_id: UUID) -> list[told.Told]:
+        citizen = current_citizen()
+        return [] if citizen is None else told.of_case(case_id, citizen.id)
+
+    return {"told_of": told_of}
+
+
+@bp.get("")
+@citizen_required
+def page() -> ResponseReturnValue:
+    """The choice as it is."""
+    chosen = db.session.get(TellingChoice, the_citizen().id)
+    return _page({"first": chosen.first if chosen else "wechat", "less": chosen.less if chosen else False})
+
+
+def _page(form: dict[str, Any], errors: dict[str, Any] | None = None, status: int = 200) -> ResponseReturnValue:
+    return render_template("h5/telling.html", form=form, errors=errors or {}, back="/h5/"), status
+
+
+@bp.post("")
+@citizen_required
+def choose() -> ResponseReturnValue:
+    """Keep the choice; sent twice it is the same choice."""
+    try:
+        given = _CHOICE.load(request.form.to_dict(), unknown=EXCLUDE)
+    except ValidationError as fault:
+        return _page({"first": "", "less": bool(request.form.get("less"))}, fault.normalized_messages(), 422)
+    row = insert(TellingChoice).values(citizen_id=the_citizen().id, at=clock.now(), **given)
+    db.session.execute(
+        row.on_conflict_do_update(
+            index_elements=["citizen_id"], set_={name: row.excluded[name] for name in ("first", "less", "at")}
+        )
+    )
+    commit()
+    flash("已保存，从下一条通知起照这样通知您。", "ok")
+    return redirect(url_for("telling_choice.page"), 303)

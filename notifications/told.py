@@ -1,0 +1,94 @@
+"""What was told, in words for whoever it concerns: each notice with every try, its channel, time and outcome."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import defer
+
+from citizen_services.database import db
+from citizen_services.parts import parts
+from notifications import ladder, queries, texts
+from notifications.models import BY_HAND, Delivery
+
+CHANNELS: Mapping[str, str] = {"wechat": "微信", "sms": "短信", "call": "电话", "visit": "上门"}
+_ENDED: Mapping[str, str] = {"call": "已在电话里告知", "visit": "已上门告知"}
+_STATES: Mapping[str, str] = {
+    "pending": "正在发送",
+    "sending": "正在发送",
+    "uncertain": "已发出，不知道有没有送到",
+    "sent": "已发出，还没有回执",
+    "failed": "没有送到",
+    "expired": "没有发出，已过有效时间",
+}
+_CANCELLED: Mapping[str, str] = {
+    ladder.TOLD_ALREADY: "后来也送到了",
+    "told by another channel": "已用别的方式告知，没有再试",
+    "passed on": "没有结果，改用别的方式",
+}
+
+
+@dataclass(frozen=True)
+class Try:
+    """One channel's try: its name, what came of it, and when (None where nothing was done yet)."""
+
+    channel: str
+    outcome: str
+    at: datetime | None
+
+
+@dataclass(frozen=True)
+class Told:
+    """A notice with its tries in order; without any where the person wished to be sent only what must be known."""
+
+    title: str
+    text: str
+    at: datetime
+    tries: tuple[Try, ...]
+
+
+def of_case(case_id: UUID, citizen_id: UUID) -> list[Told]:
+    """What one person was told of a case, newest first."""
+    notices = [notice for notice in queries.notices_of_case(case_id) if notice.citizen_id == citizen_id]
+    tries, titles = tries_of(notice.id for notice in notices), titles_of()
+    return [
+        Told(titles.get(notice.kind, "通知"), notice.text, notice.at, tuple(tries[notice.id]))
+        for notice in reversed(notices)
+    ]
+
+
+def tries_of(notices: Iterable[UUID]) -> dict[UUID, list[Try]]:
+    """The tries of each of these notices, in the order in which they were made."""
+    query = select(Delivery).options(defer(Delivery.payload), defer(Delivery.words))
+    query = query.where(Delivery.notice_id.in_(list(notices))).order_by(Delivery.id)
+    found: dict[UUID, list[Try]] = defaultdict(list)
+    for row in db.session.scalars(query):
+        if row.notice_id is not None:
+            channel = CHANNELS.get(row.channel, row.channel)
+            found[row.notice_id].append(Try(channel, _outcome(row), row.done_at or row.sent_at))
+    return found
+
+
+def titles_of() -> dict[str, str]:
+    """The title of each notice that can be told, by its code."""
+    declared = [step.tell for item in parts().catalogue.items() for step in item.steps if step.tell is not None]
+    return {notice.code: notice.title for notice in (*declared, *texts.OWN)}
+
+
+def _outcome(row: Delivery) -> str:
+    reason = row.reason or ""
+    if row.state == "delivered":
+        return _ENDED.get(row.channel, "已送达")
+    if row.state == "cancelled":
+        return next((words for begins, words in _CANCELLED.items() if reason.startswith(begins)), "没有发出")
+    if row.channel not in BY_HAND:
+        return _STATES[row.state]
+    who = "没有打通" if row.channel == "call" else "没有见到本人"
+    if row.state == "pending":
+        return f"试过 {row.attempts} 次，{who}" if row.attempts else "等工作人员联系"
+    return "本人不愿听" if reason == "refused" else f"试过 {row.attempts} 次，{who}"
