@@ -212,6 +212,10 @@ def _notice(notice: Notice, given: set[str], signature: str) -> Iterator[str]:
             yield f"{place}: {fault}"
             continue
         yield from (f"{place}: unknown placeholder {name}" for name in names if name not in given)
+        try:
+            templates.check_words(text)
+        except RuleError as fault:
+            yield f"{place}: {fault}"
     if [key for key, _ in notice.wechat_template.fields] != list(notice.wechat):
         yield f"the values don't fit the fields of WeChat template {notice.wechat_template.key}"
     yield from _wechat_values(notice)

@@ -93,6 +93,10 @@ PLANTED: dict[str, tuple[Any, str]] = {
         lambda: with_notice(text="{nobody_knows}"),
         "notice accepted: text: unknown placeholder nobody_knows",
     ),
+    "a word that the gateways refuse": (
+        lambda: with_notice(text="年检到期"),
+        "notice accepted: text: 短信平台不收“年检”，请写“检验有效期”。",
+    ),
     "text longer than WeChat allows": (
         lambda: with_notice(wechat={**_accept_notice().wechat, "thing5": "承" * 21}),
         "notice accepted: thing5: up to 21 characters, WeChat takes 20",

@@ -44,6 +44,7 @@ def unprotected(application: Flask, base_url: str) -> list[str]:
         values = dict.fromkeys(rule.arguments, "0190b7a4-0000-7000-8000-000000000000")
         if rule.arguments and "code" in rule.arguments:
             values["code"] = "residence-permit-first"
+        values |= rule.defaults or {}
         with application.test_request_context():
             path = application.url_map.bind("127.0.0.1").build(rule.endpoint, values, method="POST")
         if client.post(path, base_url=base_url, data={"phone": "13912345678"}).status_code != 400:

@@ -149,6 +149,8 @@ def test_chat_texts_are_cut_by_bytes_between_characters() -> None:
         ("请打13812345678问{item}", "手机号码"),
         ("请打0574-88951234问{item}", None),  # landlines may stand in a notice
         ("字" * 460 + "{item}", "短信过长"),
+        ("您车辆的年检将于{day}到期", "检验有效期"),  # the carriers refuse the word
+        ("您车辆的检验有效期将于{day}届满", None),
     ],
 )
 def test_sms_templates_keep_the_rules_of_the_carrier(template: str, hint: str | None) -> None:
