@@ -99,7 +99,7 @@ def requeue(delivery_id: UUID) -> UUID:
     change = Change(clock.now())
     try:
         payload = db.session.execute(select(Delivery.payload).where(Delivery.id == delivery_id)).scalar_one()
-        notice_id = None if row.notice_id is None else _say_again(row.notice_id, change)
+        notice_id = None if row.notice_id is None else _say_again(row.notice_id, row.channel, change)
     except CannotDecrypt as fault:
         raise NotRequeueable from fault
     if row.channel == writeback.CHANNEL:
@@ -134,10 +134,12 @@ def write_again(delivery_id: UUID) -> UUID:
     return requeue(delivery_id)
 
 
-def _say_again(notice_id: UUID, change: Change) -> UUID:
+def _say_again(notice_id: UUID, channel: str, change: Change) -> UUID:
     """A notice that says what one said that reached nobody; its id."""
     old = db.session.get(Notice, notice_id, with_for_update=True, populate_existing=True)
-    if old is None or old.state not in ("failed", "expired") or old.requeued_as is not None:
+    # After the last rung nothing more is tried, though of an earlier one a receipt may still come.
+    climbed = old is not None and channel == "visit" and old.state != "delivered"
+    if old is None or not (climbed or old.state in ("failed", "expired")) or old.requeued_as is not None:
         raise NotRequeueable
     again = new_id()
     change.add(

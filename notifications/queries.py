@@ -134,9 +134,10 @@ class DeadLetters:
 
 def _dead() -> list[ColumnElement[bool]]:
     """Tries that ended in vain, of parcels, write-backs, and notices that no other channel told either."""
-    told = select(Notice.id).where(
-        Notice.id == Delivery.notice_id, Notice.state.in_(("failed", "expired")), Notice.requeued_as.is_(None)
-    )
+    # After the last rung nothing more is tried, though of an earlier one a receipt may still come.
+    climbed = (Delivery.channel == "visit") & (Notice.state != "delivered")
+    ended = or_(Notice.state.in_(("failed", "expired")), climbed)
+    told = select(Notice.id).where(Notice.id == Delivery.notice_id, ended, Notice.requeued_as.is_(None))
     return [
         Delivery.state.in_(("failed", "expired")),
         Delivery.requeued_as.is_(None),

@@ -18,7 +18,7 @@ from citizen_services.cases import corrections
 from citizen_services.database import commit, db
 from citizen_services.people.models import Citizen, Look
 from citizen_services.people.sessions import open_session
-from notifications import by_hand, ladder, tasks
+from notifications import by_hand, ladder, operations, queries, tasks
 from notifications.models import Delivery, Notice
 from notifications.receipts.settlement import move
 from tests.console.conftest import Desk
@@ -33,7 +33,7 @@ from tests.notifications.conftest import (
     tries,
 )
 from tests.notifications.test_console_page import session_of
-from tests.notifications.test_reached import ASKED, asked
+from tests.notifications.test_reached import ASKED, asked, try_of
 from tests.pages_kit import check_page, pages_browser, serving
 
 CALLS, VISITS = "/console/calls", "/console/visits"
@@ -174,6 +174,27 @@ def test_a_rung_is_left_when_its_time_is_over_and_who_knows_is_not_called(app: F
     assert (tries(notice)["sms"].state, tries(notice)["sms"].reason) == ("cancelled", ladder.TOLD_ALREADY)
     with pytest.raises(by_hand.NotOnList):
         by_hand.note("visit", found["visit"].id, "told")
+
+
+def test_whom_nobody_found_stands_on_the_list_and_is_visited_again(app: Flask, partners: Outside) -> None:
+    case_id = asked(partners, "sms")
+    sms = try_of(case_id)
+    with later(days=2):
+        db.session.execute(text("UPDATE delivery SET sent_at = sent_at - interval '2 days' WHERE channel = 'sms'"))
+        ladder.pass_on_overdue()
+        commit()
+    by_hand.note("call", row_of(case_id, "call").id, "refused")
+    commit()
+    for _ in range(ladder.MOST_VISITS):
+        by_hand.note("visit", row_of(case_id, "visit").id, "not_reached")
+        commit()
+    visit = row_of(case_id, "visit")
+    assert (visit.state, sms.state) == ("failed", "sent"), "of the SMS nothing was ever heard"
+    assert [row.id for row in queries.dead_letters()] == [visit.id]
+    again = db.session.get_one(Delivery, operations.requeue(visit.id))
+    commit()
+    assert (again.channel, again.state, again.due_at) == ("visit", "pending", None)
+    assert not queries.dead_letters()
 
 
 def test_each_person_chooses_how_they_are_told_and_never_that_they_are_not(
