@@ -11,6 +11,7 @@ import psycopg
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from hypothesis import settings
 from psycopg.errors import DeadlockDetected
 from psycopg.types.json import Jsonb
 from sqlalchemy import text
@@ -21,6 +22,11 @@ from tests.house import House, new_house, running, wait_for_url
 
 #: What every test of the suite is under: it stays on this machine, and its processes log nothing personal.
 pytest_plugins = ["tests.guards.loopback", "tests.guards.privacy"]
+
+#: The same examples each time: a change is judged by what it does, never by luck. HYPOTHESIS_PROFILE=wide looks anew.
+settings.register_profile("steady", derandomize=True, database=None, deadline=None)
+settings.register_profile("wide", derandomize=False, deadline=None, max_examples=1000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 
 _TEMPLATE = "template_house"
 _SERVERS: dict[str, Any] = {}
