@@ -196,6 +196,8 @@ def leave(actor: Actor, staff_id: UUID) -> None:
     one.active = False
     _end_sessions(one)
     db.session.execute(delete(RoleGrant).where(RoleGrant.staff_id == one.id))
+    # Nobody could decide them any more, and they would wait on the list for ever; that they were asked is on record.
+    db.session.execute(delete(RoleRequest).where(RoleRequest.staff_id == one.id, RoleRequest.state == "open"))
     for key_id in db.session.scalars(select(ApiKey.id).where(ApiKey.staff_id == one.id)):
         api_keys.revoke(key_id)
     record(actor, "staff_left", one.login, *changed(before, _staff_words(one) | {"岗位": ""}))

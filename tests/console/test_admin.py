@@ -80,6 +80,8 @@ def test_somebody_new_works_only_after_two_pairs_of_eyes_and_is_out_at_once_when
     newcomer.submit("login", login="yl-new", password=secret.group(1))
     assert newcomer.open("/console/cases").status_code == 200
     system.open(f"/console/admin/staff/{id_}")
+    system.submit("ask_role", role="approver")
+    system.open(f"/console/admin/staff/{id_}")
     system.submit("leave")
     newcomer.open("/console/cases", follow=False)
     assert newcomer.page.status_code == 303
@@ -87,6 +89,9 @@ def test_somebody_new_works_only_after_two_pairs_of_eyes_and_is_out_at_once_when
     newcomer.submit("login", login="yl-new", password=secret.group(1))
     assert "登录名或密码不对" in newcomer.words
     assert not roles_of(id_)
+    # What was asked for them waits for nobody.
+    security.open("/console/admin")
+    assert "yl-new" not in security.words and "顾小满" not in security.words
 
 
 def test_every_change_is_on_record_and_a_change_of_the_record_is_seen(desk: Desks) -> None:
