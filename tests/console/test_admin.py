@@ -91,7 +91,8 @@ def test_somebody_new_works_only_after_two_pairs_of_eyes_and_is_out_at_once_when
     assert not roles_of(id_)
     # What was asked for them waits for nobody.
     security.open("/console/admin")
-    assert "yl-new" not in security.words and "顾小满" not in security.words
+    assert "yl-new" not in security.words
+    assert "顾小满" not in security.words
 
 
 def test_every_change_is_on_record_and_a_change_of_the_record_is_seen(desk: Desks) -> None:
