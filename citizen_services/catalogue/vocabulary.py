@@ -360,6 +360,8 @@ class Guide:
     keeps: str
     #: A number of the item's own; empty: the bureau's help line.
     hotline: str = ""
+    #: What people call it in a chat, beside its name; how such words are read stands in wechat/finding.py.
+    words: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

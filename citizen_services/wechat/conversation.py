@@ -11,7 +11,6 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from difflib import SequenceMatcher
 
 from sqlalchemy import and_, bindparam, or_, update
 from sqlalchemy.dialects.postgresql import insert
@@ -26,9 +25,11 @@ from citizen_services.parts import parts
 from citizen_services.people.queries import citizen_of_openid, is_bound
 from citizen_services.rules.masking import scrub
 from citizen_services.rules.text import RuleError, fold_width, normalise_text
-from citizen_services.wechat import scenes, texts
+from citizen_services.wechat import memory, scenes, texts
 from citizen_services.wechat.envelope import Received
 from citizen_services.wechat.errors import DATABASE_AWAY
+from citizen_services.wechat.finding import meant, simplified
+from citizen_services.wechat.matters import MATTERS
 from citizen_services.wechat.models import Follower
 from citizen_services.wechat.signals import template_finished
 
@@ -43,6 +44,8 @@ class Turn:
 
     text: str = ""
     effect: Effect | None = None
+    #: Codes of what the text offers to choose among, in its order, to be remembered for some minutes.
+    offers: tuple[str, ...] = ()
 
 
 def converse(received: Received) -> Turn:
@@ -55,7 +58,7 @@ def converse(received: Received) -> Turn:
         if received.kind == "event":
             return EVENTS.get(received.event, _silence)(received)
         if received.kind == "text":
-            return Turn(_on_text(received))
+            return _on_text(received)
         return Turn(texts.of_kind(received.kind))
     except DATABASE_AWAY as fault:
         if received.event in CHANGING:
@@ -70,27 +73,31 @@ def converse(received: Received) -> Turn:
 #: What is looked at of a text; questions are shorter.
 _LOOKED_AT = 100
 _NUMBER = re.compile(r"(?<![A-Z0-9])([A-Z]{2})\s?([0-9]{8})[\s_–—-]?([0-9]{6})(?![0-9])")
-#: The shortest run of characters that a text and a service's name must share to mean it.
-_SHARED = 3
+_DIGITS = "一二三四五六七八九"
+_CHOICE = re.compile(rf"(?:选|第)?([1-9{_DIGITS}])(?:个|项|号|条)?")
+#: What is asked of a service that isn't named.
+_WHICH = re.compile("材料|资料|手续|证明|条件|带什么|带啥|准备什么|准备啥|流程|步骤|怎么办|咋办|怎么弄|咋弄")
+_MATTER_WORDS = {code: matter.words for code, matter in MATTERS.items()}
 _BLANKS = re.compile(r"[\s“”\"'‘’。，、,.!！?？:：;；~～…·]+")
 
 
-def _on_text(received: Received) -> str:
+def _on_text(received: Received) -> Turn:
     typed = received.text("Content")
     try:
         text = normalise_text(fold_width(typed[: 20 * _LOOKED_AT]), limit=_LOOKED_AT)
     except RuleError:
-        return texts.keep_private() if scrub(typed) != typed else texts.not_understood()
+        return Turn(texts.keep_private() if scrub(typed) != typed else texts.not_understood())
     found = _NUMBER.search(text.upper())
     if found:
-        return _on_number(received, f"{found[1]}{found[2]}-{found[3]}")
+        return Turn(_on_number(received, f"{found[1]}{found[2]}-{found[3]}"))
     if scrub(text) != text:
-        return texts.keep_private()
-    words = _BLANKS.sub("", text).casefold()
+        return Turn(texts.keep_private())
+    words = simplified(_BLANKS.sub("", text)).casefold()
     for known, answer in WORDS:
         if known.search(words):
-            return answer(received)
-    return _on_service(words)
+            return Turn(answer(received))
+    digit = _CHOICE.fullmatch(words)
+    return _on_choice(received, digit[1]) if digit else _on_meaning(words)
 
 
 def _on_number(received: Received, number: str) -> str:
@@ -102,27 +109,45 @@ def _on_number(received: Received, number: str) -> str:
     return texts.one_case(case) if case else texts.no_such_case()
 
 
-def _on_service(words: str) -> str:
-    items = meant(words)
-    if not items:
-        return texts.not_understood()
-    return texts.guide(items[0]) if len(items) == 1 else texts.choose(items)
+def _on_choice(received: Received, digit: str) -> Turn:
+    """A digit answers the question that we asked back, while we know which that was."""
+    offered = memory.offered(received.sender)
+    at = int(digit) if digit.isdecimal() else _DIGITS.index(digit) + 1
+    told = _told(offered[at - 1]) if at <= len(offered) else None
+    if told is not None:
+        return Turn(told)
+    names = [name for name in map(_name_of, offered) if name is not None]
+    return Turn(texts.choose(names), offers=tuple(offered)) if names else Turn(texts.choice_over())
 
 
-def meant(words: str) -> list[ServiceItem]:
-    """The services that a text may mean: those whose names share the longest run of characters with it."""
-    scores = {item.code: _shared(words, item) for item in parts().catalogue.items()}
-    best = max(scores.values(), default=0)
-    if best < _SHARED and (best < 2 or best < len(words)):
-        return []
-    return [item for item in parts().catalogue.items() if scores[item.code] == best]
+def _on_meaning(words: str) -> Turn:
+    """Services, or matters that are none, by their declared words; where several fit, we ask back."""
+    items, matters = meant(words, parts().catalogue.items(), _MATTER_WORDS)
+    codes = [item.code for item in items] or matters
+    if not codes and _WHICH.search(words):
+        codes = [item.code for item in parts().catalogue.items()]
+    if not codes:
+        return Turn(texts.not_understood())
+    if len(codes) == 1:
+        return Turn(_told(codes[0]) or texts.not_understood())
+    codes = codes[: texts.CHOICES]
+    return Turn(texts.choose([_name_of(code) or code for code in codes]), offers=tuple(codes))
 
 
-def _shared(words: str, item: ServiceItem) -> int:
-    name = item.name.casefold()
-    if words == item.code:
-        return len(name)
-    return SequenceMatcher(None, words, name, autojunk=False).find_longest_match().size
+def _told(code: str) -> str | None:
+    item = _item_of(code)
+    if item is not None:
+        return texts.guide(item)
+    return MATTERS[code].say() if code in MATTERS else None
+
+
+def _name_of(code: str) -> str | None:
+    item = _item_of(code)
+    return item.name if item is not None else MATTERS[code].name if code in MATTERS else None
+
+
+def _item_of(code: str) -> ServiceItem | None:
+    return next((item for item in parts().catalogue.items() if item.code == code), None)
 
 
 def _progress(received: Received) -> str:
@@ -143,6 +168,10 @@ def _items(received: Received) -> str:
 
 def _help(received: Received) -> str:
     return texts.help_text()
+
+
+def _human(received: Received) -> str:
+    return texts.human()
 
 
 def _thanks(received: Received) -> str:
@@ -246,8 +275,16 @@ Answer = Callable[[Received], str]
 
 #: Texts without blanks and punctuation, the first that fits.
 WORDS: tuple[tuple[re.Pattern[str], Answer], ...] = (
-    (re.compile(r"进度|我的办件|办到哪|查询|查件|到哪一?步|^查$|^jd$"), _progress),
-    (re.compile(r"^(帮助|帮助中心|help|菜单|功能|使用说明|怎么用|人工|人工客服|客服|电话|h)?$"), _help),
+    (
+        re.compile(
+            r"进度|我的办件|我的申请|办到哪|查询|查件|到哪一?步|^查$|^jd$|审核.{0,3}(了|过|吗|没)"
+            r"|(办好|批|下来|好了|通过)了?[没吗]|物流|没收到|还没(到|好)"
+            r"|(快递|邮件|包裹).{0,4}在哪|^我的快递$|(快递|邮件|包裹|证|卡).{0,4}(到哪|单号|没到|寄了|寄出|发了|到了)"
+        ),
+        _progress,
+    ),
+    (re.compile(r"^(帮助|帮助中心|help|菜单|功能|使用说明|怎么用|h)?$"), _help),
+    (re.compile(r"^(人工|人工客服|人工服务|转人工|客服|电话|热线)$"), _human),
     (re.compile(r"绑定|认证身份|实名"), _bind),
     (re.compile(r"^(办事|全部事项|事项|事项列表|服务|办理|我要办|我要办事|能办什么|可以办什么)$"), _items),
     (re.compile(r"^.{0,6}(谢谢|感谢|多谢|辛苦了|thanks|thankyou).{0,6}$"), _thanks),
@@ -258,7 +295,7 @@ WORDS: tuple[tuple[re.Pattern[str], Answer], ...] = (
 )
 
 #: Keys of the menu (menu.py) and scenes of QR codes.
-CLICKS: dict[str, Answer] = {"progress": _progress, "help": _help, "bind": _bind, "items": _items}
+CLICKS: dict[str, Answer] = {"progress": _progress, "help": _help, "bind": _bind, "items": _items, "human": _human}
 
 #: Events by wechatpy's names; all others (views, locations, subscriptions to messages …) are heard in silence.
 EVENTS: dict[str, Callable[[Received], Turn]] = {

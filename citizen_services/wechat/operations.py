@@ -24,7 +24,7 @@ def take(delivery: Delivery) -> str:
     turn = converse(delivery.received)
     answer = delivery.answer(turn.text)
     if turn.effect is None:
-        return delivery.body_of(memory.remember(delivery, answer) or answer)
+        return delivery.body_of(memory.remember(delivery, answer, turn.offers) or answer)
     memory.remember(delivery)
     return delivery.body_of(_once(delivery.received.key, answer, turn.effect))
 

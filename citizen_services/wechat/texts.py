@@ -14,6 +14,7 @@ from citizen_services.catalogue.registry import UnknownItem
 from citizen_services.catalogue.vocabulary import Material, ServiceItem
 from citizen_services.parts import parts
 from citizen_services.people.models import Office
+from citizen_services.people.queries import offices
 from citizen_services.rules.dates import chinese_day, last_day, local_date
 from citizen_services.wechat.envelope import LARGEST_TEXT
 from citizen_services.words import state_word
@@ -21,7 +22,7 @@ from citizen_services.words import state_word
 P = ParamSpec("P")
 
 
-def _constant(say: Callable[P, str]) -> Callable[P, str]:
+def constant(say: Callable[P, str]) -> Callable[P, str]:
     """Of a sentence that is made of the installation alone: made once for it, not at each question."""
     kept: dict[Hashable, str] = {}
 
@@ -39,6 +40,7 @@ def _constant(say: Callable[P, str]) -> Callable[P, str]:
 #: Cases told of in one answer.
 SHOWN_CASES = 5
 _SHOWN_ITEMS = 12
+_SHOWN_OFFICES = 8
 
 
 def link(words: str, path: str) -> str:
@@ -67,8 +69,8 @@ def what_to_say() -> str:
         "您可以发送：",
         "“进度”：查看自己的办件",
         "办件编号：查看这一件",
-        f"事项名称（如“{_example()}”）：看条件、材料和时限",
-        "“帮助”：看能做什么",
+        f"想办的事，怎么说都行（如“{_example()}”“我搬家了”）：看条件、材料和时限",
+        "“人工”：电话和窗口；“帮助”：看能做什么",
         f"也可以直接打开{link('全部事项', '/h5/')}。",
     )
 
@@ -78,7 +80,7 @@ def _example() -> str:
     return items[0].name if items else "居住登记"
 
 
-@_constant
+@constant
 def welcome(bound: bool) -> str:
     """To a new follower."""
     first = "您的身份已经绑定，发送“进度”可查看办件。" if bound else f"首次使用请先{link('绑定身份', '/h5/bind')}。"
@@ -86,19 +88,19 @@ def welcome(bound: bool) -> str:
         "您好，欢迎关注！这里可以在线办理公安服务，最多跑一次，多数不用跑。",
         "",
         first,
-        *_item_links(),
+        *item_links(),
         "",
         "发送“帮助”看能做什么。我们不会在聊天中向您要身份证号、银行卡号或验证码。",
     )
 
 
-@_constant
+@constant
 def greeting() -> str:
     """To somebody who says hello."""
-    return lines("您好！有什么可以帮您？", "", what_to_say())
+    return lines("您好！有什么可以帮您？", "", what_to_say(), *hotlines())
 
 
-@_constant
+@constant
 def help_text() -> str:
     """What this account is for and how it is used."""
     return lines(
@@ -107,14 +109,18 @@ def help_text() -> str:
         what_to_say(),
         "",
         f"办理前需要{link('绑定身份', '/h5/bind')}，一次即可。",
-        *_hotlines(),
+        *hotlines(),
     )
 
 
-def _hotlines() -> list[str]:
+def _phones() -> str:
     ours = parts().settings.help_phone
-    lines_of = dict.fromkeys(item.guide.hotline or ours for item in parts().catalogue.items())
-    return [f"人工服务：{'、'.join(lines_of)}"] if lines_of else []
+    return "、".join(dict.fromkeys(item.guide.hotline or ours for item in parts().catalogue.items()) or [ours])
+
+
+def hotlines() -> list[str]:
+    """The way to a person, as the last line of an answer."""
+    return [f"人工服务：{_phones()}，或发送“人工”看窗口"]
 
 
 def thanks() -> str:
@@ -130,12 +136,13 @@ def how_to_bind(bound: bool) -> str:
         "绑定身份后才能办理和查询，只需一次：",
         f"打开{link('身份绑定', '/h5/bind')}，填写姓名、身份证号和手机号并核验本人。",
         "不愿刷脸的，可以带身份证到任一窗口核验。请不要把证件号码发在聊天里。",
+        *hotlines(),
     )
 
 
 def no_cases() -> str:
     """To somebody bound, without a case."""
-    return lines("您名下还没有办件。想办理的，请选择事项：", *_item_links())
+    return lines("您名下还没有办件。想办理的，请选择事项：", *item_links(), *hotlines())
 
 
 def progress(cases: Sequence[Case]) -> str:
@@ -150,7 +157,8 @@ def progress(cases: Sequence[Case]) -> str:
         for at, case in enumerate(shown, 1)
     ]
     more = [link("查看全部办件", "/h5/")] if len(cases) > SHOWN_CASES else []
-    return lines("您的办件：", *told, *more)
+    posted = "证件寄出后，打开这一件可以看到快递单号和送到哪里。"
+    return lines("您的办件：", *told, *more, posted, *hotlines())
 
 
 def one_case(case: Case) -> str:
@@ -161,17 +169,18 @@ def one_case(case: Case) -> str:
         *_waits_for(case),
         *_due(case),
         link("查看详情", f"/h5/cases/{case.id}"),
+        *hotlines(),
     )
 
 
 def no_such_case() -> str:
     """For a number that is nobody's or somebody else's: the same, so that it tells nothing."""
-    return lines("没有查到您名下的这个办件编号，请核对后再发。", "发送“进度”可查看您的全部办件。")
+    return lines("没有查到您名下的这个办件编号，请核对后再发。", "发送“进度”可查看您的全部办件。", *hotlines())
 
 
 def guide(item: ServiceItem) -> str:
     """The short guide of a service: what it is, conditions, what is needed, how long, what it costs, where to begin."""
-    begin = link("查看指南并开始办理", f"/h5/items/{item.code}")
+    begin = "\n".join([link("查看指南并开始办理", f"/h5/items/{item.code}"), *hotlines()])
     told = lines(
         f"【{item.name}】",
         item.guide.summary,
@@ -204,19 +213,39 @@ def of_office(office: Office) -> str:
         f"电话：{office.phone}",
         "",
         "这些事不用排队，在手机上就能办：",
-        *_item_links(),
+        *item_links(),
         "发送“进度”可查看您的办件。",
     )
 
 
-def choose(items: Sequence[ServiceItem]) -> str:
-    """Where several services may be meant."""
-    return lines("您想了解的是：", *(link(item.name, f"/h5/items/{item.code}") for item in items[:_SHOWN_ITEMS]))
+#: How many choices are offered at once: each is answered by one digit.
+CHOICES = 9
+
+
+def choose(names: Sequence[str]) -> str:
+    """Where several things may be meant: asked back, with a digit to send for each."""
+    offered = [f"{at}. {name}" for at, name in enumerate(names[:CHOICES], 1)]
+    return lines("您问的是哪一件？回复数字就行：", *offered, "都不是的，请换个说法再发一次。", *hotlines())
+
+
+def choice_over() -> str:
+    """To a digit that answers no question of ours, or one that is too old."""
+    return lines("您回复的数字我们对不上，可能隔得有点久了。请再说一遍想办的事。", *hotlines())
+
+
+def human() -> str:
+    """The way to a person: phones and counters."""
+    counters = [f"· {one.name}：{one.address}，{one.phone}" for one in list(offices().values())[:_SHOWN_OFFICES]]
+    return lines(
+        f"人工服务电话：{_phones()}",
+        *(["也可以带身份证到任一窗口，有人帮您办：", *counters] if counters else []),
+        "去之前可以先打电话问要带什么、几点开门。",
+    )
 
 
 def all_items() -> str:
     """Every service, by name, with a link."""
-    return lines("可以在线办理的事项：", *_item_links(), "发送事项名称可看条件、材料和时限。")
+    return lines("可以在线办理的事项：", *item_links(), "发送事项名称可看条件、材料和时限。", *hotlines())
 
 
 def keep_private() -> str:
@@ -224,6 +253,7 @@ def keep_private() -> str:
     return lines(
         "为了保护您的个人信息，请不要在聊天中发送身份证号、手机号或验证码，这里也不会向您要。",
         f"绑定身份请打开{link('身份绑定', '/h5/bind')}；查询办件请发送“进度”。",
+        *hotlines(),
     )
 
 
@@ -240,20 +270,21 @@ OF_KIND = {
 _OTHER_KIND = "抱歉，这类消息暂时看不了，请用文字告诉我们。"
 NOT_UNDERSTOOD = "抱歉，没有明白您的意思。"
 #: Where the database is away and the question needs it.
-NOT_NOW = "抱歉，系统正忙，暂时查不了。请几分钟后再试，您的办件不受影响。"
+NOT_NOW = "抱歉，系统正忙，暂时查不了。请几分钟后再试，您的办件不受影响。着急的，请打电话或到窗口。"
 
 
 def of_kind(kind: str) -> str:
     """To a message of a kind that we can't read."""
-    return lines(OF_KIND.get(kind, _OTHER_KIND), "", what_to_say())
+    return lines(OF_KIND.get(kind, _OTHER_KIND), "", what_to_say(), *hotlines())
 
 
 def not_understood() -> str:
     """To a text that means nothing to us."""
-    return lines(NOT_UNDERSTOOD, "", what_to_say(), *_hotlines())
+    return lines(NOT_UNDERSTOOD, "", what_to_say(), *hotlines())
 
 
-def _item_links() -> list[str]:
+def item_links() -> list[str]:
+    """The services that can be begun, each with its link."""
     items = parts().catalogue.items()
     more = [link("更多事项", "/h5/")] if len(items) > _SHOWN_ITEMS else []
     return [link(item.name, f"/h5/items/{item.code}") for item in items[:_SHOWN_ITEMS]] + more

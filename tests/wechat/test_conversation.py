@@ -17,8 +17,10 @@ from citizen_services.catalogue.vocabulary import ServiceItem
 from citizen_services.database import db
 from citizen_services.parts import parts
 from citizen_services.wechat import texts
-from citizen_services.wechat.conversation import meant
+from citizen_services.wechat.conversation import _MATTER_WORDS
 from citizen_services.wechat.envelope import Received, text_reply
+from citizen_services.wechat.finding import meant
+from citizen_services.wechat.matters import MATTERS
 from tests import factories
 from tests.wechat.kit import ACCOUNT, ALICE, WeChatSide, event, message
 from tests.wechat.test_once import BOB, bind
@@ -125,14 +127,77 @@ def test_a_services_name_brings_its_guide(wechat: WeChatSide) -> None:
         assert "15日" in answer
         assert permit.guide.fee in answer
     assert "当场办结" in wechat.say("居住登记")
-    both = links(wechat.say("居住"))
-    assert set(both.values()) == {"/h5/items/residence-registration", "/h5/items/residence-permit-first"}
     assert set(links(wechat.say("能办什么"))) >= {"居住登记", "居住证首次申领"}
 
 
 def test_what_names_no_service_means_none(app: Flask) -> None:
     for typed in ("", "居", "我要", "今天天气真好", "证", "申请", "abc", "居中"):
-        assert meant(typed) == [], typed
+        assert meant(typed, parts().catalogue.items(), _MATTER_WORDS) == ([], []), typed
+
+
+#: What people type, by what it means: a service, a matter, their progress, nothing.
+_MEANT = {
+    "residence-permit-first": (
+        "办暂住证 居住证怎么弄 我要办居住证 居住證怎麼辦 居往证怎么办 "
+        "居住正 办证 暂主证 首次申领 居住卡在哪里办 居住证多少钱"
+    ),
+    "residence-registration": (
+        "我搬家了 刚来这边打工 租房要登记吗 换了地方住 搬到新宿舍 "
+        "居住登记 暂住登记 我搬傢了 地址变了 新租的房子 流动人口登记"
+    ),
+    "lost": "证丢了 居住证丢了怎么办 補辦居住證 居住证掉了",
+    "damaged": "居住证坏了",
+    "endorsement": "到期了 居住证到期 居住证年审 签注",
+    "school": "孩子上学 小孩读书要居住证吗",
+    "hours": "几点下班 周末上班吗 你们什么时候开门 上班时间",
+    "human": "电话多少 派出所在哪 派出所地址 我要投诉 转人工 找真人 在哪办",
+    "fee": "多少钱",
+    "how_long": "要几天",
+    "phone": "手机号换了",
+    "work": "换工作了 换厂了",
+    "others": "身份证怎么办 办护照 孩子户口",
+    "posting": "能邮寄吗 包邮吗",
+    "nothing": "今天天气真好 居 我要 证 申请 abc 居中 讲个笑话 哈哈 你叫什么名字",
+    "progress": "快递到哪了 进度 證件辦好了嗎 批下来没 卡寄了吗 办到哪了 我的快递 证还没到",
+}
+
+
+@pytest.mark.parametrize("code", _MEANT)
+def test_ordinary_words_find_what_they_mean_and_a_way_to_a_person(wechat: WeChatSide, code: str) -> None:
+    for typed in _MEANT[code].split():
+        answer = wechat.say(typed)
+        links(answer)
+        assert "人工服务" in answer, typed
+        if code == "nothing":
+            assert texts.NOT_UNDERSTOOD in answer, typed
+        elif code == "progress":
+            assert "绑定身份后才能" in answer, typed
+        elif code in MATTERS:
+            assert answer == MATTERS[code].say(), typed
+        else:
+            assert f"/h5/items/{code}" in links(answer).values(), typed
+            assert answer.startswith("【"), typed
+
+
+@pytest.mark.parametrize("away", [False, True], ids=["with Redis", "without Redis"])
+def test_where_two_fit_we_ask_back_and_a_digit_answers(
+    wechat: WeChatSide, request: pytest.FixtureRequest, away: bool
+) -> None:
+    if away:
+        request.getfixturevalue("no_redis")
+    asker, other = ("oAsker_without_redis", "oOther_without_redis") if away else ("oAsker_0", "oOther_0")
+    asked = wechat.say("居住", sender=asker)
+    offered = re.findall(r"^(\d)\. (.+)$", asked, re.MULTILINE)
+    assert {name for _, name in offered} >= {"居住登记", "居住证首次申领"}
+    for digit, name in offered:
+        for typed in (digit, f"第{digit}个", f"{digit}。"):
+            assert f"【{name}】" in wechat.say(typed, sender=asker)
+    assert wechat.say("9", sender=asker) == asked, "beyond what was offered we ask again"
+    assert "对不上" in wechat.say("1", sender=other), "another's choice is not one's own"
+    assert [name for _, name in offered] == re.findall(
+        r"^\d\. (.+)$", wechat.say("要带什么材料", sender=other), re.MULTILINE
+    )
+    assert f"【{offered[1][1]}】" in wechat.say("二", sender=other)
 
 
 # --- Everything else ----------------------------------------------------------------------------------------------

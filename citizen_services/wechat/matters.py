@@ -1,0 +1,173 @@
+"""Matters that people ask about and that are no service of ours online: their words, and what is said.
+
+Once a service declares such words itself (``Guide.words``) it goes before the matter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from citizen_services.parts import parts
+from citizen_services.wechat.texts import constant, hotlines, how_long, human, item_links, lines, link
+
+_CARD = "居住证|暂住证|证件|证"
+
+
+@dataclass(frozen=True)
+class Matter:
+    """What people call it (as finding.py reads words), its name where we ask back, and what is said."""
+
+    name: str
+    words: tuple[str, ...]
+    say: Callable[[], str]
+
+
+def hours() -> str:
+    """When counters are open: their own notices say, and a phone call."""
+    return lines("手机上随时可以办，不分上下班。窗口的开放时间以窗口公布的为准，节假日会有调整。", human())
+
+
+@constant
+def lost() -> str:
+    """A lost permit: replaced (补领); 居住证暂行条例 art 11."""
+    return _not_online("居住证丢了，可以向公安机关申请补领。")
+
+
+@constant
+def damaged() -> str:
+    """A damaged permit: renewed (换领), the old card is handed back; 居住证暂行条例 art 11."""
+    return _not_online("居住证损坏、看不清的，可以申请换领，换领时要交回旧证。")
+
+
+@constant
+def endorsement() -> str:
+    """Endorsement once a year; 居住证暂行条例 art 10, 浙江省流动人口居住登记条例 art 19 and 23."""
+    return _not_online(
+        "居住证要每年签注一次：证件签发之日起每满一年之前的一个月内办，不收费。"
+        "过了日子没有签注的，证件暂停使用但不作废，补办签注后恢复。"
+    )
+
+
+@constant
+def work() -> str:
+    """Another workplace is reported within ten days; 浙江省流动人口居住登记条例 art 19."""
+    return _not_online("有居住证的，换了工作单位要在10日内申报变更，证件不用换。")
+
+
+def _not_online(fact: str) -> str:
+    return lines(fact, "这件事暂时不能在手机上办，请到派出所窗口办理，可以先打电话问要带什么。", *hotlines())
+
+
+@constant
+def school() -> str:
+    """Schooling is another authority's matter; what of ours is asked for there."""
+    return lines(
+        "孩子入学由教育部门办理，要求以当地招生通知为准。",
+        "公安机关办的是居住登记和居住证，需要的可以提前办好：",
+        *item_links(),
+        *hotlines(),
+    )
+
+
+@constant
+def fees() -> str:
+    """What each service costs."""
+    told = [f"{item.name}：{item.guide.fee}" for item in parts().catalogue.items()]
+    return lines("费用：", *told, *hotlines())
+
+
+@constant
+def periods() -> str:
+    """How long each service takes."""
+    told = [f"{item.name}：{how_long(item)}" for item in parts().catalogue.items()]
+    return lines("办理时限：", *told, "已经申请的，发送“进度”看办到哪一步。", *hotlines())
+
+
+@constant
+def posting() -> str:
+    """How a card comes to its person."""
+    return lines(
+        "办好的证件由 EMS 寄到您申请时填写的地址，不用跑。寄出后，办件里可以看到快递单号。",
+        "已经申请的，发送“进度”查看。",
+        *hotlines(),
+    )
+
+
+@constant
+def phone_changed() -> str:
+    """Another phone: bound anew."""
+    return lines(
+        f"换了手机号的，请打开{link('身份绑定', '/h5/bind')}重新核验本人，之后的通知发到新号码。",
+        "请不要把手机号发在聊天里。",
+        *hotlines(),
+    )
+
+
+@constant
+def elsewhere() -> str:
+    """What this account can't do."""
+    return lines("这件事这里暂时办不了，请打电话或到窗口问。这里可以在线办理：", *item_links(), *hotlines())
+
+
+MATTERS: dict[str, Matter] = {
+    "human": Matter(
+        "人工服务",
+        (
+            "人工|客服|真人|热线|12345|投诉|举报|求助",
+            "转 人工",
+            "电话|号码 多少|几号|是什么|打哪|有没有",
+            "电话|联系",
+            "派出所|窗口|服务中心|办事大厅 在哪|哪里|哪儿|地址|怎么走|位置",
+            "去哪|到哪|在哪 办",
+        ),
+        human,
+    ),
+    "hours": Matter(
+        "上班时间",
+        (
+            "几点|什么时候|啥时候|何时|多久 上班|下班|开门|关门|开始办",
+            "上班|营业|工作|办公|开放|办理 时间",
+            "周末|周六|周日|星期六|星期天|节假日|中午|晚上|明天|今天 上班|开门|休息|放假|办吗|能办|可以办",
+            "上班|下班|开门",
+        ),
+        hours,
+    ),
+    "lost": Matter(
+        "证件丢失补领",
+        (f"{_CARD} 丢|掉了|不见|找不到|遗失|被偷|没了|补办|补领|挂失", "补证|补领|补办|挂失|遗失"),
+        lost,
+    ),
+    "damaged": Matter("证件损坏换领", (f"{_CARD} 坏|断|磨损|看不清|消磁|折|烂|换领|换证", "换证|换领"), damaged),
+    "endorsement": Matter(
+        "居住证签注",
+        (f"{_CARD} 到期|过期|快到|签注|续签|续期|延期|年审|年检|有效期|满一年", "到期|过期|签注|续签|续期|年审|年检"),
+        endorsement,
+    ),
+    "work": Matter(
+        "单位变更",
+        ("换|变 工作|单位|公司|厂", "跳槽|离职|辞职|新单位|新公司|新厂"),
+        work,
+    ),
+    "school": Matter(
+        "孩子上学",
+        ("孩子|小孩|娃|子女|儿子|女儿|小朋友 上学|读书|入学|报名|转学|学校|幼儿园|小学|初中", "入学|上学|积分入学"),
+        school,
+    ),
+    "fee": Matter("费用", ("多少钱|收费|要钱|费用|免费|工本费|交钱|付钱",), fees),
+    "how_long": Matter("时限", ("多久|几天|多长时间|多少天|什么时候能|多快",), periods),
+    "posting": Matter(
+        "证件邮寄",
+        ("快递|邮寄|寄|EMS 能|可以|吗|到家|费|给我|上门|地址", "不用跑|包邮|自取|领证|取证"),
+        posting,
+    ),
+    "phone": Matter("更换手机号", ("手机|电话|号码|卡 换|变|停机|注销|改|丢", "换号|改号"), phone_changed),
+    "others": Matter(
+        "别的证件",
+        (
+            "身份证|护照|户口|户籍|驾照|驾驶证|行驶证|车牌|年检|港澳通行证|通行证|签证|社保|医保|公积金|结婚证|出生证"
+            "|无犯罪|违章|落户",
+        ),
+        elsewhere,
+    ),
+}
