@@ -14,7 +14,13 @@ from citizen_services.database.types import Secret, SecretJSON
 
 for room in ("database", "people", "exchange", "registers", "materials", "cases", "wechat"):
     import_module(f"citizen_services.{room}.models")
-for module in ("people.acting_models", "people.administration_models", "cases.figure_models"):
+for module in (
+    "people.acting_models",
+    "people.administration_models",
+    "cases.figure_models",
+    "cases.household_models",
+    "cases.export_models",
+):
     import_module(f"citizen_services.{module}")
 import_module("notifications.models")
 

@@ -30,6 +30,7 @@ from citizen_services.catalogue import (
     Group,
     Guard,
     Guide,
+    Household,
     Material,
     NameField,
     Not,
@@ -453,4 +454,10 @@ ITEM = ServiceItem(
     documents=(RECEIPT,),
     commitment="我承诺以上地址是我本人现在实际居住的地址，并愿意承担提供虚假信息的责任。",
     number_prefix="JD",
+    household=Household(
+        otherwise=(
+            ("own_home", "ownership", {"own": "family", "bought": "family"}),
+            ("relatives", "host_relation", dict.fromkeys(("spouse", "child", "parent"), "relative")),
+        )
+    ),
 )  # fmt: skip

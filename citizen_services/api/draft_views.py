@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -20,8 +18,7 @@ from citizen_services.api.operation import blueprint, operation
 from citizen_services.api.problems import Problem, invalid
 from citizen_services.cases import drafts
 from citizen_services.cases.errors import MovedOn
-from citizen_services.cases.once import do_once, note
-from citizen_services.cases.queries import newest_answers
+from citizen_services.cases.once import note
 from citizen_services.catalogue.describe import field_of
 from citizen_services.catalogue.vocabulary import Group
 from citizen_services.database.base import rollback
@@ -31,12 +28,12 @@ from citizen_services.filling.pages import Filled, filled_of
 from citizen_services.filling.place import Place
 from citizen_services.filling.posted import Posted
 from citizen_services.filling.saving import store
-from citizen_services.filling.sending import Hindrance, asked_again, hindrances, refuse_unmet, send
+from citizen_services.filling.sending import Hindrance, hindrances
+from citizen_services.filling.whole import Hindered, SaysOtherwise, fill_in, send_whole
 from citizen_services.materials.errors import NothingSent
 from citizen_services.materials.judge import MOST_BYTES
 from citizen_services.materials.queries import of_draft
 from citizen_services.parts import parts
-from citizen_services.people.models import Citizen
 
 bp = blueprint("drafts", "/drafts", "申请")
 sending = blueprint("sending", "/cases", "申请")
@@ -258,41 +255,20 @@ def submit(body: Mapping[str, Any]) -> Any:
 
 def _send(once: Once, body: Mapping[str, Any]) -> Any:
     citizen = the_citizen()
-    if body["draft"] is not None:
-        filled = filled_of(API, citizen, body["draft"])
-    elif body["item"] is not None and body["data"] is not None:
-        filled = _fill_in(citizen, body["item"], body["data"])
-    else:
-        raise invalid({"draft": ["请给出 draft 和 version，或者 item 和 data。"]})
-    newest = newest_answers(citizen.id, list(filled.draft.answers))
-    ticked = ["commitment"] if body["commitment"] else []
-    wrong = list(hindrances(filled, body["version"], ticked))
-    if wrong:
-        raise _hindered(wrong)
-    anew = asked_again(filled, newest)
-    if anew is not None:
-        refuse_unmet(filled)
+    try:
+        if body["draft"] is not None:
+            filled = filled_of(API, citizen, body["draft"])
+        elif body["item"] is not None and body["data"] is not None:
+            filled = fill_in(API, citizen, parts().catalogue.item(body["item"]), body["data"], once)
+        else:
+            raise invalid({"draft": ["请给出 draft 和 version，或者 item 和 data。"]})
+        ticked = ["commitment"] if body["commitment"] else []
+        return send_whole(filled, once, version=body["version"], ticked=ticked)
+    except Hindered as fault:
+        raise _hindered(fault.wrong) from None
+    except SaysOtherwise as fault:
         detail = "登记信息有了变化，请重新读取草稿，核对后再提交。"
-        raise Problem("moved-on", 409, "Registers say otherwise", detail, group=anew.code)
-    return do_once(once, lambda once: send(filled, once), asked=True)
-
-
-def _fill_in(citizen: Citizen, code: str, data: Mapping[str, Mapping[str, Any]]) -> Filled:
-    """The person's draft of an item with these answers in it; what is not valid stays out, to be told."""
-    item = parts().catalogue.item(code)
-    declared = {name: value for fields in data.values() for name, value in fields.items()}
-    draft_id = beginning.begin(API, citizen, item, _posted(declared | {"item": code}))
-    filled = filled_of(API, citizen, draft_id)
-    for group in item.groups:
-        if group.code not in data or group not in filled.groups:
-            continue
-        card = _group(filled, group)["register"]
-        posted = _posted({**data[group.code], "seen": card["seen"] if card else ""}, group=group.code)
-        once = once_of({"group": group.code, "data": data[group.code]})
-        # One request saves several pages: each is done once by a key of its own.
-        do_once(replace(once, key=f"{once.key}/{group.code}"), partial(store, filled, posted, [group]))
-        filled = filled.again()
-    return filled
+        raise Problem("moved-on", 409, "Registers say otherwise", detail, group=fault.group.code) from None
 
 
 def _hindered(wrong: Sequence[Hindrance]) -> Problem:

@@ -33,6 +33,7 @@ def faults_of(item: ServiceItem, calendar: Calendar, sms_signature: str) -> list
         *_conditions(item),
         *_notices(item, sms_signature),
         *_documents(item),
+        *_household(item),
     ]
     return [f"{item.code}: {fault}" for fault in found]
 
@@ -260,3 +261,16 @@ def _documents(item: ServiceItem) -> Iterator[str]:
                 templates.placeholders(paragraph)
             except ValueError as fault:
                 yield f"document {document.kind}: {fault}"
+
+
+def _household(item: ServiceItem) -> Iterator[str]:
+    """What a household shares can't be what a register says of one of them."""
+    if item.household is None:
+        return
+    yield from (f"a household can't share group {g.code}: it confirms a register" for g in item.groups if g.confirms)
+    fields = {(group.code, name): field for group in item.groups for name, field in group.schema.fields.items()}
+    for code, name, instead in item.household.otherwise:
+        field = fields.get((code, name))
+        allowed = {one[0] for one in field.metadata.get("choices", ())} if field is not None else set()
+        if not {*instead, *instead.values()} <= allowed:
+            yield f"household: {code}.{name} has no such answers"

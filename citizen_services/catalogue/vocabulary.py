@@ -365,6 +365,17 @@ class Guide:
 
 
 @dataclass(frozen=True)
+class Household:
+    """An item for which a household applies in one go, each of its members with a case of their own.
+
+    ``otherwise`` names the answers that are only the head's: group, field, and what another member says instead of
+    each of them; what it doesn't name is the same for all.
+    """
+
+    otherwise: tuple[tuple[str, str, Mapping[str, str]], ...] = ()
+
+
+@dataclass(frozen=True)
 class ServiceItem:
     """A service item: everything that the platform needs to run it at every door."""
 
@@ -387,6 +398,8 @@ class ServiceItem:
     commitment: str = ""
     #: The law that wants the applicant in person, so that no agent may act; None where agents may.
     no_agent: Source | None = None
+    #: How a household applies in one go; None where each applies alone.
+    household: Household | None = None
     #: Prefix of its case numbers, two letters.
     number_prefix: str = "MP"
 

@@ -162,6 +162,7 @@ def _page(
         nothing_marked=at_field.get("items"),
         new_because_errors=at_field.get("new_because"),
         sent_back=case.results.get("sent_back"),
+        household=render.household_of(case, actor),
         history=render.history_of(item, queries.events_of(case.id)),
         acts=forms_,
         # A scanner types into the one input that waits for it.

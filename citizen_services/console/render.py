@@ -9,9 +9,10 @@ from uuid import UUID
 from flask import url_for
 
 from citizen_services import clock
+from citizen_services.cases import households
 from citizen_services.cases.deadlines import next_clock
 from citizen_services.cases.models import Case, CaseEvent
-from citizen_services.cases.queries import applicant_names
+from citizen_services.cases.queries import applicant_names, concerns_office
 from citizen_services.cases.recusal import apart_of
 from citizen_services.cases.standing import who_words
 from citizen_services.catalogue.vocabulary import ServiceItem
@@ -93,6 +94,41 @@ def history_of(item: ServiceItem, events: Sequence[CaseEvent]) -> list[dict[str,
                 "who": who,
                 "what": item.words_of(event.from_state, event.action),
                 "state": event.to_state if event.to_state != event.from_state else "",
+            }
+        )
+    return rows
+
+
+#: What the console says of a household's member of whom there is no case.
+_NO_CASE: Mapping[str, str] = {
+    "going": "还没有提交",
+    "trouble": "没有提交成功",
+    "invited": "等本人在自己的账号里确认",
+    "late": "没有确认，已过期",
+    "declined": "本人没有同意",
+}
+
+
+def household_of(case: Case, actor: Actor) -> list[dict[str, Any]]:
+    """The household that a case was sent with, each member with their own case; nothing where it was sent alone.
+
+    A case of another office, or one from which the actor keeps away, is named without its number.
+    """
+    seen = households.of_case(case)
+    apart = apart_of([one.case for one in seen if one.case is not None], actor)
+    rows = []
+    for one in seen:
+        other, here = one.case, False
+        if other is not None:
+            here = other.id not in apart and concerns_office(other, actor.office or "")
+        rows.append(
+            {
+                "who": f"{mask_name(one.member.name)}（{households.RELATIONS[one.member.relation]}）",
+                "number": other.number if other is not None and here else "",
+                "href": url_for("console_cases.show", case_id=other.id) if other is not None and here else "",
+                "state": other.state if other is not None and here else "",
+                "words": _NO_CASE.get(one.state, "") if other is None else "" if here else "不在本单位办理",
+                "this": other is not None and other.id == case.id,
             }
         )
     return rows

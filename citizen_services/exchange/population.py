@@ -54,6 +54,15 @@ class Population:
         """The kept photograph (JPEG), None where there is none."""
         return self._register.ask("portrait", {"id_number": id_number}, _portrait, ref=ref, patience=patience)
 
+    def guards(self, guardian: str, child: str, *, patience: Patience = PAGE) -> bool:
+        """Whether the register shows somebody as the guardian of a child, both by number; not shown is a no."""
+
+        def read(data: Fields) -> bool:
+            return data.one_of("result", "shown", "not_shown") == "shown"
+
+        fields = {"id_number": guardian, "child_id_number": child}
+        return self._register.ask("guardian", fields, read, patience=patience).value
+
     def face(self, id_number: str, image: bytes, *, patience: Patience = _FACE) -> FaceResult:
         """Whether a JPEG of at most 1 MiB shows that person; ``unavailable`` says nothing about the person."""
 

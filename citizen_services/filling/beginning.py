@@ -20,8 +20,10 @@ from citizen_services.filling.posted import Posted
 from citizen_services.people.models import Citizen
 
 
-def begin(place: Place, citizen: Citizen, item: ServiceItem, posted: Posted) -> UUID:
+def begin(place: Place, citizen: Citizen, item: ServiceItem, posted: Posted, *, once: Once | None = None) -> UUID:
     """Begin an application, or go on with the one begun earlier; the draft's id. Commits.
+
+    ``once`` is the write where it is not the posted form's own.
 
     Raises AlreadyOpen where one is under way, NotEligible with what is certainly not met.
     """
@@ -51,7 +53,7 @@ def begin(place: Place, citizen: Citizen, item: ServiceItem, posted: Posted) -> 
             drafts.refresh_answers(draft, {**draft.answers, **newer})
         return note(once, {"draft": str(draft.id)})
 
-    return UUID(do_once(posted.once(place.actor()), act)["draft"])
+    return UUID(do_once(once or posted.once(place.actor()), act)["draft"])
 
 
 def running(citizen: Citizen, item: ServiceItem) -> Case | None:

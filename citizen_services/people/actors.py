@@ -33,8 +33,9 @@ class Actor:
 
     @property
     def key(self) -> str:
-        """``citizen:<id>``, ``staff:<id>`` or ``system:<name>``."""
-        return f"{self.kind}:{self.id or self.name}"
+        """``citizen:<id>``, ``staff:<id>``, ``system:<name>``; who acts for another is ``citizen:<id>/<for whom>``."""
+        own = f"{self.kind}:{self.id or self.name}"
+        return own if self.on_behalf_of is None else f"{own}/{self.on_behalf_of}"
 
     @classmethod
     def system(cls, name: str) -> Actor:

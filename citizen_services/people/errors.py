@@ -116,6 +116,15 @@ class NoGuardian(PeopleError):
     sentence = "须由已满18周岁的监护人用本人的账号确认。"
 
 
+class GuardianNotShown(PeopleError):
+    """The population register doesn't show somebody as a child's guardian, or not a child of that name."""
+
+    sentence = (
+        "人口信息库没有显示您是这个孩子的监护人，或者姓名与号码不一致。请核对；也可以在孩子的手机上绑定，由您确认，"
+        "或带户口簿、出生医学证明到任一窗口。"
+    )
+
+
 class FaceNotUsable(PeopleError):
     """The file is no photo that can be compared."""
 

@@ -68,6 +68,8 @@ LIMITS: Mapping[str, Sequence[Limit]] = {
     "organisation": (Limit("citizen", 5, _HOUR, failures=True),),
     # Each one sends a message to a phone that somebody else typed.
     "worker_report": (Limit("organisation", 200, _DAY),),
+    # Each one asks the register about a child, or writes to somebody's account.
+    "household": (Limit("citizen", 30, _DAY),),
     "authorise": (Limit("citizen", 5, _HOUR, failures=True),),
 }
 

@@ -110,13 +110,13 @@ class Citizen(Base):
     hukou_address: Mapped[str] = mapped_column(Secret("citizen.hukou_address"))
     gender: Mapped[str] = mapped_column(Text)
     birth_date: Mapped[date] = mapped_column()
-    #: ``face`` or ``counter``.
+    #: ``face``, ``counter``, or ``guardian``: a child whose guardian the population register shows.
     proved_by: Mapped[str] = mapped_column(Text)
     proved_at: Mapped[datetime] = mapped_column(timestamp)
     #: Ends every session of this person when it is raised.
     epoch: Mapped[int] = mapped_column(default=0)
 
-    __table_args__ = (CheckConstraint("proved_by IN ('face', 'counter')", name="proved_by"),)
+    __table_args__ = (CheckConstraint("proved_by IN ('face', 'counter', 'guardian')", name="proved_by"),)
 
 
 class WeChatBinding(Base):

@@ -9,7 +9,7 @@ from typing import Any
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from citizen_services.cases import corrections, drafts
+from citizen_services.cases import corrections, drafts, households
 from citizen_services.cases.errors import (
     AlreadyOpen,
     CaseError,
@@ -53,6 +53,7 @@ def front() -> ResponseReturnValue:
         origin=parts().settings.public_base_url,
         drafts=[draft_card(draft) for draft in begun],
         cases=running,
+        invited=households.invitations(citizen) if citizen else (),
         turn=[card for card in running if card["until"]],
         ended=[case_card(case) for case in cases if case.ended_at is not None][:_ENDED_SHOWN],
         items=[

@@ -53,6 +53,7 @@ def person_row(number: IdentityNumber, body: dict[str, Any], old: dict[str, Any]
         "portrait": None,
         "face": "match",
         "status": "normal",
+        "guardians": [],
     } | (old or {})
     for name in set(row) & set(body):
         row[name] = body[name]
@@ -61,6 +62,8 @@ def person_row(number: IdentityNumber, body: dict[str, Any], old: dict[str, Any]
         raise ValueError(f"face must be one of {', '.join(FACES)}")
     if row["status"] not in STATUSES:
         raise ValueError(f"status must be one of {', '.join(STATUSES)}")
+    if not isinstance(row["guardians"], list) or not all(isinstance(one, str) for one in row["guardians"]):
+        raise ValueError("guardians must be a list of identity numbers")
     if not isinstance(row["name"], str) or not row["name"]:
         raise ValueError("name is missing")
     if row["portrait"] is not None:
@@ -88,6 +91,11 @@ def blueprint(world: World) -> Blueprint:
         names = ("id_number", "name", "gender", "nation", "birth_date", "hukou_code", "hukou_address", "status")
         return {"found": True, "person": {name: row[name] for name in names}}
 
+    def guardian(body: Body) -> dict[str, Any]:
+        number = body.identity()
+        child = world.state.get("people", body.identity("child_id_number"))
+        return {"result": "shown" if child and number in child.get("guardians", ()) else "not_shown"}
+
     def portrait(body: Body) -> dict[str, Any]:
         row = person_of(body)
         return {"found": True, "portrait": row["portrait"]} if row and row["portrait"] else {"found": False}
@@ -109,6 +117,7 @@ def blueprint(world: World) -> Blueprint:
         {
             "verify": Operation("verify", verify, text=named),
             "person": Operation("person", person),
+            "guardian": Operation("guardian", guardian),
             "portrait": Operation("portrait", portrait),
             "face": Operation("face", face, body_limit=LARGEST_BODY),
         },

@@ -81,7 +81,7 @@ def upgrade() -> None:
         sa.Column("proved_by", sa.Text(), nullable=False),
         sa.Column("proved_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("epoch", sa.Integer(), nullable=False),
-        sa.CheckConstraint("proved_by IN ('face', 'counter')", name=op.f("ck_citizen_proved_by")),
+        sa.CheckConstraint("proved_by IN ('face', 'counter', 'guardian')", name=op.f("ck_citizen_proved_by")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_citizen")),
         sa.UniqueConstraint("id_lookup", name=op.f("uq_citizen_id_lookup")),
     )
@@ -359,6 +359,18 @@ def upgrade() -> None:
     op.create_index(
         "uq_draft_open", "draft", ["citizen_id", "item"], unique=True, postgresql_where=sa.text("ended_at IS NULL")
     )
+    op.create_table(
+        "household",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("item", sa.Text(), nullable=False),
+        sa.Column("head_id", sa.Uuid(), nullable=False),
+        sa.Column("data", sa.LargeBinary(), nullable=False),
+        sa.Column("address", sa.LargeBinary(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["head_id"], ["citizen.id"], name=op.f("fk_household_head_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_household")),
+    )
+    op.create_index(op.f("ix_household_head_id"), "household", ["head_id"], unique=False)
     op.create_table(
         "notice",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -741,6 +753,13 @@ def upgrade() -> None:
         postgresql_where=sa.text("by_day AND state = 'pending'"),
     )
     op.create_index(
+        "ix_delivery_by_hand",
+        "delivery",
+        ["channel", "id"],
+        unique=False,
+        postgresql_where=sa.text("channel IN ('call', 'visit') AND state = 'pending'"),
+    )
+    op.create_index(
         "ix_delivery_dead",
         "delivery",
         ["channel", "id"],
@@ -785,6 +804,7 @@ def upgrade() -> None:
         unique=False,
         postgresql_where=sa.text("person IS NOT NULL AND state IN ('pending', 'sending', 'uncertain', 'sent')"),
     )
+    op.create_index("uq_delivery_notice_id_channel", "delivery", ["notice_id", "channel"], unique=True)
     op.create_index(
         "uq_delivery_success",
         "delivery",
@@ -792,14 +812,6 @@ def upgrade() -> None:
         unique=True,
         postgresql_where=sa.text("state = 'delivered' AND notice_id IS NOT NULL"),
     )
-    op.create_index(
-        "ix_delivery_by_hand",
-        "delivery",
-        ["channel", "id"],
-        unique=False,
-        postgresql_where=sa.text("channel IN ('call', 'visit') AND state = 'pending'"),
-    )
-    op.create_index("uq_delivery_notice_id_channel", "delivery", ["notice_id", "channel"], unique=True)
     op.create_table(
         "deputy",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -825,6 +837,85 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_deputy_deputy_id"), "deputy", ["deputy_id"], unique=False)
     op.create_index(op.f("ix_deputy_office_code"), "deputy", ["office_code"], unique=False)
+    op.create_table(
+        "export_job",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("staff_id", sa.Uuid(), nullable=False),
+        sa.Column("office_code", sa.Text(), nullable=False),
+        sa.Column("role", sa.Text(), nullable=False),
+        sa.Column("reason", sa.LargeBinary(), nullable=False),
+        sa.Column("offices", postgresql.ARRAY(sa.Text()), nullable=False),
+        sa.Column("figures_of", sa.Text(), nullable=False),
+        sa.Column("month", sa.Date(), nullable=False),
+        sa.Column("title", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("done", sa.Integer(), nullable=False),
+        sa.Column("total", sa.Integer(), nullable=False),
+        sa.Column("tries", sa.Integer(), nullable=False),
+        sa.Column("lease", sa.Uuid(), nullable=True),
+        sa.Column("due_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("fetched_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint("(state = 'ready') = (expires_at IS NOT NULL)", name=op.f("ck_export_job_expires")),
+        sa.CheckConstraint(
+            "state IN ('waiting', 'running', 'ready', 'failed', 'gone')", name=op.f("ck_export_job_state")
+        ),
+        sa.ForeignKeyConstraint(["office_code"], ["office.code"], name=op.f("fk_export_job_office_code")),
+        sa.ForeignKeyConstraint(["staff_id"], ["staff.id"], name=op.f("fk_export_job_staff_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_export_job")),
+    )
+    op.create_index(
+        "ix_export_job_due",
+        "export_job",
+        ["due_at", "id"],
+        unique=False,
+        postgresql_where=sa.text("state IN ('waiting', 'running')"),
+    )
+    op.create_index(
+        "ix_export_job_expires_at",
+        "export_job",
+        ["expires_at"],
+        unique=False,
+        postgresql_where=sa.text("state = 'ready'"),
+    )
+    op.create_index("ix_export_job_staff_id_at", "export_job", ["staff_id", "at"], unique=False)
+    op.create_table(
+        "household_member",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("household_id", sa.Uuid(), nullable=False),
+        sa.Column("place", sa.Integer(), nullable=False),
+        sa.Column("relation", sa.Text(), nullable=False),
+        sa.Column("name", sa.LargeBinary(), nullable=False),
+        sa.Column("id_number", sa.LargeBinary(), nullable=False),
+        sa.Column("id_lookup", sa.LargeBinary(), nullable=False),
+        sa.Column("citizen_id", sa.Uuid(), nullable=True),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("until_day", sa.Date(), nullable=True),
+        sa.Column("draft_id", sa.Uuid(), nullable=True),
+        sa.Column("case_id", sa.Uuid(), nullable=True),
+        sa.Column("trouble", sa.LargeBinary(), nullable=True),
+        sa.Column("tries", sa.Integer(), nullable=False),
+        sa.CheckConstraint(
+            "relation IN ('self', 'spouse', 'child', 'parent', 'other')", name=op.f("ck_household_member_relation")
+        ),
+        sa.CheckConstraint("state = 'going' OR until_day IS NOT NULL", name=op.f("ck_household_member_until")),
+        sa.CheckConstraint("state IN ('going', 'invited', 'declined')", name=op.f("ck_household_member_state")),
+        sa.ForeignKeyConstraint(["citizen_id"], ["citizen.id"], name=op.f("fk_household_member_citizen_id")),
+        sa.ForeignKeyConstraint(["household_id"], ["household.id"], name=op.f("fk_household_member_household_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_household_member")),
+    )
+    op.create_index(op.f("ix_household_member_citizen_id"), "household_member", ["citizen_id"], unique=False)
+    op.create_index(
+        "ix_household_member_invited",
+        "household_member",
+        ["id_lookup"],
+        unique=False,
+        postgresql_where=sa.text("state = 'invited'"),
+    )
+    op.create_index(
+        "uq_household_member_household_id_id_lookup", "household_member", ["household_id", "id_lookup"], unique=True
+    )
     op.create_table(
         "look",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -1152,6 +1243,17 @@ def upgrade() -> None:
     )
     op.create_index("uq_escalation_case_id_kind_due", "escalation", ["case_id", "kind", "due"], unique=True)
     op.create_table(
+        "export_piece",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("export_id", sa.Uuid(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("sha256", sa.LargeBinary(), nullable=False),
+        sa.Column("size", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(["export_id"], ["export_job.id"], name=op.f("fk_export_piece_export_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_export_piece")),
+    )
+    op.create_index("uq_export_piece_export_id_number", "export_piece", ["export_id", "number"], unique=True)
+    op.create_table(
         "material",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("upload_id", sa.Uuid(), nullable=False),
@@ -1281,6 +1383,8 @@ def downgrade() -> None:
     op.drop_index("uq_material_case_position", table_name="material", postgresql_where=sa.text("case_id IS NOT NULL"))
     op.drop_index(op.f("ix_material_upload_id"), table_name="material")
     op.drop_table("material")
+    op.drop_index("uq_export_piece_export_id_number", table_name="export_piece")
+    op.drop_table("export_piece")
     op.drop_index("uq_escalation_case_id_kind_due", table_name="escalation")
     op.drop_index("ix_escalation_unseen", table_name="escalation", postgresql_where=sa.text("seen_at IS NULL"))
     op.drop_table("escalation")
@@ -1332,6 +1436,18 @@ def downgrade() -> None:
     op.drop_index("ix_look_citizen_id_case_id_at", table_name="look")
     op.drop_index("ix_look_citizen_id_at", table_name="look")
     op.drop_table("look")
+    op.drop_index("uq_household_member_household_id_id_lookup", table_name="household_member")
+    op.drop_index(
+        "ix_household_member_invited", table_name="household_member", postgresql_where=sa.text("state = 'invited'")
+    )
+    op.drop_index(op.f("ix_household_member_citizen_id"), table_name="household_member")
+    op.drop_table("household_member")
+    op.drop_index("ix_export_job_staff_id_at", table_name="export_job")
+    op.drop_index("ix_export_job_expires_at", table_name="export_job", postgresql_where=sa.text("state = 'ready'"))
+    op.drop_index(
+        "ix_export_job_due", table_name="export_job", postgresql_where=sa.text("state IN ('waiting', 'running')")
+    )
+    op.drop_table("export_job")
     op.drop_index(op.f("ix_deputy_office_code"), table_name="deputy")
     op.drop_index(op.f("ix_deputy_deputy_id"), table_name="deputy")
     op.drop_table("deputy")
@@ -1339,11 +1455,6 @@ def downgrade() -> None:
         "uq_delivery_success",
         table_name="delivery",
         postgresql_where=sa.text("state = 'delivered' AND notice_id IS NOT NULL"),
-    )
-    op.drop_index(
-        "ix_delivery_by_hand",
-        table_name="delivery",
-        postgresql_where=sa.text("channel IN ('call', 'visit') AND state = 'pending'"),
     )
     op.drop_index("uq_delivery_notice_id_channel", table_name="delivery")
     op.drop_index(
@@ -1370,6 +1481,11 @@ def downgrade() -> None:
         "ix_delivery_dead",
         table_name="delivery",
         postgresql_where=sa.text("state IN ('failed', 'expired') AND requeued_as IS NULL"),
+    )
+    op.drop_index(
+        "ix_delivery_by_hand",
+        table_name="delivery",
+        postgresql_where=sa.text("channel IN ('call', 'visit') AND state = 'pending'"),
     )
     op.drop_index("ix_delivery_by_day", table_name="delivery", postgresql_where=sa.text("by_day AND state = 'pending'"))
     op.drop_index("ix_delivery_about", table_name="delivery", postgresql_where=sa.text("about IS NOT NULL"))
@@ -1430,6 +1546,8 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_notice_citizen_id_at"), table_name="notice")
     op.drop_index(op.f("ix_notice_case_id"), table_name="notice")
     op.drop_table("notice")
+    op.drop_index(op.f("ix_household_head_id"), table_name="household")
+    op.drop_table("household")
     op.drop_index("uq_draft_open", table_name="draft", postgresql_where=sa.text("ended_at IS NULL"))
     op.drop_index(
         "ix_draft_waiting", table_name="draft", postgresql_where=sa.text("ended_at IS NULL AND reminded_at IS NULL")

@@ -76,7 +76,7 @@ def test_whoever_is_not_known_reads_guides_and_is_led_to_login_elsewhere(
 # --- Once only --------------------------------------------------------------------------------------------------------
 
 
-def _together(
+def together(
     house: House, person: Resident, path: str, data: dict[str, str], times: int = 10
 ) -> list[tuple[int, str]]:
     """Send the same form so many times at the same moment; status and place of each answer."""
@@ -105,7 +105,7 @@ def test_ten_simultaneous_sendings_of_one_form_make_one_case(house: House, resid
     person = resident()
     person.fill_permit()
     data = person.browser.form("submit").inputs | {"commitment": "yes"}
-    answers = _together(house, person, person.path, data)
+    answers = together(house, person, person.path, data)
     (case,) = person.cases()
     assert set(answers) == {(303, f"/h5/cases/{case.id}?sent=1")}
     with person.app.app_context():
@@ -118,7 +118,7 @@ def test_ten_simultaneous_taps_on_start_make_one_draft(house: House, resident: C
     person = resident()
     person.browser.open(f"/h5/items/{PERMIT}")
     data = person.browser.form("start").inputs
-    answers = _together(house, person, f"/h5/items/{PERMIT}", data)
+    answers = together(house, person, f"/h5/items/{PERMIT}", data)
     assert set(answers) == {(303, f"/h5/drafts/{person.draft().id}")}
 
 
