@@ -214,6 +214,7 @@ def recurring() -> Mapping[str, tuple[float, Callable[[], object]]]:
     from citizen_services.cases.automatic import lapse_overdue, remind_of_drafts
     from citizen_services.cases.figures import add_up
     from citizen_services.cases.supervising import escalate
+    from citizen_services.console.export_work import remove_expired
     from citizen_services.database import commit, idempotency
     from citizen_services.materials import sweep
     from citizen_services.people.sessions import remove_old
@@ -251,6 +252,7 @@ def recurring() -> Mapping[str, tuple[float, Callable[[], object]]]:
         "registers that were away": (300, ask_away_registers),
         "clocks to supervisors": (300, escalate_clocks),
         "figures of months": (300, add_up_figures),
+        "exports over": (60, remove_expired),
         "tidy": (600, tidy),
         "photos": (86_400, sweep_photos),
     }

@@ -35,9 +35,10 @@ log = logging.getLogger(__name__)
 
 RECEIPTS = "receipts"
 TRACKING = "tracking"
+EXPORTS = "exports"
 SENDING = ("send-wechat", "send-sms", "send-ems", "send-registration")
 #: Every queue, all of them served by each worker in turn.
-QUEUES = (*SENDING, RECEIPTS, TRACKING)
+QUEUES = (*SENDING, RECEIPTS, TRACKING, EXPORTS)
 
 #: A wake-up costs about a millisecond: one a channel and this time is enough.
 THROTTLE_S = 0.1
@@ -68,6 +69,8 @@ def wake_tracking(parcel_id: UUID) -> bool:
 def _work_of(queue: str) -> tuple[str, tuple[str, ...]]:
     if queue == RECEIPTS:
         return "notifications.tasks.settle", ()
+    if queue == EXPORTS:
+        return "notifications.tasks.export", ()
     return "notifications.tasks.send", (queue.removeprefix("send-"),)
 
 

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from citizen_services import clock
 from citizen_services.cases.models import Case, Correction
-from citizen_services.cases.signals import case_moved, correction_extended, draft_waits, parcel_wanted
+from citizen_services.cases.signals import case_moved, correction_extended, draft_waits, export_wanted, parcel_wanted
 from citizen_services.cases.situation import Situation
 from citizen_services.cases.standing import WORDS
 from citizen_services.catalogue.vocabulary import Step
@@ -216,10 +216,16 @@ def settle_template(msgid: int, openid: str, status: str, change: Change) -> Non
 
 
 #: Every signal and its receiver: the exact list, which a test asserts.
+def wake_exporter(export_id: UUID, *, change: Change) -> None:
+    """A long export waits: wake a worker for it."""
+    change.after(queue.waking(queue.EXPORTS))
+
+
 RECEIVERS = (
     (case_moved, tell_of_step),
     (correction_extended, tell_of_grace),
     (draft_waits, drafts.remind),
+    (export_wanted, wake_exporter),
     (parcel_wanted, order_parcel),
     (residence_registered, writeback.write_registration),
     (permit_carded, writeback.write_permit),

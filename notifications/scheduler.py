@@ -23,6 +23,7 @@ from flask import Flask
 from sqlalchemy import func, or_, select, text
 
 from citizen_services import clock
+from citizen_services.cases import exports
 from citizen_services.cases.models import Case
 from citizen_services.database import commit, db
 from citizen_services.database.base import rollback
@@ -137,6 +138,9 @@ class Scheduler:
         ).scalar_one()
         if receipts is not None:
             due[queue.RECEIPTS] = receipts
+        waiting = exports.due_since()
+        if waiting is not None:
+            due[queue.EXPORTS] = waiting
         commit()
         for name, since in due.items():
             self._wake(name, overdue=now - since > OVERDUE_AFTER)
@@ -155,6 +159,8 @@ class Scheduler:
         with self._app.app_context():
             if name == queue.RECEIPTS:
                 tasks.settle()
+            elif name == queue.EXPORTS:
+                tasks.export()
             else:
                 tasks.send(name.removeprefix("send-"))
 

@@ -11,6 +11,7 @@ from uuid import UUID
 from flask import Flask, current_app
 from sqlalchemy.exc import SQLAlchemyError
 
+from citizen_services.console.export_work import make_next
 from citizen_services.database import commit, db
 from citizen_services.database.base import rollback
 from citizen_services.exchange.outcomes import OutsideError
@@ -87,6 +88,16 @@ def settle() -> None:
                 pass
         except SQLAlchemyError as fault:
             log.error("settling receipts stopped: %s", type(fault).__name__)
+
+
+def export() -> None:
+    """Make one long export that waits; the sweep wakes a worker for the next one, so that others have their turn."""
+    with _application().app_context():
+        try:
+            make_next(queue.stopping.is_set)
+        except SQLAlchemyError as fault:
+            rollback()
+            log.error("an export stopped: %s; its lease ends by itself", type(fault).__name__)
 
 
 def track(parcel_id: str) -> None:

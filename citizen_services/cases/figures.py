@@ -27,6 +27,8 @@ from citizen_services.rules.dates import add_months, end_of_day, start_of_day
 MONTHS = 12
 #: Rows of a list's page.
 PAGE = 20
+#: Rows of an export that are read at a time.
+BATCH = 500
 #: Clocks are counted up to here: what is more is "and more".
 MOST_COUNTED = 1000
 #: Corrections of a month whose words are read for the list of reasons, the newest.
@@ -291,16 +293,33 @@ def _newest(query: Select[Case]) -> Running:
     return Running(shown, (last.ended_at, last.id) if last is not None and last.ended_at is not None else None)
 
 
-def ended_in(codes: Collection[str], month: date, most: int) -> Iterator[Case]:
-    """The cases that ended in a month, newest first, at most so many, read a few hundred at a time."""
+def more_than(codes: Collection[str], month: date, most: int) -> bool:
+    """Whether more cases ended, or more ratings were given, in a month than so many. Reads no more than it must."""
+    start, end = span_of(month)
+    cases = select(Case.id).where(Case.office_code.in_(codes), Case.ended_at >= start, Case.ended_at < end)
+    rated_ = select(Rating.id).where(Rating.office_code.in_(codes), Rating.at >= start, Rating.at < end)
+    return any(len(db.session.execute(query.limit(most + 1)).all()) > most for query in (cases, rated_))
+
+
+def number_of(codes: Collection[str], month: date) -> int:
+    """How many cases ended and ratings were given in a month: the rows of a long export."""
+    start, end = span_of(month)
+    cases = select(func.count()).where(Case.office_code.in_(codes), Case.ended_at >= start, Case.ended_at < end)
+    rated_ = select(func.count()).where(Rating.office_code.in_(codes), Rating.at >= start, Rating.at < end)
+    return int(db.session.scalar(cases) or 0) + int(db.session.scalar(rated_) or 0)
+
+
+def ended_in(codes: Collection[str], month: date) -> Iterator[Sequence[Case]]:
+    """The cases that ended in a month, newest first, some hundred at a time by keyset."""
     after: tuple[datetime | None, UUID] | None = None
-    while most > 0:
-        rows = db.session.scalars(_ended(codes, month, after).limit(min(500, most))).all()
-        yield from rows
-        most -= len(rows)
-        if not rows or len(rows) < 500:
+    while True:
+        rows = db.session.scalars(_ended(codes, month, after).limit(BATCH)).all()
+        # Read before they are handed out: who takes them may end the transaction.
+        after = (rows[-1].ended_at, rows[-1].id) if len(rows) == BATCH else None
+        if rows:
+            yield rows
+        if after is None:
             return
-        after = (rows[-1].ended_at, rows[-1].id)
 
 
 @dataclass(frozen=True)
@@ -332,8 +351,11 @@ def corrections(codes: Collection[str], month: date) -> Asked:
     return Asked(named.most_common(10), late[:PAGE])
 
 
-def rated(codes: Collection[str], month: date, most: int) -> Sequence[tuple[Rating, Case, Rectification | None]]:
-    """The ratings of a month with their cases and what a bad one led to, newest first, at most so many."""
+Rated = tuple[Rating, Case, Rectification | None]
+
+
+def rated(codes: Collection[str], month: date) -> Iterator[Sequence[Rated]]:
+    """The ratings of a month with their cases and what a bad one led to, newest first, some hundred at a time."""
     start, end = span_of(month)
     query = (
         select(Rating, Case, Rectification)
@@ -342,9 +364,17 @@ def rated(codes: Collection[str], month: date, most: int) -> Sequence[tuple[Rati
         .options(*_UNSHOWN)
         .where(Rating.office_code.in_(codes), Rating.at >= start, Rating.at < end)
         .order_by(Rating.at.desc(), Rating.id.desc())
-        .limit(most)
+        .limit(BATCH)
     )
-    return [(row[0], row[1], row[2]) for row in db.session.execute(query)]
+    after: tuple[datetime, UUID] | None = None
+    while True:
+        page = query.where(tuple_(Rating.at, Rating.id) < after) if after is not None else query
+        rows = [(row[0], row[1], row[2]) for row in db.session.execute(page)]
+        after = (rows[-1][0].at, rows[-1][0].id) if len(rows) == BATCH else None
+        if rows:
+            yield rows
+        if after is None:
+            return
 
 
 @dataclass(frozen=True)

@@ -23,3 +23,6 @@ draft_waits = _signals.signal("draft-waits")
 #: A person was reached only after the date of a correction, and has some days more. Sender: the case's id; keywords:
 #: ``correction``, ``due`` (a Deadline), ``change``.
 correction_extended = _signals.signal("correction-extended")
+
+#: A long export was asked for and waits for a worker. Sender: its id; keywords: ``change``.
+export_wanted = _signals.signal("export-wanted")

@@ -24,11 +24,12 @@ from citizen_services.security import CannotDecrypt, keyring
 
 log = logging.getLogger(__name__)
 
-Part = Literal["photo", "thumbnail"]
+#: ``export`` is a piece of a long export: no upload's, so that the sweep takes it after a day whatever became of it.
+Part = Literal["photo", "thumbnail", "export"]
 PARTS: tuple[Part, ...] = ("photo", "thumbnail")
 _NEW = "new-"
 #: A folder of two digits, and a name of which the folder is the end; half-written files say so in front.
-_NAME = re.compile(rf"([0-9a-f]{{2}})/(?:{_NEW})?([0-9a-f]{{30}}\1)\.(?:photo|thumbnail)")
+_NAME = re.compile(rf"([0-9a-f]{{2}})/(?:{_NEW})?([0-9a-f]{{30}}\1)\.(?:photo|thumbnail|export)")
 
 
 class Store(Protocol):

@@ -34,6 +34,7 @@ ACTS: Mapping[str, str] = {
     "case_assigned": "指派办件",
     "escalation_seen": "阅知时限提醒",
     "exported": "导出",
+    "export_fetched": "下载导出文件",
 }
 #: Rows of a page.
 PAGE = 50

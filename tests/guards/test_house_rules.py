@@ -148,6 +148,7 @@ RECEIVERS: Mapping[str, tuple[str, ...]] = {
     "code-wanted": ("notifications.receivers.send_code",),
     "correction-extended": ("notifications.receivers.tell_of_grace",),
     "draft-waits": ("notifications.drafts.remind",),
+    "export-wanted": ("notifications.receivers.wake_exporter",),
     "worker-joined": ("notifications.receivers.tell_worker",),
     "parcel-wanted": ("notifications.receivers.order_parcel",),
     "permit-carded": ("notifications.writeback.write_permit",),

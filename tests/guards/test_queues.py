@@ -102,7 +102,7 @@ def test_jobs_are_made_in_one_place() -> None:
 
 def test_every_channel_has_a_queue_of_its_own_and_every_queue_its_work() -> None:
     assert {queue.sending_queue(channel) for channel in channels()} == set(queue.SENDING)
-    for name in (*queue.SENDING, queue.RECEIPTS):
+    for name in (*queue.SENDING, queue.RECEIPTS, queue.EXPORTS):
         function, arguments = queue._work_of(name)
         assert not job_faults([Enqueued(name, function, arguments, {}, name)])
 
@@ -110,7 +110,7 @@ def test_every_channel_has_a_queue_of_its_own_and_every_queue_its_work() -> None
 def test_a_whole_application_enqueues_ids_and_channels_only(app: Flask, enqueued: list[Enqueued]) -> None:
     case_id = make.submitted_permit()
     through(case_id)
-    for name in (*queue.SENDING, queue.RECEIPTS):
+    for name in (*queue.SENDING, queue.RECEIPTS, queue.EXPORTS):
         assert queue.wake(name)
     assert queue.wake_tracking(new_id())
     sweep_parcels()
