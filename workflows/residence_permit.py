@@ -12,11 +12,10 @@ from typing import Any
 
 from marshmallow import Schema, fields, validate
 
-from citizen_services.cases import corrections, decisions, papers
-from citizen_services.cases.effects import issue, note_tracking, order_parcel
+from citizen_services.cases import decisions
+from citizen_services.cases.effects import note_tracking, order_parcel
 from citizen_services.cases.situation import Situation
 from citizen_services.catalogue import (
-    APPLICANT,
     SYSTEM,
     By,
     ChoiceField,
@@ -47,7 +46,7 @@ from citizen_services.registers.operations import give_card, grant_permit, void_
 from citizen_services.rules.dates import chinese_full_day, half_year_after
 from citizen_services.rules.divisions import is_migrant
 from citizen_services.rules.identity import age_on
-from workflows import posting
+from workflows import posting, reviewing
 from workflows.posting import DeliverySchema, LabelSchema
 from workflows.sources import migrant_regulation, permit_regulation
 from workflows.telling import turn
@@ -334,19 +333,6 @@ VOUCHER = Doc(
     ),
 )
 
-_FOLLOW = "办理进度可在微信公众号“我的办件”中查看，服务热线见办事指南。"
-
-DECLINED = Doc(
-    "declined",
-    "不予受理决定书",
-    (
-        "{name}：您于本次申请（办件编号{number}）提出的“{item}”，经审查不予受理。",
-        "理由：{reasons}",
-        "依据：{ground}。",
-        decisions.REMEDIES,
-        "{office}　{at}",
-    ),
-)
 REFUSED = Doc(
     "refused",
     "不予签发居住证决定书",
@@ -358,28 +344,6 @@ REFUSED = Doc(
         "{issuer}　{at}",
     ),
 )
-CORRECTION = Doc(
-    "correction",
-    "补正告知书",
-    (
-        "{name}：您申请的“{item}”（办件编号{number}）有{count}项内容需要补正：",
-        "{listed}",
-        "请在{until}前补正。补正期间不计入办理时限；逾期不补正的，视为撤回申请，您可以随时重新申请。",
-        _FOLLOW,
-        "{office}　{at}",
-    ),
-)
-LAPSED = Doc(
-    "lapsed",
-    "视为撤回告知书",
-    (
-        "{name}：您申请的“{item}”（办件编号{number}）在告知的期限内没有补正，依照《浙江省保障“最多跑一次”改革规定》第十一条，"
-        "视为撤回申请。您可以随时重新申请，已填写的内容不用再跑一次。",
-        decisions.REMEDIES,
-        "{office}　{at}",
-    ),
-)
-
 COMPLETED = turn(
     "completed", "办件已办结",
     text="您的居住证（{number}）已交到本人手中，全程跑动{visits}次。居住证每满一年签注一次。办得怎样，可在办件页评价。",
@@ -394,10 +358,6 @@ _BUSINESS_LINES = (
     ("经营至", "ended"),
 )
 
-_CLERK = By.staff("clerk")
-_CLERK_OFFICER = By.staff("clerk", officer_only=True)
-_CLERK_OR_APPROVER = By.staff("clerk", "approver")
-_APPROVER = By.staff("approver", officer_only=True, not_who=("accept",))
 _CENTRE = By.staff("clerk", office="service_centre")
 
 ITEM = ServiceItem(
@@ -509,126 +469,42 @@ ITEM = ServiceItem(
         ),
     ),
     states=(
-        State("submitted", "待受理", "派出所将在1个工作日内答复，不需要您到场。", desk="own", clock="first_answer"),
-        State("correcting", "待补正", "请按提示补正，补正期间不计入办理时限，不需要您到场。"),
-        State("accepted", "已受理", "民警正在审批，不需要您到场。", desk="own", clock="result"),
+        reviewing.SUBMITTED,
+        reviewing.CORRECTING,
+        reviewing.ACCEPTED,
         State("approved", "已批准", "行政服务中心正在制证。", desk="service_centre", clock="result"),
         State("made", "已制证", "证件已制好，正在交给 EMS。", desk="service_centre", clock="result"),
         State("posted", "已寄出", "证件在路上，请留意快递电话，须本人签收。"),
         *posting.STATES,
         State("completed", "已办结", "证件已由本人签收。", final=True),
-        State("declined", "不予受理", "没有受理，理由和救济途径写在决定书里。", final=True),
         State("refused", "不予签发", "没有批准，理由和救济途径写在决定书里。", final=True),
-        State("lapsed", "视为撤回", "到期没有补正，已视为撤回，可以重新申请。", final=True),
-        State("withdrawn", "已撤回", "您已撤回申请，需要时可以重新申请。", final=True),
+        *reviewing.ENDINGS,
     ),
     steps=(
-        Step(
-            None, "submit", "submitted", APPLICANT, "确认提交", "已提交申请",
+        *reviewing.steps(
+            VOUCHER,
+            Step(
+                "accepted", "approve", "approved", reviewing.APPROVER, "批准", "已批准",
+                guard=(decisions.not_sent_back,), then=(Effect("grant_permit", _grant),),
+                tell=turn(
+                    "approved", "申请已批准",
+                    text="您申请的{item}（{number}）已批准，正在制证，制好后由 EMS 寄出。",
+                    hint="已批准，制好后由EMS寄出",
+                    sms="您申请的{item}已批准，编号{number}，证件制好后由EMS寄到您填写的地址。",
+                ),
+            ),
+            reviewing.refusing(
+                "不予签发", REFUSED,
+                turn(
+                    "refused", "申请不予签发",
+                    text="您申请的{item}（{number}）不予签发，理由和救济途径见决定书。",
+                    hint="理由和救济途径见决定书",
+                    sms="您申请的{item}不予签发，编号{number}。理由和救济途径请在微信公众号“我的办件”中查看决定书。",
+                    must_be_known=True,
+                ),
+            ),
             guard=(Guard("registered", "您的居住登记已经变化，请重新办理居住登记后再申请。", _still_registered),),
-            tell=turn(
-                "submitted", "申请已提交",
-                text="您申请的{item}（{number}）已提交，{office}将在1个工作日内答复。不需要您到场。",
-                hint="已收到申请，1个工作日内答复您",
-                sms="您申请的{item}已提交，编号{number}，1个工作日内答复，不需要您到场。进度请在微信公众号“我的办件”中查看。",
-            ),
         ),
-        Step("submitted", "claim", "submitted", _CLERK, "领取", ""),
-        Step("submitted", "release", "submitted", _CLERK, "放回", ""),
-        Step("submitted", "withdraw", "withdrawn", APPLICANT, "撤回申请", "已撤回申请", danger=True),
-        Step(
-            "submitted", "request_correction", "correcting", _CLERK, "要求补正", "需要补正",
-            input=corrections.RequestSchema(), then=(corrections.ask, issue(CORRECTION)),
-            tell=turn(
-                "correction", "申请需要补正",
-                text="您申请的{item}（{number}）有{count}项内容需要补正，请在{until}前补正，逾期视为撤回。",
-                hint="有{count}项要补正，{until}前办",
-                sms="您申请的{item}有{count}项内容需要补正，编号{number}，请于{until}前在微信公众号“我的办件”中补正，逾期视为撤回。",
-                must_be_known=True,
-            ),
-        ),
-        Step(
-            "correcting", "answer_correction", "submitted", APPLICANT, "提交补正", "已补正",
-            input=corrections.AnswerSchema(), then=(corrections.answer,),
-            tell=turn(
-                "corrected", "补正已收到",
-                text="您申请的{item}（{number}）的补正已收到，{office}将在1个工作日内答复。",
-                hint="补正已收到，1个工作日内答复",
-                sms="您申请的{item}的补正已收到，编号{number}，1个工作日内答复，不需要您到场。",
-            ),
-        ),
-        Step(
-            "correcting", "lapse", "lapsed", SYSTEM, "到期未补正", "到期未补正，视为撤回",
-            then=(corrections.lapse, decisions.name_remedies, issue(LAPSED)),
-            tell=turn(
-                "lapsed", "申请视为撤回",
-                text="您申请的{item}（{number}）到期没有补正，已视为撤回，可以随时重新申请。",
-                hint="到期未补正，已视为撤回",
-                sms="您申请的{item}到期没有补正，编号{number}，已视为撤回。您可以随时在微信公众号重新申请。",
-            ),
-        ),
-        corrections.note_call,
-        Step(
-            "correcting", "withdraw", "withdrawn", APPLICANT, "撤回申请", "已撤回申请",
-            then=(corrections.drop,), danger=True,
-        ),
-        Step(
-            "submitted", "decline", "declined", _CLERK_OFFICER, "不予受理", "不予受理",
-            input=decisions.ReasonsSchema(), then=(decisions.give_reasons, issue(DECLINED)), danger=True,
-            tell=turn(
-                "declined", "申请不予受理",
-                text="您申请的{item}（{number}）不予受理，理由和救济途径见决定书。",
-                hint="理由和救济途径见决定书",
-                sms="您申请的{item}不予受理，编号{number}。理由和救济途径请在微信公众号“我的办件”中查看决定书。",
-                must_be_known=True,
-            ),
-        ),
-        Step(
-            "submitted", "hand_over", "submitted", _CLERK, "移交", "已移交到管辖派出所",
-            input=decisions.HandOverSchema(), then=(decisions.hand_over,),
-        ),
-        Step(
-            "submitted", "accept", "accepted", _CLERK, "受理", "已受理",
-            then=(papers.name_taken, issue(VOUCHER)),
-            tell=turn(
-                "accepted", "申请已受理",
-                text="您申请的{item}（{number}）已受理，我们承诺{due}前办结。受理凭证可在办件页查看。",
-                hint="承诺{due}前办结，凭证可在线看",
-                sms="您申请的{item}已受理，编号{number}，承诺{due}前办结。受理凭证请在微信公众号“我的办件”中查看。",
-            ),
-        ),
-        Step("accepted", "withdraw", "withdrawn", APPLICANT, "撤回申请", "已撤回申请", danger=True),
-        Step(
-            "accepted", "approve", "approved", _APPROVER, "批准", "已批准", guard=(decisions.not_sent_back,),
-            then=(Effect("grant_permit", _grant),),
-            tell=turn(
-                "approved", "申请已批准",
-                text="您申请的{item}（{number}）已批准，正在制证，制好后由 EMS 寄出。",
-                hint="已批准，制好后由EMS寄出",
-                sms="您申请的{item}已批准，编号{number}，证件制好后由EMS寄到您填写的地址。",
-            ),
-        ),
-        Step(
-            "accepted", "refuse", "refused", _APPROVER, "不予签发", "不予签发",
-            input=decisions.ReasonsSchema(), then=(decisions.give_reasons, issue(REFUSED)), danger=True,
-            tell=turn(
-                "refused", "申请不予签发",
-                text="您申请的{item}（{number}）不予签发，理由和救济途径见决定书。",
-                hint="理由和救济途径见决定书",
-                sms="您申请的{item}不予签发，编号{number}。理由和救济途径请在微信公众号“我的办件”中查看决定书。",
-                must_be_known=True,
-            ),
-        ),
-        Step(
-            "accepted", "send_back", "accepted", _APPROVER, "退回复核", "", input=decisions.NoteSchema(),
-            guard=(decisions.not_sent_back,), then=(decisions.send_back,),
-        ),
-        Step(
-            "accepted", "resubmit", "accepted", _CLERK, "已复核，再送审批", "",
-            guard=(decisions.sent_back,), then=(decisions.resubmit,),
-        ),
-        Step("accepted", "claim", "accepted", _CLERK_OR_APPROVER, "领取", ""),
-        Step("accepted", "release", "accepted", _CLERK_OR_APPROVER, "放回", ""),
         Step(
             "approved", "make", "made", _CENTRE, "制证完成", "证件已制好", input=CardSchema(),
             then=(Effect("give_card", _give_card), order_parcel),
@@ -662,7 +538,7 @@ ITEM = ServiceItem(
     ),
     clocks=Clocks(Period(1, "working"), Period(2, "working"), Period(15, "calendar"), permit_regulation("第九条")),
     route=_route,
-    documents=(VOUCHER, CORRECTION, DECLINED, REFUSED, LAPSED),
+    documents=(VOUCHER, reviewing.CORRECTION, reviewing.DECLINED, REFUSED, reviewing.LAPSED),
     commitment="我承诺所填内容和所确认的信息真实、准确，并知晓骗领居住证须承担法律责任。",
     number_prefix="JZ",
 )  # fmt: skip
