@@ -5,13 +5,18 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import wraps
 from typing import ParamSpec, TypeVar, cast
+from uuid import UUID
 
 from flask import Response, g, request
 
 from citizen_services.api.problems import Problem
+from citizen_services.cases import standing
+from citizen_services.cases.errors import NoSuchCase
+from citizen_services.cases.standing import Standing
 from citizen_services.database import commit
 from citizen_services.parts import parts
 from citizen_services.people import api_keys
@@ -27,6 +32,9 @@ _T = TypeVar("_T")
 #: Requests a minute of whoever is logged in as a person; a key brings its own number.
 PER_MINUTE = 240
 _WINDOW_S = 60
+#: Names the person in whose name a citizen's program acts.
+ON_BEHALF_OF = "On-Behalf-Of"
+_NO_RIGHT = "没有替这个人办理的委托，或者委托已经结束。"
 
 
 @dataclass(frozen=True)
@@ -39,6 +47,13 @@ class Caller:
     #: Whose requests are counted together: never the token itself.
     subject: str
     per_minute: int
+    #: By what right the caller acts for ``citizen``, who is somebody else then; None where they act for themselves.
+    standing: Standing | None = None
+
+    def refuse_beyond(self, item: str, ended_at: datetime | None = None) -> None:
+        """Raise NoSuchCase where the right by which the caller acts for another doesn't reach that far."""
+        if self.standing is not None and not self.standing.covers(item, ended_at):
+            raise NoSuchCase
 
 
 def caller() -> Caller:
@@ -47,15 +62,19 @@ def caller() -> Caller:
 
 
 def the_citizen() -> Citizen:
-    """The citizen of a view that is guarded by ``needs("citizen")``."""
+    """The citizen of a view that is guarded by ``needs("citizen")``: in whose name the caller acts."""
     citizen = caller().citizen
     if citizen is None:
         raise _not_allowed()
     return citizen
 
 
-def needs(*kinds: str, scope: str | None = None) -> Callable[[Callable[_P, _T]], Callable[_P, _T]]:
+def needs(
+    *kinds: str, scope: str | None = None, for_others: bool = False
+) -> Callable[[Callable[_P, _T]], Callable[_P, _T]]:
     """Let only callers of these kinds (``citizen``, ``staff``) into a view; a key needs ``scope`` besides.
+
+    ``for_others``: a citizen may name there in whose name they act (``On-Behalf-Of``); elsewhere that is refused.
 
     401 without valid credentials, 403 for others, 429 beyond the rate.
     """
@@ -68,11 +87,32 @@ def needs(*kinds: str, scope: str | None = None) -> Callable[[Callable[_P, _T]],
             _count(found.subject, found.per_minute)
             if found.actor.kind not in kinds or (found.scopes is not None and scope not in found.scopes):
                 raise _not_allowed()
+            g.api_caller = _acting_for(found, for_others)
             return view(*args, **kwargs)
 
         return guarded
 
     return guard
+
+
+def _acting_for(found: Caller, accepted: bool) -> Caller:
+    """The caller as who they act for by the header; NoSuchCase where by no right."""
+    given = request.headers.get(ON_BEHALF_OF, "").strip()
+    if not given:
+        return found
+    if not accepted or found.citizen is None:
+        raise _not_allowed()
+    try:
+        principal = UUID(given)
+    except ValueError:
+        raise NoSuchCase(_NO_RIGHT) from None
+    if principal == found.citizen.id:
+        return found
+    try:
+        by = standing.of(found.citizen, principal)
+    except NoSuchCase:
+        raise NoSuchCase(_NO_RIGHT) from None
+    return replace(found, actor=by.actor, citizen=by.principal, standing=by)
 
 
 def _bearer() -> Caller:
@@ -97,7 +137,12 @@ def _bearer() -> Caller:
 
 def _of_session(person: LoggedIn) -> Caller:
     subject = f"session:{person.session.id}"
+    if person.session.factor_pending:
+        raise _unauthorised()
     if person.staff is not None:
+        if person.staff.must_change_password:
+            detail = "现在的密码是别人设的。请先登录工作台修改密码，再使用接口。"
+            raise Problem("password-to-change", 403, "The password must be changed first", detail)
         return Caller(staff_actor(person.staff, person.roles), None, None, subject, PER_MINUTE)
     if person.citizen is None:
         detail = "这个令牌还没有核验身份。请先在公众号里绑定身份，再使用接口。"

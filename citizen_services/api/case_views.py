@@ -11,7 +11,7 @@ from citizen_services.api import schemas
 from citizen_services.api.callers import Caller, caller
 from citizen_services.api.once import do
 from citizen_services.api.operation import blueprint, operation
-from citizen_services.cases import corrections, operations, queries, seeing
+from citizen_services.cases import corrections, operations, queries, seeing, standing
 from citizen_services.cases.errors import NoSuchCase
 from citizen_services.cases.models import Case, CaseEvent, Document
 from citizen_services.catalogue.describe import field_of
@@ -40,7 +40,9 @@ def _seen(case_id: UUID) -> Case:
     """A case that the caller may see: one's own, or one of the office's, which is recorded; NoSuchCase for others."""
     who = caller()
     if who.citizen is not None:
-        return queries.own_case(who.citizen.id, case_id)
+        case = queries.own_case(who.citizen.id, case_id)
+        who.refuse_beyond(case.item, case.ended_at)
+        return case
     try:
         case = seeing.visible_case(who.actor, case_id)
     except (seeing.ReasonWanted, seeing.OwnMatter):
@@ -54,13 +56,16 @@ def _seen(case_id: UUID) -> Case:
 
 
 @bp.get("")
-@operation(bp, "办件列表", schemas.CasesPage, query=schemas.CasesQuery, who=EVERYBODY, scope=READ)
+@operation(bp, "办件列表", schemas.CasesPage, query=schemas.CasesQuery, who=EVERYBODY, scope=READ, for_others=True)
 def cases(query: Mapping[str, str]) -> dict[str, Any]:
     """One's own cases, newest first; for staff those on their office's desk, the clock that runs out first on top."""
     who, after = caller(), place_from_text(query["after"])
     wanted: dict[str, Any] = {"item": query["item"] or None, "state": query["state"] or None, "after": after}
     if who.citizen is not None:
-        found = queries.of_citizen(who.citizen.id, **wanted)
+        by = who.standing
+        found = queries.of_citizen(
+            who.citizen.id, **wanted, items=by.items if by else None, ended_since=by.since if by else None
+        )
     elif who.actor.roles & seeing.case_roles():
         found = queries.desk(who.actor.office or "", **wanted)
     else:
@@ -69,7 +74,7 @@ def cases(query: Mapping[str, str]) -> dict[str, Any]:
 
 
 @bp.get("/<uuid:case_id>")
-@operation(bp, "一个办件", schemas.CaseSchema, who=EVERYBODY, scope=READ, problems=(404,))
+@operation(bp, "一个办件", schemas.CaseSchema, who=EVERYBODY, scope=READ, for_others=True, problems=(404,))
 def case(case_id: UUID) -> dict[str, Any]:
     """One case with its clocks, answers, documents, and what the caller may do now."""
     return _whole(_seen(case_id), caller())
@@ -79,7 +84,8 @@ def _whole(case: Case, who: Caller) -> dict[str, Any]:
     item = _item(case)
     state = item.state(case.state)
     asked = corrections.open_correction(case.id)
-    own = who.citizen is not None
+    # Whoever acts for the person sees as much as a page would show them.
+    masked = who.citizen is None or who.standing is not None
     register = queries.register_answers(case.answers)
     address = next((a["content"] for key, a in register.items() if key.startswith("addresses.")), None)
     short = {name: getattr(case, name) for name in schemas.ShortCaseSchema().fields}
@@ -96,7 +102,7 @@ def _whole(case: Case, who: Caller) -> dict[str, Any]:
             {
                 "code": group.code,
                 "title": group.title,
-                "lines": fields.answer_rows(group, case.data.get(group.code, {}), masked=not own, address=address),
+                "lines": fields.answer_rows(group, case.data.get(group.code, {}), masked=masked, address=address),
             }
             for group in item.active_groups(case.data)
         ],
@@ -127,7 +133,16 @@ def _document(found: Document) -> dict[str, Any]:
 
 
 @bp.get("/<uuid:case_id>/events")
-@operation(bp, "办件经过", schemas.EventsPage, query=schemas.PageQuery, who=EVERYBODY, scope=READ, problems=(404,))
+@operation(
+    bp,
+    "办件经过",
+    schemas.EventsPage,
+    query=schemas.PageQuery,
+    who=EVERYBODY,
+    scope=READ,
+    for_others=True,
+    problems=(404,),
+)
 def events(case_id: UUID, query: Mapping[str, str]) -> dict[str, Any]:
     """What was done on a case, oldest first; a citizen is shown what concerns them."""
     case, own = _seen(case_id), caller().citizen is not None
@@ -143,7 +158,7 @@ def _event(item: ServiceItem, event: CaseEvent, own: bool, known: Mapping[str, O
     step = item.step(event.from_state, event.action)
     if own and (step is None or not step.public):
         return None
-    who = {"citizen": "申请人", "system": "系统"}.get(event.actor_kind, "")
+    who = standing.who_words(event) or {"citizen": "申请人", "system": "系统"}.get(event.actor_kind, "")
     if event.actor_kind == "staff":
         place = known.get(event.actor_office or "")
         who = f"{place.name if place else '办事窗口'} · {role_word(event.actor_role or '')}"
@@ -159,7 +174,7 @@ def _event(item: ServiceItem, event: CaseEvent, own: bool, known: Mapping[str, O
 
 
 @bp.get("/<uuid:case_id>/documents/<uuid:document_id>")
-@operation(bp, "一份文书", schemas.WholeDocumentSchema, who=EVERYBODY, scope=READ, problems=(404,))
+@operation(bp, "一份文书", schemas.WholeDocumentSchema, who=EVERYBODY, scope=READ, for_others=True, problems=(404,))
 def document(case_id: UUID, document_id: UUID) -> dict[str, Any]:
     """A writing as it was issued; it names the person in full, so a member of the staff's look is recorded."""
     case, who = _seen(case_id), caller()
@@ -179,7 +194,7 @@ def document(case_id: UUID, document_id: UUID) -> dict[str, Any]:
 
 @bp.post("/<uuid:case_id>/actions/<string:action>")
 @operation(
-    bp, "办理一步", schemas.DoneSchema, body=schemas.ActSchema, once=True, who=EVERYBODY, scope=ACT,
+    bp, "办理一步", schemas.DoneSchema, body=schemas.ActSchema, once=True, who=EVERYBODY, scope=ACT, for_others=True,
     problems=(403, 404, 409),
 )  # fmt: skip
 def act(case_id: UUID, action: str, body: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -16,11 +17,11 @@ from citizen_services.api.case_views import done_of
 from citizen_services.api.once import do, once_of
 from citizen_services.api.operation import blueprint, operation
 from citizen_services.api.problems import Problem, invalid
-from citizen_services.cases import drafts
-from citizen_services.cases.errors import MovedOn
+from citizen_services.cases import drafts, standing
+from citizen_services.cases.errors import MovedOn, NoSuchCase
 from citizen_services.cases.once import note
 from citizen_services.catalogue.describe import field_of
-from citizen_services.catalogue.vocabulary import Group
+from citizen_services.catalogue.vocabulary import Group, ServiceItem
 from citizen_services.database.base import rollback
 from citizen_services.database.idempotency import Once
 from citizen_services.filling import beginning, registers, uploads
@@ -64,23 +65,41 @@ API = Place(
 
 
 def _filled(draft_id: UUID) -> Filled:
-    return filled_of(API, the_citizen(), draft_id)
+    filled = filled_of(_place(), the_citizen(), draft_id)
+    caller().refuse_beyond(filled.draft.item, filled.draft.ended_at)
+    return filled
+
+
+def _place() -> Place:
+    """How the caller fills in; an agent doesn't begin from what the person brought for earlier applications."""
+    by = caller().standing
+    return replace(API, reuses=False) if by is not None and by.kind == "agent" else API
+
+
+def _item(code: str) -> ServiceItem:
+    """An item that the caller may begin here."""
+    item, by = parts().catalogue.item(code), caller().standing
+    if by is not None and item not in standing.items_by(by):
+        raise NoSuchCase("没有可以替这个人办理这个事项的委托。")
+    return item
 
 
 # --- Looking ------------------------------------------------------------------------------------------------------
 
 
 @bp.get("")
-@operation(bp, "未提交的申请", forms.DraftsPage, who=ME)
+@operation(bp, "未提交的申请", forms.DraftsPage, who=ME, for_others=True)
 def open_drafts() -> dict[str, Any]:
     """What was begun and not sent: one an item at most."""
     citizen = the_citizen()
     found = (drafts.open_draft(citizen.id, item.code) for item in parts().catalogue.items())
-    return {"items": [draft for draft in found if draft is not None], "next": None}
+    by = caller().standing
+    shown = [draft for draft in found if draft is not None and (by is None or by.covers(draft.item))]
+    return {"items": shown, "next": None}
 
 
 @bp.get("/<uuid:draft_id>")
-@operation(bp, "一份未提交的申请", forms.DraftSchema, who=ME, problems=(404,))
+@operation(bp, "一份未提交的申请", forms.DraftSchema, who=ME, for_others=True, problems=(404,))
 def draft(draft_id: UUID) -> dict[str, Any]:
     """A draft with the pages that are asked for, what registers say, and the papers that are wanted."""
     return _whole(_filled(draft_id))
@@ -135,7 +154,7 @@ def _card(filled: Filled, card: Mapping[str, Any]) -> dict[str, Any]:
 
 
 @bp.get("/<uuid:draft_id>/answers/<uuid:answer_id>.jpg")
-@operation(bp, "待确认的照片", schemas.FileSchema, who=ME, problems=(404,), media_type="image/jpeg")
+@operation(bp, "待确认的照片", schemas.FileSchema, who=ME, for_others=True, problems=(404,), media_type="image/jpeg")
 def picture(draft_id: UUID, answer_id: UUID) -> Any:
     """The portrait to be confirmed."""
     return registers.image(registers.own_answer(_filled(draft_id).citizen.id, answer_id))
@@ -159,19 +178,22 @@ def _posted(form: Mapping[str, Any], *, group: str = "", version: int | None = N
     body=forms.BeginSchema,
     once=True,
     who=ME,
+    for_others=True,
     problems=(404, 409),
 )
 def begin(body: Mapping[str, Any]) -> Any:
     """Begin an application, or go on with the one that is open; 422 `not-eligible` says why not, and from which day."""
     once_of(body)
-    citizen, item = the_citizen(), parts().catalogue.item(body["item"])
+    citizen, item = the_citizen(), _item(body["item"])
     form = dict(body["declared"]) | ({"earlier": str(body["earlier"])} if body["earlier"] else {})
-    draft_id = beginning.begin(API, citizen, item, _posted(form | {"item": item.code}))
+    draft_id = beginning.begin(_place(), citizen, item, _posted(form | {"item": item.code}))
     return _whole(_filled(draft_id)), 201, {"Location": _address(draft_id)}
 
 
 @bp.post("/<uuid:draft_id>/groups/<string:group>")
-@operation(bp, "保存一页", forms.DraftSchema, body=forms.SaveSchema, once=True, who=ME, problems=(404, 409))
+@operation(
+    bp, "保存一页", forms.DraftSchema, body=forms.SaveSchema, once=True, who=ME, for_others=True, problems=(404, 409)
+)
 def save(draft_id: UUID, group: str, body: Mapping[str, Any]) -> Any:
     """Save one page of the form. What is valid is kept even where something else is not (422 names it)."""
     filled = _filled(draft_id)
@@ -195,6 +217,7 @@ def save(draft_id: UUID, group: str, body: Mapping[str, Any]) -> Any:
     body=forms.DiscardSchema,
     once=True,
     who=ME,
+    for_others=True,
     problems=(404, 409),
 )
 def discard(draft_id: UUID, body: Mapping[str, Any]) -> Any:
@@ -215,7 +238,16 @@ def discard(draft_id: UUID, body: Mapping[str, Any]) -> Any:
 
 
 @bp.post("/<uuid:draft_id>/materials/<string:code>")
-@operation(bp, "上传一张照片", forms.DraftSchema, form=forms.UploadForm, once=True, who=ME, problems=(404, 409))
+@operation(
+    bp,
+    "上传一张照片",
+    forms.DraftSchema,
+    form=forms.UploadForm,
+    once=True,
+    who=ME,
+    for_others=True,
+    problems=(404, 409),
+)
 def bring(draft_id: UUID, code: str, form: Mapping[str, Any]) -> Any:
     """Bring one photo (JPEG, PNG or HEIC, at most 10 MB) of a material that is wanted, as `file` of a form."""
     filled = _filled(draft_id)
@@ -238,7 +270,7 @@ def bring(draft_id: UUID, code: str, form: Mapping[str, Any]) -> Any:
 
 @sending.post("")
 @operation(
-    sending, "提交申请", schemas.DoneSchema, status=201, body=forms.SendSchema, once=True, who=ME,
+    sending, "提交申请", schemas.DoneSchema, status=201, body=forms.SendSchema, once=True, who=ME, for_others=True,
     problems=(404, 409),
 )  # fmt: skip
 def submit(body: Mapping[str, Any]) -> Any:
@@ -257,9 +289,9 @@ def _send(once: Once, body: Mapping[str, Any]) -> Any:
     citizen = the_citizen()
     try:
         if body["draft"] is not None:
-            filled = filled_of(API, citizen, body["draft"])
+            filled = _filled(body["draft"])
         elif body["item"] is not None and body["data"] is not None:
-            filled = fill_in(API, citizen, parts().catalogue.item(body["item"]), body["data"], once)
+            filled = fill_in(_place(), citizen, _item(body["item"]), body["data"], once)
         else:
             raise invalid({"draft": ["请给出 draft 和 version，或者 item 和 data。"]})
         ticked = ["commitment"] if body["commitment"] else []

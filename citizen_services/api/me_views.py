@@ -7,6 +7,7 @@ from typing import Any
 from citizen_services.api import schemas
 from citizen_services.api.callers import caller, the_citizen
 from citizen_services.api.operation import blueprint, operation
+from citizen_services.cases import standing
 from citizen_services.people.queries import office
 from citizen_services.registers.queries import permits_in_short, registrations_of
 from citizen_services.rules.masking import mask_name
@@ -27,6 +28,22 @@ def me() -> dict[str, Any]:
         "roles": sorted(who.actor.roles),
         "scopes": None if who.scopes is None else sorted(who.scopes),
     }
+
+
+@bp.get("/principals")
+@operation(bp, "可以替谁办", schemas.PrincipalsPage, who=("citizen",))
+def principals() -> dict[str, Any]:
+    """In whose names one may act today, as what and for which items: `On-Behalf-Of` takes the `id`."""
+    rows = [
+        {
+            "id": by.principal.id,
+            "name": mask_name(by.principal.name),
+            "as_": by.kind,
+            "items": [item.code for item in standing.items_by(by)],
+        }
+        for by in standing.others(the_citizen())
+    ]
+    return {"items": rows, "next": None}
 
 
 @bp.get("/registrations")

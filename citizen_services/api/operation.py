@@ -28,6 +28,8 @@ _WORDS = {
 }
 #: Marks an operation that is done once; the document then names the header (spec.py).
 ONCE = "x-once"
+#: Marks one that a citizen's program may do in another's name.
+FOR_OTHERS = "x-for-others"
 _PROBLEM = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
 
 
@@ -54,17 +56,18 @@ def operation(
     scope: str | None = None,
     problems: Collection[int] = (),
     once: bool = False,
+    for_others: bool = False,
 ) -> Callable[[_V], _V]:
     """Declare an operation; without ``who`` it is open to everybody.
 
-    ``scope`` is what a key needs, ``once`` says that an Idempotency-Key is demanded. Whatever can be answered is
-    listed: the 401, 403 and 429 of guarded operations, the 422 and 415 of those with a body, the 400 of those with
-    a key.
+    ``scope`` is what a key needs, ``for_others`` that it may be done in another's name, ``once`` says that an
+    Idempotency-Key is demanded. Whatever can be answered is listed: the 401, 403 and 429 of guarded operations, the
+    422 and 415 of those with a body, the 400 of those with a key.
     """
 
     def declare(view: _V) -> _V:
         codes = {*problems, 500, 503}
-        documented: dict[str, Any] = {"summary": summary, "extensions": {ONCE: once}}
+        documented: dict[str, Any] = {"summary": summary, "extensions": {ONCE: once, FOR_OTHERS: for_others}}
         made: Any = view
         if query is not None:
             made = bp.input(query, location="query", arg_name="query")(made)
@@ -78,9 +81,9 @@ def operation(
         if once:
             codes |= {400, 409, 422}
         if who:
-            made = needs(*who, scope=scope)(made)
+            made = needs(*who, scope=scope, for_others=for_others)(made)
             documented["security"] = "bearer"
-            codes |= {401, 403, 429}
+            codes |= {401, 403, 404, 429} if for_others else {401, 403, 429}
         made = bp.output(answer, status_code=status, content_type=media_type)(made)
         responses: dict[int, Any] = {code: {"description": _WORDS[code], "content": _PROBLEM} for code in sorted(codes)}
         if not once:

@@ -62,8 +62,16 @@ class PageQuery(Schema):
 class CasesQuery(PageQuery):
     """Which cases."""
 
-    item = String(load_default="", validate=validate.Length(max=64), metadata={"description": "A service item's code"})
-    state = String(load_default="", validate=validate.Length(max=32), metadata={"description": "A state's code"})
+    item = String(
+        load_default="",
+        validate=validate.Regexp(r"[a-z0-9-]{0,64}\Z", error="请填写事项编码。"),
+        metadata={"description": "A service item's code"},
+    )
+    state = String(
+        load_default="",
+        validate=validate.Regexp(r"[a-z0-9_]{0,32}\Z", error="请填写状态编码。"),
+        metadata={"description": "A state's code"},
+    )
 
 
 # --- Service items ------------------------------------------------------------------------------------------------
@@ -281,6 +289,22 @@ class MeSchema(Schema):
     scopes = List(
         String(), required=True, allow_none=True, metadata={"description": "null: all that the person may do"}
     )
+
+
+class PrincipalSchema(Schema):
+    """Somebody in whose name the caller may act."""
+
+    id = UUID(required=True)
+    name = String(required=True, metadata={"description": "Masked"})
+    as_ = String(required=True, data_key="as", validate=validate.OneOf(("agent", "guardian")))
+    items = List(String(), required=True, metadata={"description": "Codes of the items that may be begun"})
+
+
+class PrincipalsPage(Schema):
+    """In whose names the caller may act."""
+
+    items = List(Nested(PrincipalSchema), required=True)
+    next = String(required=True, allow_none=True)
 
 
 class RegistrationSchema(Schema):

@@ -7,7 +7,7 @@ from typing import Any
 from apiflask import APIFlask
 from marshmallow import Schema, fields, validate
 
-from citizen_services.api.operation import ONCE
+from citizen_services.api.operation import FOR_OTHERS, ONCE
 from citizen_services.api.schemas import ProblemSchema
 from citizen_services.catalogue.vocabulary import ServiceItem
 from citizen_services.parts import parts
@@ -20,6 +20,13 @@ _KEY = {
     "description": "每次新的操作换一个，重发时用同一个；同一个 key 配别的内容会被拒绝（422）。",
     "schema": {"type": "string", "minLength": 8, "maxLength": 128, "pattern": r"^[\x21-\x7e]+$"},
 }
+_FOR_WHOM = {
+    "name": "On-Behalf-Of",
+    "in": "header",
+    "required": False,
+    "description": "替谁办：GET /me/principals 里的 id；不带就是本人办。",
+    "schema": {"type": "string", "format": "uuid"},
+}
 DESCRIPTION = """
 页面能做的，这里都能做。令牌放在 `Authorization: Bearer …`：
 公民登录后的会话、工作人员的会话，或经两人批准的密钥（`csk_…`）。
@@ -27,6 +34,7 @@ DESCRIPTION = """
 - 每个 POST 都要带 `Idempotency-Key`；断线后用同一个 key 重发，得到的是第一次的结果，不会办两次。
 - 出错一律是 `application/problem+json`（RFC 9457），`type` 不会变；`detail` 是给人看的话。
 - 列表按 `next` 往下翻，把它放进 `after`。读到的内容带 `ETag`，用 `If-None-Match` 再问，没变就是 304。
+- 替别人办的（代办人、监护人），带上 `On-Behalf-Of`；能替谁办、办什么，看 `GET /me/principals`，委托收回就立即无效。
 - 办件的每一步都写明看到的 `version`；别人先办了一步，得到 409 `moved-on`。
 """.strip()
 
@@ -69,6 +77,8 @@ def _complete(spec: Any) -> Any:
             operation = operations.get(method)
             if operation is not None and operation.pop(ONCE, False):
                 operation.setdefault("parameters", []).append(_KEY)
+            if operation is not None and operation.pop(FOR_OTHERS, False):
+                operation.setdefault("parameters", []).append(_FOR_WHOM)
         if path == "/api/v1/cases" and "post" in operations:
             content = operations["post"]["requestBody"]["content"]["application/json"]
             draft = {

@@ -113,9 +113,15 @@ def of_citizen(
     item: str | None = None,
     state: str | None = None,
     after: tuple[datetime | None, UUID] | None = None,
+    items: Collection[str] | None = None,
+    ended_since: datetime | None = None,
 ) -> Page:
-    """A person's cases page by page, newest first."""
+    """A person's cases page by page, newest first; for an agent only of ``items``, none that ended before a moment."""
     query = select(Case).options(*_UNSHOWN).where(Case.citizen_id == citizen_id)
+    if items is not None:
+        query = query.where(Case.item.in_(items))
+    if ended_since is not None:
+        query = query.where(or_(Case.ended_at.is_(None), Case.ended_at >= ended_since))
     if item:
         query = query.where(Case.item == item)
     if state:

@@ -8,7 +8,7 @@ from uuid import UUID
 from flask import abort
 
 from citizen_services.cases import drafts, eligibility, standing
-from citizen_services.cases.errors import AlreadyOpen, NotEligible
+from citizen_services.cases.errors import AlreadyOpen, NoSuchCase, NotEligible
 from citizen_services.cases.models import Case
 from citizen_services.cases.once import do_once, note
 from citizen_services.cases.queries import cases_of, own_case
@@ -34,7 +34,7 @@ def begin(place: Place, citizen: Citizen, item: ServiceItem, posted: Posted, *, 
         if running(citizen, item) is not None:
             raise AlreadyOpen
         answers = registers.ask(citizen, item.suppliers())
-        earlier, declared = _earlier(citizen, item, posted), eligibility.excused(item, posted.form)
+        earlier, declared = _earlier(place, citizen, item, posted), eligibility.excused(item, posted.form)
         begun = drafts.open_draft(citizen.id, item.code)
         known = begun.data if begun is not None else earlier.data if earlier is not None else {}
         judged = eligibility.judge(item, eligibility.facts_of(citizen, answers, {**known, **declared}))
@@ -61,7 +61,7 @@ def running(citizen: Citizen, item: ServiceItem) -> Case | None:
     return next((c for c in cases_of(citizen.id) if c.item == item.code and c.ended_at is None), None)
 
 
-def _earlier(citizen: Citizen, item: ServiceItem, posted: Posted) -> Case | None:
+def _earlier(place: Place, citizen: Citizen, item: ServiceItem, posted: Posted) -> Case | None:
     """The person's ended case of this item whose answers are to be filled in again; 404 for anybody else's."""
     given = posted.form.get("earlier", "")
     if not given:
@@ -69,6 +69,8 @@ def _earlier(citizen: Citizen, item: ServiceItem, posted: Posted) -> Case | None
     id_ = id_of(given)
     if id_ is None:
         abort(400)
+    if not place.reuses:
+        raise NoSuchCase
     case = own_case(citizen.id, id_)
     if case.item != item.code or case.ended_at is None:
         abort(400)

@@ -42,7 +42,7 @@ class Place:
     more: Callable[[Draft], Mapping[str, Any]] = field(default=lambda draft: {})
     #: What is ticked before sending, in order: the input's name and the sentence where it is not.
     boxes: tuple[tuple[str, str], ...] = (("commitment", "请勾选承诺后再提交"),)
-    #: Whether photos that the applicant brought for earlier applications are offered again.
+    #: Whether what the applicant brought and answered in earlier applications is offered again.
     reuses: bool = True
     #: What is noted with the sending, besides the application itself.
     noted: Mapping[str, str] = field(default_factory=dict)
