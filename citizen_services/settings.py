@@ -129,6 +129,8 @@ class Settings:
     tell_wechat_wait_minutes: int
     tell_sms_wait_minutes: int
     tell_call_days: int
+    #: Whoever has one of these roles must log in with a second factor.
+    second_factor_roles: frozenset[str]
     trusted_proxies: int
     clock_offset_s: int
     wechat: WeChat
@@ -191,6 +193,7 @@ class Settings:
             tell_wechat_wait_minutes=max(1, _whole_number(given, "TELL_WECHAT_WAIT_MINUTES", causes) or 30),
             tell_sms_wait_minutes=max(1, _whole_number(given, "TELL_SMS_WAIT_MINUTES", causes) or 1440),
             tell_call_days=max(1, _whole_number(given, "TELL_CALL_DAYS", causes) or 3),
+            second_factor_roles=frozenset(_keys(given.get("SECOND_FACTOR_ROLES", ""))),
             trusted_proxies=_whole_number(given, "TRUSTED_PROXIES", causes),
             clock_offset_s=_whole_number(given, "CLOCK_OFFSET_S", causes),
             wechat=WeChat(

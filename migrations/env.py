@@ -17,6 +17,7 @@ for room in ("database", "people", "exchange", "registers", "materials", "cases"
 for module in (
     "people.acting_models",
     "people.administration_models",
+    "people.credential_models",
     "cases.figure_models",
     "cases.household_models",
     "cases.export_models",

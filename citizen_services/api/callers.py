@@ -125,7 +125,7 @@ def _bearer() -> Caller:
         if opened is None:
             raise _unauthorised()
         scopes = frozenset(opened.key.scopes)
-        actor = staff_actor(opened.staff, opened.roles)
+        actor = replace(staff_actor(opened.staff, opened.roles), api_key=opened.key.id)
         return Caller(actor, None, scopes, f"key:{opened.key.id}", opened.key.per_minute)
     person = load_session(token, "citizen") or load_session(token, "staff")
     if person is None:

@@ -18,7 +18,7 @@ from citizen_services.console.guards import current_actor, staff_required
 from citizen_services.console.schemas import FormSchema, WordsField, once_of, read_form
 from citizen_services.database import commit
 from citizen_services.database.base import rollback
-from citizen_services.people import administration, administration_record
+from citizen_services.people import administration, administration_record, passwords, second_factor
 from citizen_services.people.administration import CannotAdminister
 from citizen_services.people.api_keys import SCOPES
 from citizen_services.people.errors import PeopleError
@@ -80,6 +80,12 @@ class RoleSchema(FormSchema):
     grant = fields.String(load_default="yes", validate=validate.OneOf(["yes", "no"]))
 
 
+class ResetSchema(FormSchema):
+    """What of somebody's login is to be reset."""
+
+    what = fields.String(load_default="", validate=validate.Length(max=40))
+
+
 class KeySchema(FormSchema):
     """A key of the machine door."""
 
@@ -98,8 +104,9 @@ class CalendarSchema(FormSchema):
     )
 
 
-_OFFICE, _MOVE, _STAFF, _ROLE, _KEY, _CALENDAR, _PLAIN = (
-    OfficeSchema(), MoveSchema(), StaffSchema(), RoleSchema(), KeySchema(), CalendarSchema(), FormSchema(),
+_OFFICE, _MOVE, _STAFF, _ROLE, _RESET, _KEY, _CALENDAR, _PLAIN = (
+    OfficeSchema(), MoveSchema(), StaffSchema(), RoleSchema(), ResetSchema(), KeySchema(), CalendarSchema(),
+    FormSchema(),
 )  # fmt: skip
 
 
@@ -144,6 +151,17 @@ def _page(errors: Mapping[str, Any] | None = None, failed: str = "", shown: Mapp
             }
             for wish in requests
         ],
+        resets=[
+            {
+                "id": wish.id,
+                "who": names[wish.staff_id],
+                "what": passwords.WHAT[wish.what],
+                "by": names[wish.asked_by].name,
+                "at": wish.asked_at,
+                "own": actor.id in (wish.asked_by, wish.staff_id),
+            }
+            for wish in passwords.open_requests()
+        ],
         keys=[{"key": key, "who": names[key.staff_id].login, "by": names[key.asked_by].name} for key in keys],
         scopes=[(code, word, "") for code, word in SCOPES.items()],
         standings=[(code, word, "") for code, word in STANDINGS.items()],
@@ -175,6 +193,7 @@ def _person(staff_id: UUID, errors: Mapping[str, Any] | None = None) -> Response
         one=one,
         leader=leader,
         roles=[(role, role_word(role)) for role in has],
+        factor=second_factor.enrolled(one.id),
         others=[(role, word, "") for role, word in ROLES.items() if role not in has and role in administration.ROLES],
         standings=[(code, word, "") for code, word in STANDINGS.items()],
         office_choices=[(place.code, place.name, "") for place in offices().values()],
@@ -239,7 +258,7 @@ def add() -> ResponseReturnValue:
         rollback()
         return _page({"id_number": [fault.sentence]}, "staff"), 422
     commit()
-    return _page(shown={"what": f"{one.name}（{one.login}）的初始密码", "secret": password})
+    return _page(shown={"what": f"{one.name}（{one.login}）的初始密码，首次登录须修改", "secret": password})
 
 
 @bp.post("/staff/<uuid:staff_id>/move")
@@ -296,6 +315,51 @@ def approve_role(row_id: UUID) -> ResponseReturnValue:
 def reject_role(row_id: UUID) -> ResponseReturnValue:
     """Refuse a role that another one asked for."""
     return _decide(row_id, approve=False)
+
+
+@bp.post("/staff/<uuid:staff_id>/reset")
+@staff_required(SYSTEM)
+def ask_reset(staff_id: UUID) -> ResponseReturnValue:
+    """Ask that somebody's password be drawn anew, or their second factor be removed."""
+    actor = current_actor()
+    return _do(
+        _RESET,
+        lambda given: passwords.ask_reset(actor, staff_id, given["what"]),
+        "已提交，等安全管理员决定。",
+        "reset",
+        lambda errors: _person(staff_id, errors),
+    )
+
+
+@bp.post("/resets/<uuid:row_id>/approve")
+@staff_required(SECURITY)
+def approve_reset(row_id: UUID) -> ResponseReturnValue:
+    """Draw the password anew, which is shown on this one answer, or remove the second factor."""
+    return _decide_reset(row_id, approve=True)
+
+
+@bp.post("/resets/<uuid:row_id>/reject")
+@staff_required(SECURITY)
+def reject_reset(row_id: UUID) -> ResponseReturnValue:
+    """Leave things as they are."""
+    return _decide_reset(row_id, approve=False)
+
+
+def _decide_reset(row_id: UUID, *, approve: bool) -> ResponseReturnValue:
+    try:
+        read_form(_PLAIN)
+        shown = passwords.decide_reset(current_actor(), row_id, approve=approve)
+    except ValidationError as fault:
+        return _page(fault.normalized_messages(), "reset"), 422
+    except PeopleError as fault:
+        rollback()
+        return _page({"reset": [fault.sentence]}, "reset"), 422
+    commit()
+    if shown is not None:
+        one, password = shown
+        return _page(shown={"what": f"{one.name}（{one.login}）的初始密码，首次登录须修改", "secret": password})
+    flash("已解除，本人须重新登录。" if approve else "已记为不同意。", "ok")
+    return redirect(url_for(".page"), 303)
 
 
 def _decide(row_id: UUID, *, approve: bool) -> ResponseReturnValue:

@@ -17,8 +17,9 @@ from citizen_services.database.base import rollback
 from citizen_services.exchange.outcomes import OutsideError
 from citizen_services.exchange.population import Population
 from citizen_services.parts import parts
-from citizen_services.people import binding, limits, operations, web
+from citizen_services.people import binding, limits, operations, second_factor, web
 from citizen_services.people.errors import PeopleError, TooMany, WrongLogin
+from citizen_services.people.models import Session
 from citizen_services.people.queries import staff_for_page
 from citizen_services.rules.errors import RuleError
 from citizen_services.rules.identity import parse_identity
@@ -82,6 +83,46 @@ def login() -> ResponseReturnValue:
         opened = operations.log_in_staff(one, name, password, before.session if before else None)
     except WrongLogin as fault:
         return _login_page(422, {"password": [fault.sentence]})
+    commit()
+    to = next_path(request.args.get("next"))
+    if opened.factor_pending:
+        to = url_for("console_login.code_page", next=to)
+    return web.log_in(make_response(redirect(to, 303)), opened)
+
+
+def _pending() -> Session | None:
+    """The session of somebody whose password was right and whose second factor is still to be shown."""
+    person = web.logged_in()
+    return person.session if person is not None and person.session.factor_pending else None
+
+
+def _code_page(status: int = 200, errors: object = None) -> ResponseReturnValue:
+    onward = next_path(request.args.get("next"))
+    page = render_template("console/login_code.html", errors=errors or {}, next=onward, form_token=new_token(12))
+    return page, status
+
+
+@bp.get("/login/code")
+def code_page() -> ResponseReturnValue:
+    """The page that asks for the second factor, of whoever's password was right."""
+    if _pending() is None:
+        return redirect(url_for(".page"), 303)
+    return _code_page()
+
+
+@bp.post("/login/code")
+def code() -> ResponseReturnValue:
+    """Log in by a code of the program, or a recovery code."""
+    pending = _pending()
+    if pending is None or pending.staff_id is None:
+        return redirect(url_for(".page"), 303)
+    try:
+        one = second_factor.reserve(pending.staff_id)
+        commit()
+        opened = second_factor.log_in(one, pending, request.form.get("code", ""))
+    except PeopleError as fault:
+        rollback()
+        return _code_page(429 if isinstance(fault, TooMany) else 422, {"code": [fault.sentence]})
     commit()
     return web.log_in(make_response(redirect(next_path(request.args.get("next")), 303)), opened)
 

@@ -6,7 +6,6 @@ with that of whoever reads the record (三权分立, GB/T 22239-2019 8.1.4).
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
@@ -16,7 +15,7 @@ from sqlalchemy import delete, func, select
 from citizen_services import clock
 from citizen_services.database import db, new_id
 from citizen_services.parts import parts
-from citizen_services.people import api_keys
+from citizen_services.people import api_keys, passwords, second_factor
 from citizen_services.people.actors import Actor
 from citizen_services.people.administration_models import RoleRequest
 from citizen_services.people.administration_record import changed, record
@@ -141,7 +140,7 @@ def add_staff(actor: Actor | None, given: Mapping[str, str]) -> tuple[Staff, str
     under = _check(given)
     if db.session.scalar(select(Staff.id).where(Staff.login == given["login"])) is not None:
         raise CannotAdminister("login", "这个登录名已有人使用，离岗人员的登录名也不再给别人。")
-    password = secrets.token_urlsafe(12)
+    password = passwords.draw()
     one = Staff(
         id=new_id(),
         login=given["login"],
@@ -150,6 +149,7 @@ def add_staff(actor: Actor | None, given: Mapping[str, str]) -> tuple[Staff, str
         office_code=given["office"],
         under_id=under,
         password_hash=hash_password(password),
+        must_change_password=True,
         active=True,
         epoch=0,
     )
@@ -198,6 +198,8 @@ def leave(actor: Actor, staff_id: UUID) -> None:
     db.session.execute(delete(RoleGrant).where(RoleGrant.staff_id == one.id))
     # Nobody could decide them any more, and they would wait on the list for ever; that they were asked is on record.
     db.session.execute(delete(RoleRequest).where(RoleRequest.staff_id == one.id, RoleRequest.state == "open"))
+    passwords.withdraw_requests(one.id)
+    second_factor.remove(one.id)
     for key_id in db.session.scalars(select(ApiKey.id).where(ApiKey.staff_id == one.id)):
         api_keys.revoke(key_id)
     record(actor, "staff_left", one.login, *changed(before, _staff_words(one) | {"岗位": ""}))

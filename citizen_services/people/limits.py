@@ -44,6 +44,8 @@ LIMITS: Mapping[str, Sequence[Limit]] = {
         Limit("login", 5, _QUARTER, failures=True, since_success=True),
         Limit("address", 30, _QUARTER, failures=True),
     ),
+    "own_password": (Limit("staff", 5, _QUARTER, failures=True, since_success=True),),
+    "second_factor": (Limit("staff", 5, _QUARTER, failures=True, since_success=True),),
     "send_code": (
         Limit("phone", 1, _MINUTE),
         Limit("phone", 5, _HOUR),
@@ -70,6 +72,8 @@ LIMITS: Mapping[str, Sequence[Limit]] = {
     "worker_report": (Limit("organisation", 200, _DAY),),
     # Each one asks the register about a child, or writes to somebody's account.
     "household": (Limit("citizen", 30, _DAY),),
+    # A hall's visitors share an address; sixteen digits of a code are not found by so many guesses.
+    "verify": (Limit("address", 60, _HOUR, failures=True),),
     "authorise": (Limit("citizen", 5, _HOUR, failures=True),),
 }
 

@@ -49,6 +49,10 @@ class Staff(Base):
     #: The named officer under whom an auxiliary works.
     under_id: Mapped[UUID | None] = mapped_column(ForeignKey("staff.id"))
     office_code: Mapped[str] = mapped_column(ForeignKey("office.code"), index=True)
+    #: Whether the password was drawn by somebody else: it opens nothing but the page to change it.
+    must_change_password: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
+    #: Machine time of the newest password that is known to have been set.
+    password_changed_at: Mapped[datetime | None] = mapped_column(timestamp)
     #: A person who left is kept, and can't log in.
     active: Mapped[bool] = mapped_column(default=True)
     #: Ends every session of this person when it is raised.
@@ -195,6 +199,8 @@ class Session(Base):
     phone: Mapped[str | None] = mapped_column(Secret("session.phone"))
     #: The person's epoch at login.
     epoch: Mapped[int] = mapped_column(default=0)
+    #: Whether the password was right and the second factor is still to be shown: until then it stands for nobody.
+    factor_pending: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
     #: Machine times.
     created_at: Mapped[datetime] = mapped_column(timestamp)
     seen_at: Mapped[datetime] = mapped_column(timestamp)
@@ -261,7 +267,7 @@ class Attempt(Base):
     __tablename__ = "attempt"
     id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
     #: ``staff_login``, ``send_code``, ``check_code``, ``whose_phone``, ``bind``, ``face``, ``counter_bind``,
-    #: ``guardian``, ``authorise``, ``organisation``, ``worker_report``.
+    #: ``guardian``, ``authorise``, ``organisation``, ``worker_report``, ``own_password``, ``second_factor``.
     kind: Mapped[str] = mapped_column(Text)
     #: Keyed hash of what is limited: login, phone, address.
     subject: Mapped[bytes] = mapped_column(LargeBinary)
@@ -300,6 +306,9 @@ class Consent(Base):
     at: Mapped[datetime] = mapped_column(timestamp)
     #: Who agreed where it wasn't the person: a child's guardian.
     by_id: Mapped[UUID | None] = mapped_column(ForeignKey("citizen.id"))
+
+    # A guardian's children are few among all that everybody agreed to.
+    __table_args__ = (Index("ix_consent_by_id", "by_id", postgresql_where=text("by_id IS NOT NULL")),)
 
 
 class Look(Base):

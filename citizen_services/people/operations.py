@@ -11,7 +11,7 @@ from sqlalchemy import insert, select, update
 
 from citizen_services.clock import protocol_now
 from citizen_services.database import db
-from citizen_services.people import limits, sessions
+from citizen_services.people import limits, second_factor, sessions
 from citizen_services.people.errors import NotYourPhone, WrongLogin
 from citizen_services.people.limits import Try
 from citizen_services.people.models import Citizen, OAuthState, Session, Staff
@@ -36,7 +36,10 @@ def reserve_staff_login(login: str, address: str) -> Try:
 
 
 def log_in_staff(one: Try, login: str, password: str, instead_of: Session | None) -> sessions.Opened:
-    """Open a session for whoever's login and password these are; raises WrongLogin, the same for every reason."""
+    """Open a session for whoever's login and password these are; raises WrongLogin, the same for every reason.
+
+    Of somebody with a second factor it stands for nobody before second_factor.log_in.
+    """
     # No login holds NUL, which the database does not take even to look for.
     known = "\0" not in login
     staff = db.session.scalar(select(Staff).where(Staff.login == login, Staff.active)) if known else None
@@ -45,7 +48,10 @@ def log_in_staff(one: Try, login: str, password: str, instead_of: Session | None
     if staff is None or not matches or len(password) > LONGEST_PASSWORD:
         raise WrongLogin
     limits.succeeded(one)
-    return sessions.open_session("staff", staff=staff.id, epoch=staff.epoch, instead_of=instead_of)
+    pending = second_factor.enrolled(staff.id)
+    return sessions.open_session(
+        "staff", staff=staff.id, epoch=staff.epoch, instead_of=instead_of, factor_pending=pending
+    )
 
 
 def log_in_by_phone(phone: str, instead_of: Session | None) -> tuple[sessions.Opened, list[Citizen]]:

@@ -97,6 +97,9 @@ def load_session(token: str, kind: Kind) -> LoggedIn | None:
         return None
     if staff is not None and not staff.active:
         return None
+    if session.factor_pending:
+        # The password alone makes nobody of the staff: no door lets this session in.
+        return LoggedIn(session, None, None, frozenset())
     return LoggedIn(session, citizen, staff, roles_of(staff.id) if staff else frozenset())
 
 
@@ -139,6 +142,7 @@ class Opened:
     id: UUID
     token: str
     kind: Kind
+    factor_pending: bool = False
 
 
 def open_session(
@@ -150,13 +154,15 @@ def open_session(
     openid: str | None = None,
     phone: str | None = None,
     instead_of: Session | None = None,
+    factor_pending: bool = False,
 ) -> Opened:
     """Open a session under a new token; the browser's earlier one (``instead_of``) ends.
 
-    A binding under way goes along where it is the same follower's or phone's.
+    A binding under way goes along where it is the same follower's or phone's. ``factor_pending``: of somebody of the
+    staff whose second factor is still to be shown.
     """
     now = protocol_now()
-    opened = Opened(new_id(), new_token(), kind)
+    opened = Opened(new_id(), new_token(), kind, factor_pending)
     db.session.execute(
         insert(Session).values(
             id=opened.id,
@@ -167,6 +173,7 @@ def open_session(
             openid=openid,
             phone=phone,
             epoch=epoch,
+            factor_pending=factor_pending,
             created_at=now,
             seen_at=now,
             expires_at=now + LIFETIMES[kind].whole,

@@ -327,6 +327,9 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["citizen_id"], ["citizen.id"], name=op.f("fk_consent_citizen_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_consent")),
     )
+    op.create_index(
+        "ix_consent_by_id", "consent", ["by_id"], unique=False, postgresql_where=sa.text("by_id IS NOT NULL")
+    )
     op.create_index(op.f("ix_consent_citizen_id"), "consent", ["citizen_id"], unique=False)
     op.create_table(
         "draft",
@@ -538,6 +541,8 @@ def upgrade() -> None:
         sa.Column("standing", sa.Text(), nullable=False),
         sa.Column("under_id", sa.Uuid(), nullable=True),
         sa.Column("office_code", sa.Text(), nullable=False),
+        sa.Column("must_change_password", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.Column("password_changed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("active", sa.Boolean(), nullable=False),
         sa.Column("epoch", sa.Integer(), nullable=False),
         sa.Column("id_lookup", sa.LargeBinary(), nullable=True),
@@ -706,6 +711,34 @@ def upgrade() -> None:
         ["citizen_id", "item"],
         unique=True,
         postgresql_where=sa.text("ended_at IS NULL"),
+    )
+    op.create_table(
+        "credential_request",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("staff_id", sa.Uuid(), nullable=False),
+        sa.Column("what", sa.Text(), nullable=False),
+        sa.Column("asked_by", sa.Uuid(), nullable=False),
+        sa.Column("asked_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("decided_by", sa.Uuid(), nullable=True),
+        sa.Column("decided_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint("(state = 'open') = (decided_by IS NULL)", name=op.f("ck_credential_request_decided")),
+        sa.CheckConstraint("state IN ('open', 'approved', 'rejected')", name=op.f("ck_credential_request_state")),
+        sa.CheckConstraint("what IN ('password', 'second_factor')", name=op.f("ck_credential_request_what")),
+        sa.CheckConstraint(
+            "decided_by IS NULL OR decided_by NOT IN (asked_by, staff_id)", name=op.f("ck_credential_request_four_eyes")
+        ),
+        sa.ForeignKeyConstraint(["asked_by"], ["staff.id"], name=op.f("fk_credential_request_asked_by")),
+        sa.ForeignKeyConstraint(["decided_by"], ["staff.id"], name=op.f("fk_credential_request_decided_by")),
+        sa.ForeignKeyConstraint(["staff_id"], ["staff.id"], name=op.f("fk_credential_request_staff_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_credential_request")),
+    )
+    op.create_index(
+        "uq_credential_request_open",
+        "credential_request",
+        ["staff_id", "what"],
+        unique=True,
+        postgresql_where=sa.text("state = 'open'"),
     )
     op.create_table(
         "delivery",
@@ -960,6 +993,16 @@ def upgrade() -> None:
         postgresql_where=sa.text("ended_at IS NULL"),
     )
     op.create_table(
+        "recovery_code",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("staff_id", sa.Uuid(), nullable=False),
+        sa.Column("code_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("used_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(["staff_id"], ["staff.id"], name=op.f("fk_recovery_code_staff_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_recovery_code")),
+    )
+    op.create_index("uq_recovery_code_staff_id_code_hash", "recovery_code", ["staff_id", "code_hash"], unique=True)
+    op.create_table(
         "role_grant",
         sa.Column("staff_id", sa.Uuid(), nullable=False),
         sa.Column("role", sa.Text(), nullable=False),
@@ -995,6 +1038,15 @@ def upgrade() -> None:
         postgresql_where=sa.text("state = 'open'"),
     )
     op.create_table(
+        "second_factor",
+        sa.Column("staff_id", sa.Uuid(), nullable=False),
+        sa.Column("secret", sa.LargeBinary(), nullable=False),
+        sa.Column("confirmed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("last_step", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.ForeignKeyConstraint(["staff_id"], ["staff.id"], name=op.f("fk_second_factor_staff_id")),
+        sa.PrimaryKeyConstraint("staff_id", name=op.f("pk_second_factor")),
+    )
+    op.create_table(
         "session",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("token", sa.LargeBinary(), nullable=False),
@@ -1004,6 +1056,7 @@ def upgrade() -> None:
         sa.Column("openid", sa.Text(), nullable=True),
         sa.Column("phone", sa.LargeBinary(), nullable=True),
         sa.Column("epoch", sa.Integer(), nullable=False),
+        sa.Column("factor_pending", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
@@ -1424,9 +1477,12 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_session_expires_at"), table_name="session")
     op.drop_index(op.f("ix_session_citizen_id"), table_name="session")
     op.drop_table("session")
+    op.drop_table("second_factor")
     op.drop_index("uq_role_request_open", table_name="role_request", postgresql_where=sa.text("state = 'open'"))
     op.drop_table("role_request")
     op.drop_table("role_grant")
+    op.drop_index("uq_recovery_code_staff_id_code_hash", table_name="recovery_code")
+    op.drop_table("recovery_code")
     op.drop_index(
         "uq_organisation_person_running", table_name="organisation_person", postgresql_where=sa.text("ended_at IS NULL")
     )
@@ -1490,6 +1546,10 @@ def downgrade() -> None:
     op.drop_index("ix_delivery_by_day", table_name="delivery", postgresql_where=sa.text("by_day AND state = 'pending'"))
     op.drop_index("ix_delivery_about", table_name="delivery", postgresql_where=sa.text("about IS NOT NULL"))
     op.drop_table("delivery")
+    op.drop_index(
+        "uq_credential_request_open", table_name="credential_request", postgresql_where=sa.text("state = 'open'")
+    )
+    op.drop_table("credential_request")
     op.drop_index("uq_case_open_per_person", table_name="case", postgresql_where=sa.text("ended_at IS NULL"))
     op.drop_index("ix_case_visited", table_name="case", postgresql_where=sa.text("ended_at IS NOT NULL AND visits > 0"))
     op.drop_index(
@@ -1554,6 +1614,7 @@ def downgrade() -> None:
     )
     op.drop_table("draft")
     op.drop_index(op.f("ix_consent_citizen_id"), table_name="consent")
+    op.drop_index("ix_consent_by_id", table_name="consent", postgresql_where=sa.text("by_id IS NOT NULL"))
     op.drop_table("consent")
     op.drop_index(
         "uq_authorisation_running",

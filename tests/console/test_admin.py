@@ -26,6 +26,8 @@ from tests.pages_kit import check_page, pages_browser, serving
 
 Desks = Callable[[str], Desk]
 STATION = "330213001000"
+#: What nobody would guess of a colleague.
+OWN = "korrekt pferd batterie heftklammer"
 
 
 def member(login: str) -> Staff:
@@ -51,6 +53,12 @@ def test_somebody_new_works_only_after_two_pairs_of_eyes_and_is_out_at_once_when
     newcomer = Desk(app, house.web_url)
     newcomer.open("/console/login")
     newcomer.submit("login", login="yl-new", password=secret.group(1))
+    # What somebody else has seen opens nothing but the page to change it.
+    assert newcomer.at == "/console/account"
+    newcomer.open("/console/cases")
+    assert "请先修改密码" in newcomer.words
+    newcomer.submit("change_password", old=secret.group(1), new=OWN, again=OWN)
+    assert "密码已修改" in newcomer.words
     assert newcomer.open("/console/cases").status_code == 403
     id_ = member("yl-new").id
     system.open(f"/console/admin/staff/{id_}")
@@ -65,7 +73,7 @@ def test_somebody_new_works_only_after_two_pairs_of_eyes_and_is_out_at_once_when
     security.submit("approve")
     assert set(roles_of(id_)) == {"clerk"}
     newcomer.open("/console/login")
-    newcomer.submit("login", login="yl-new", password=secret.group(1))
+    newcomer.submit("login", login="yl-new", password=OWN)
     assert newcomer.open("/console/cases").status_code == 200
     # Nobody is two of the three administrators.
     system.open(f"/console/admin/staff/{member('fw-security').id}")
@@ -77,7 +85,7 @@ def test_somebody_new_works_only_after_two_pairs_of_eyes_and_is_out_at_once_when
     newcomer.open("/console/cases", follow=False)
     assert newcomer.page.status_code == 303
     newcomer.open("/console/login")
-    newcomer.submit("login", login="yl-new", password=secret.group(1))
+    newcomer.submit("login", login="yl-new", password=OWN)
     assert newcomer.open("/console/cases").status_code == 200
     system.open(f"/console/admin/staff/{id_}")
     system.submit("ask_role", role="approver")
@@ -86,7 +94,7 @@ def test_somebody_new_works_only_after_two_pairs_of_eyes_and_is_out_at_once_when
     newcomer.open("/console/cases", follow=False)
     assert newcomer.page.status_code == 303
     newcomer.open("/console/login")
-    newcomer.submit("login", login="yl-new", password=secret.group(1))
+    newcomer.submit("login", login="yl-new", password=OWN)
     assert "登录名或密码不对" in newcomer.words
     assert not roles_of(id_)
     # What was asked for them waits for nobody.
