@@ -12,6 +12,10 @@ from citizen_services.people.queries import Roles
 OFFICE_WORDS = {"own": "负责这个办件的派出所", "service_centre": "行政服务中心", "district": "本区的办事窗口"}
 
 
+#: Whose standing decides: an officer's own, never a program's (宁波市公安机关警务辅助人员管理规定 arts 5, 6).
+DECIDING = frozenset({"officer"})
+
+
 def refusal(
     by: By,
     actor: Actor,
@@ -38,6 +42,8 @@ def refusal(
         return "您的岗位没有办理这一步的权限。"
     if actor.standing not in by.standings:
         return "这一步须由民警决定，辅警和文职人员不能办理。"
+    if actor.api_key is not None and by.standings == DECIDING:
+        return "这一步须由民警本人在工作台上决定，不能由程序办理。"
     if actor.district != district or not _at_office(by.office, actor, office):
         return f"这一步由{OFFICE_WORDS[by.office]}办理。"
     # 宁波市公安机关警务辅助人员管理规定 art 16: nobody works on their own case.
@@ -78,7 +84,9 @@ def role_in(by: By, actor: Actor) -> str | None:
 
 
 def by_right(actor: Actor, role: str | None) -> dict[str, str]:
-    """By what right somebody acted for another: an agent's authorisation, or the absent colleague of a deputy."""
+    """By what right somebody acted for another: an agent's authorisation, the absent colleague of a deputy, a key."""
+    if actor.api_key is not None:
+        return {"api_key": str(actor.api_key)}
     if actor.right is not None:
         return {"authorisation": str(actor.right)}
     lent = actor.roles.lent if isinstance(actor.roles, Roles) else {}

@@ -6,20 +6,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, false, or_, select, update
+from sqlalchemy.orm import aliased
 
+from citizen_services import clock
 from citizen_services.cases.errors import NotAllowed
+from citizen_services.cases.household_models import HouseholdMember
 from citizen_services.cases.models import Case, CaseEvent, Recusal
 from citizen_services.database import Change, db, new_id
+from citizen_services.people.acting_models import Authorisation
 from citizen_services.people.actors import Actor
-from citizen_services.people.models import Citizen, StaffRelation
+from citizen_services.people.models import Citizen, Consent, StaffRelation
 from citizen_services.people.relations import related
 
 OWN = "这是您本人的申请，须由其他同事办理。"
 RELATIVE = "申请人是您登记的近亲属，您须回避，由其他同事办理。"
 ACTED = "这个办件是您代为办理的，您须回避，由其他同事办理。"
+BOUND = "申请人委托您代办，或者是您监护的孩子、和您一起登记的同住人，您须回避，由其他同事办理。"
 PART = "您已申请回避这个办件，由其他同事办理。"
 
 
@@ -31,8 +37,33 @@ def why_apart(case_id: UUID, citizen_lookup: bytes, actor: Actor) -> str | None:
         return OWN
     recused = select(Recusal.id).where(Recusal.case_id == case_id, Recusal.staff_id == actor.id).exists()
     relative = related(actor.id).where(StaffRelation.id_lookup == citizen_lookup).exists()
-    row = db.session.execute(select(recused, relative, _acted_as_citizen(case_id, actor))).one()
-    return RELATIVE if row[1] else ACTED if row[2] else PART if row[0] else None
+    bound = _bound_to(actor, Citizen.id_lookup == citizen_lookup)
+    row = db.session.execute(select(recused, relative, _acted_as_citizen(case_id, actor), bound)).one()
+    return RELATIVE if row[1] else ACTED if row[2] else BOUND if row[3] else PART if row[0] else None
+
+
+def _bound_to(actor: Actor, whom: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Whether somebody of the staff may act as a citizen for one of these, or registered in one household with them."""
+    if actor.id_lookup is None:
+        return false()
+    self_ = aliased(Citizen)
+    me = select(self_.id).where(self_.id_lookup == actor.id_lookup)
+    principals = select(Authorisation.principal_id).where(
+        Authorisation.agent_id.in_(me),
+        Authorisation.given_at.is_not(None),
+        Authorisation.ended_at.is_(None),
+        Authorisation.until_day >= clock.today(),
+    )
+    children = select(Consent.citizen_id).where(Consent.purpose == "guardian", Consent.by_id.in_(me))
+    mine, theirs = aliased(HouseholdMember), aliased(HouseholdMember)
+    # Only who confirmed or was registered: naming an officer keeps no officer away.
+    household = (
+        select(theirs.citizen_id)
+        .join(mine, mine.household_id == theirs.household_id)
+        .where(mine.citizen_id.in_(me), theirs.citizen_id.is_not(None))
+    )
+    theirs_ = or_(Citizen.id.in_(principals), Citizen.id.in_(children), Citizen.id.in_(household))
+    return select(Citizen.id).where(whom, theirs_).exists()
 
 
 def _acted_as_citizen(case_id: UUID, actor: Actor) -> ColumnElement[bool]:
@@ -47,22 +78,32 @@ def apart_of(cases: Sequence[Case], actor: Actor) -> Mapping[UUID, str]:
     if not cases or actor.kind != "staff" or actor.id is None:
         return {}
     recused = select(Recusal.case_id).where(Recusal.staff_id == actor.id)
+    someone = aliased(Citizen)
     query = (
-        select(Case.id, Citizen.id_lookup, Case.id.in_(recused).label("recused"))
-        .join(Citizen, Citizen.id == Case.citizen_id)
+        select(
+            Case.id,
+            someone.id_lookup,
+            Case.id.in_(recused).label("recused"),
+            someone.id_lookup.in_(related(actor.id)).label("relative"),
+        )
+        .join(someone, someone.id == Case.citizen_id)
         .where(
             Case.id.in_([case.id for case in cases]),
             or_(
                 Case.id.in_(recused),
-                Citizen.id_lookup.in_(related(actor.id)),
-                *([] if actor.id_lookup is None else [Citizen.id_lookup == actor.id_lookup]),
+                someone.id_lookup.in_(related(actor.id)),
+                _bound_to(actor, Citizen.id == someone.id),
+                *([] if actor.id_lookup is None else [someone.id_lookup == actor.id_lookup]),
             ),
         )
     )
-    return {
-        row.id: OWN if row.id_lookup == actor.id_lookup else PART if row.recused else RELATIVE
-        for row in db.session.execute(query)
-    }
+
+    def why(row: Any) -> str:
+        if row.id_lookup == actor.id_lookup:
+            return OWN
+        return PART if row.recused else RELATIVE if row.relative else BOUND
+
+    return {row.id: why(row) for row in db.session.execute(query)}
 
 
 def recuse(change: Change, case: Case, actor: Actor, reason: str) -> None:

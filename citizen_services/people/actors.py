@@ -26,6 +26,9 @@ class Actor:
     #: The authorisation that an agent acts by.
     right: UUID | None = None
 
+    #: The key of the machine door by which a program acts in the name of somebody of the staff.
+    api_key: UUID | None = None
+
     @property
     def stands_for(self) -> UUID | None:
         """The citizen in whose name a citizen acts: their own, as a rule."""

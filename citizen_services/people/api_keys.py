@@ -94,7 +94,7 @@ def revoke(key_id: UUID) -> None:
 
 @dataclass(frozen=True)
 class Opened:
-    """A live key, the member of the staff in whose name it acts, and their roles."""
+    """A live key, the member of the staff in whose name it acts, and their own roles: none that a colleague lends."""
 
     key: ApiKey
     staff: Staff
@@ -114,4 +114,7 @@ def load(token: str) -> Opened | None:
             Staff.active,
         )
     ).first()
-    return None if row is None else Opened(row[0], row[1], roles_of(row[1].id))
+    if row is None:
+        return None
+    roles = roles_of(row[1].id)
+    return Opened(row[0], row[1], frozenset(roles - roles.lent.keys()))

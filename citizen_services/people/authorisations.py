@@ -88,7 +88,7 @@ def ask(
 
 def waiting(principal: Citizen, id: UUID) -> Authorisation:
     """One of a principal's that waits for its code; NoSuchAuthorisation for any other."""
-    found = db.session.get(Authorisation, id)
+    found = db.session.get(Authorisation, id, populate_existing=True)
     if (
         found is None
         or found.principal_id != principal.id
@@ -101,12 +101,15 @@ def waiting(principal: Citizen, id: UUID) -> Authorisation:
 
 
 def give(principal: Citizen, id: UUID, code: str, address: str) -> None:
-    """Give what was filled in: by the code that was sent to the principal's phone. It replaces an earlier one.
+    """Give what was filled in: by the code that was sent for it to the principal's phone. It replaces an earlier one.
+
+    Of two given at the same moment the second waits, and finds that the first was given.
 
     What it counts must be committed whatever the answer. Raises NoSuchAuthorisation, WrongCode, TooMany.
     """
+    db.session.execute(select(Citizen.id).where(Citizen.id == principal.id).with_for_update())
     found = waiting(principal, id)
-    if not codes.check(principal.phone, PURPOSE, code, address):
+    if not codes.check(principal.phone, PURPOSE, code, address, about=str(id)):
         raise WrongCode
     at = clock.now()
     db.session.execute(

@@ -22,12 +22,14 @@ TRIES = 5
 RESEND_S = 60
 
 
-def _content(phone: str, purpose: str, code: str) -> str:
-    return f"{purpose}\0{phone}\0{code}"
+def _content(phone: str, purpose: str, about: str, code: str) -> str:
+    return f"{purpose}\0{about}\0{phone}\0{code}"
 
 
-def send(phone: str, purpose: str, address: str, change: Change) -> None:
+def send(phone: str, purpose: str, address: str, change: Change, *, about: str = "") -> None:
     """Make a code and have it sent to a phone (digits); an earlier one of the same purpose is dead by that.
+
+    ``about`` names the one thing that it proves, where a purpose has several: it proves no other.
 
     Nobody is looked up: the answer can't tell whether we know the phone. Raises TooMany.
     """
@@ -40,7 +42,7 @@ def send(phone: str, purpose: str, address: str, change: Change) -> None:
         id=new_id(),
         phone_lookup=keyring().lookup("phone", phone),
         purpose=purpose,
-        code_hash=keyring().lookup("phone_code", _content(phone, purpose, code)),
+        code_hash=keyring().lookup("phone_code", _content(phone, purpose, about, code)),
         attempts=0,
         at=now,
         expires_at=now + LIFETIME,
@@ -48,8 +50,8 @@ def send(phone: str, purpose: str, address: str, change: Change) -> None:
     code_wanted.send(purpose, phone=phone, code=code, expires_at=now + LIFETIME, change=change)
 
 
-def check(phone: str, purpose: str, code: str, address: str) -> bool:
-    """Whether this is the code that was sent last for that purpose; True once only.
+def check(phone: str, purpose: str, code: str, address: str, *, about: str = "") -> bool:
+    """Whether this is the code that was sent last for that purpose, about the same thing; True once only.
 
     Everything that it counts must be committed whatever the answer. Raises TooMany.
     """
@@ -60,7 +62,7 @@ def check(phone: str, purpose: str, code: str, address: str) -> bool:
         .order_by(PhoneCode.at.desc(), PhoneCode.id.desc())
         .limit(1)
     )
-    if newest is None or not _matches(newest, _content(phone, purpose, code)):
+    if newest is None or not _matches(newest, _content(phone, purpose, about, code)):
         return False
     limits.succeeded(one)
     return True

@@ -99,7 +99,7 @@ def ask() -> ResponseReturnValue:
     sentence = authorisations.words(agent.name, [names[code] for code in form["which"]], form["until"])
     id_ = authorisations.ask(citizen, agent, form["which"], form["until"], sentence, change)
     try:
-        codes.send(citizen.phone, authorisations.PURPOSE, web.client_address(), change)
+        codes.send(citizen.phone, authorisations.PURPOSE, web.client_address(), change, about=str(id_))
     except TooMany as fault:
         rollback()
         return _list_page(429, {"until": [fault.sentence]})

@@ -149,7 +149,7 @@ def case_page(
         handed_in=handed_in(item, of_case(case.id), _photo_url(case)),
         photo_token=lambda: new_token(16),
         correct_token=new_token(16),
-        mark=(MARK, mark_of(case.id)),
+        mark=(MARK, mark_of(case.id, the_citizen().id)),
         autosave=url_for("portal_autosave.answer", case_id=case.id),
         ending=ending(item, case, events, issued, running=running),
         tracking=case.results.get("tracking"),

@@ -11,9 +11,13 @@ from flask.typing import ResponseReturnValue
 
 from citizen_services.cases import documents
 from citizen_services.cases.models import Document
-from citizen_services.cases.queries import document, own_case
+from citizen_services.cases.queries import document
+from citizen_services.database import commit
+from citizen_services.people import limits, web
+from citizen_services.people.errors import TooMany
 from citizen_services.people.queries import office
-from citizen_services.portal.guards import citizen_required, the_citizen
+from citizen_services.portal.acting import acted_case
+from citizen_services.portal.guards import citizen_required
 from citizen_services.portal.home_views import tell_refusals
 from citizen_services.printing.paper import pdf
 from citizen_services.rules import qr
@@ -40,8 +44,8 @@ def pdf_answer(content: bytes, name: str) -> Response:
 @bp.get("/cases/<uuid:case_id>/documents/<uuid:document_id>.pdf")
 @citizen_required
 def pdf_file(case_id: UUID, document_id: UUID) -> ResponseReturnValue:
-    """A document of the person's own case as a PDF file."""
-    found = document(own_case(the_citizen().id, case_id).id, document_id)
+    """A document of one's own case, or of one on which one acts, as a PDF file."""
+    found = document(acted_case(case_id).id, document_id)
     return pdf_answer(pdf(documents.paper_of(found)), found.number)
 
 
@@ -49,7 +53,7 @@ def pdf_file(case_id: UUID, document_id: UUID) -> ResponseReturnValue:
 @citizen_required
 def qr_code(case_id: UUID, document_id: UUID) -> ResponseReturnValue:
     """The code that leads whoever is shown the paper to its proof."""
-    found = document(own_case(the_citizen().id, case_id).id, document_id)
+    found = document(acted_case(case_id).id, document_id)
     answer = Response(qr.png(documents.proof_address(found)), mimetype="image/png")
     answer.headers["Cache-Control"] = "private, no-store"
     return answer
@@ -94,9 +98,16 @@ def verify() -> ResponseReturnValue:
         errors["code"] = [_ASKED["code"]]
     if errors:
         return _page(422, errors=errors)
+    try:
+        one = limits.reserve("verify", {"address": web.client_address()})
+    except TooMany as fault:
+        return _page(429, errors=fault.sentence)
     found = documents.proved(code, number=number)
     if found is None:
+        commit()
         return _shown(None)
+    limits.succeeded(one)
+    commit()
     return redirect(url_for("portal_documents.proof", document_id=found.id, check=code[: documents.CHECK_DIGITS]), 303)
 
 

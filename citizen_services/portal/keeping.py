@@ -15,14 +15,15 @@ from flask import current_app, flash, request, url_for
 from flask.typing import ResponseReturnValue
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 
-from citizen_services.cases import corrections, drafts
-from citizen_services.cases.errors import CaseError
+from citizen_services.cases import corrections, drafts, standing
+from citizen_services.cases.errors import CaseError, NoSuchCase
 from citizen_services.cases.models import Case, Draft
 from citizen_services.database import commit, db
 from citizen_services.database.base import rollback
 from citizen_services.filling import fields
 from citizen_services.pages import render_error
 from citizen_services.parts import parts
+from citizen_services.people.models import Citizen
 from citizen_services.people.sessions import LIFETIMES
 from citizen_services.portal.correction_pages import typed_of
 from citizen_services.portal.guards import in_wechat, to_be_known
@@ -35,24 +36,29 @@ def _signer() -> URLSafeTimedSerializer:
     return URLSafeTimedSerializer(str(current_app.secret_key), salt="page of a draft or case")
 
 
-def mark_of(id_: UUID) -> str:
-    """The mark of a page of this draft or case."""
-    return str(_signer().dumps(str(id_)))
+def mark_of(id_: UUID, visitor_id: UUID) -> str:
+    """The mark of a page of this draft or case as that person was shown it."""
+    return str(_signer().dumps(f"{id_} {visitor_id}"))
 
 
-def _was_shown(id_: UUID) -> bool:
-    """Whether the form that was sent stood on a page of this draft or case, within a login's lifetime."""
+def _was_shown(id_: UUID, citizen_id: UUID, item: str) -> bool:
+    """Whether the form that was sent stood on a page of this draft or case, within a login's lifetime.
+
+    And whether who was shown it may act on it still: nothing is kept of an agent whose right has ended.
+    """
     try:
-        shown = _signer().loads(request.form.get(MARK, ""), max_age=int(LIFETIMES["citizen"].whole.total_seconds()))
-    except BadSignature:
+        mark = _signer().loads(request.form.get(MARK, ""), max_age=int(LIFETIMES["citizen"].whole.total_seconds()))
+        shown, _, visitor_id = str(mark).partition(" ")
+        visitor = db.session.get(Citizen, UUID(visitor_id)) if shown == str(id_) else None
+        return visitor is not None and standing.of(visitor, citizen_id).covers(item)
+    except (BadSignature, ValueError, NoSuchCase):
         return False
-    return bool(shown == str(id_))
 
 
 def keep_draft(draft_id: UUID) -> bool:
     """Keep the group that was sent for a draft by somebody whose login ran out; whether it was kept. Commits."""
     draft = db.session.get(Draft, draft_id)
-    if draft is None or draft.ended_at is not None or not _was_shown(draft_id):
+    if draft is None or draft.ended_at is not None or not _was_shown(draft_id, draft.citizen_id, draft.item):
         return False
     item = parts().catalogue.item(draft.item)
     group = next((group for group in item.groups if group.code == request.form.get("group")), None)
@@ -65,7 +71,7 @@ def keep_draft(draft_id: UUID) -> bool:
 def keep_answer(case_id: UUID) -> bool:
     """Keep what was sent in answer to a correction by somebody whose login ran out; whether it was. Commits."""
     case, correction = db.session.get(Case, case_id), corrections.open_correction(case_id)
-    if case is None or correction is None or not _was_shown(case_id):
+    if case is None or correction is None or not _was_shown(case_id, case.citizen_id, case.item):
         return False
     item = parts().catalogue.item(case.item, case.item_version)
     texts = typed_of(item, case, correction, request.form)

@@ -22,7 +22,7 @@ def _more(draft: Draft) -> dict[str, Any]:
     """The mark of a page, and the way to the page of a household where one may apply together."""
     whole = parts().catalogue.item(draft.item).household is not None and draft.citizen_id == the_citizen().id
     together = url_for("portal_households.form", draft_id=draft.id) if whole else ""
-    return {"mark": (MARK, mark_of(draft.id)), "together": together}
+    return {"mark": (MARK, mark_of(draft.id, the_citizen().id)), "together": together}
 
 
 PORTAL = Place(
