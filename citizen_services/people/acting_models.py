@@ -88,7 +88,7 @@ class Organisation(Base):
 
 
 class OrganisationPerson(Base):
-    """Somebody whom the head of an organisation names to report its workers, until a day."""
+    """Somebody whom the head of an organisation names to act for it in some matters, until a day."""
 
     __tablename__ = "organisation_person"
     id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
@@ -96,6 +96,8 @@ class OrganisationPerson(Base):
     citizen_id: Mapped[UUID] = mapped_column(ForeignKey("citizen.id"), index=True)
     named_by: Mapped[UUID] = mapped_column(ForeignKey("citizen.id"))
     named_at: Mapped[datetime] = mapped_column(timestamp)
+    #: In what: the kinds of report, ``joined``, ``left``.
+    matters: Mapped[list[str]] = mapped_column(ARRAY(Text))
     #: The last day, business time.
     until_day: Mapped[date] = mapped_column()
     #: When the head took it back: from this moment.
@@ -109,6 +111,7 @@ class OrganisationPerson(Base):
             unique=True,
             postgresql_where=text("ended_at IS NULL"),
         ),
+        CheckConstraint("cardinality(matters) > 0", name="matters"),
     )
 
 

@@ -56,6 +56,12 @@ class NoSuchOrganisation(PeopleError):
     sentence = "没有找到这个单位，或者您现在不是它的经办人。"
 
 
+class NotNamedFor(PeopleError):
+    """Somebody acts for an organisation in another matter than those that they were named for."""
+
+    sentence = "您没有替这个单位办理这一项的授权，请单位负责人在自己的账号里加上。"
+
+
 class AlreadyReported(PeopleError):
     """The same worker, day and kind were reported before."""
 

@@ -18,7 +18,7 @@ from citizen_services.exchange import clients
 from citizen_services.exchange.market import Business
 from citizen_services.people import limits
 from citizen_services.people.acting_models import Organisation, OrganisationPerson, WorkerReport
-from citizen_services.people.errors import AlreadyReported, NoSuchOrganisation, NotTheHead
+from citizen_services.people.errors import AlreadyReported, NoSuchOrganisation, NotNamedFor, NotTheHead
 from citizen_services.people.limits import Try
 from citizen_services.people.models import Citizen
 from citizen_services.people.queries import citizen_by_id_number
@@ -97,6 +97,19 @@ def headed(citizen_id: UUID, organisation_id: UUID) -> Organisation:
     return found
 
 
+def matters_of(citizen_id: UUID, organisation: Organisation) -> frozenset[str]:
+    """In what somebody may act for an organisation today: the head in everything, others as they were named."""
+    if organisation.head_id == citizen_id:
+        return frozenset(KINDS)
+    query = select(OrganisationPerson.matters).where(
+        OrganisationPerson.organisation_id == organisation.id,
+        OrganisationPerson.citizen_id == citizen_id,
+        OrganisationPerson.ended_at.is_(None),
+        OrganisationPerson.until_day >= clock.today(),
+    )
+    return frozenset(db.session.scalar(query) or ())
+
+
 def people_of(organisation_id: UUID) -> Sequence[tuple[OrganisationPerson, Citizen]]:
     """Who is named to act for an organisation, the newest first."""
     query = (
@@ -108,9 +121,11 @@ def people_of(organisation_id: UUID) -> Sequence[tuple[OrganisationPerson, Citiz
     return [(row[0], row[1]) for row in db.session.execute(query)]
 
 
-def name_person(organisation: Organisation, head: Citizen, person: Citizen, until_day: date) -> None:
-    """Let somebody report for an organisation until a day; naming them again gives the new day."""
-    row = {"named_by": head.id, "named_at": clock.now(), "until_day": until_day}
+def name_person(
+    organisation: Organisation, head: Citizen, person: Citizen, matters: Sequence[str], until_day: date
+) -> None:
+    """Let somebody act for an organisation in these matters until a day; naming them again replaces both."""
+    row = {"named_by": head.id, "named_at": clock.now(), "until_day": until_day, "matters": sorted(set(matters))}
     statement = insert(OrganisationPerson).values(
         id=new_id(), organisation_id=organisation.id, citizen_id=person.id, **row
     )
@@ -146,8 +161,10 @@ def report(
 ) -> None:  # fmt: skip
     """Add to a change that somebody began or ceased to work there; ``worker`` is ``{kind, name, id_number, phone}``.
 
-    Whoever began is told to declare themselves. Raises AlreadyReported, TooMany.
+    Whoever began is told to declare themselves. Raises NotNamedFor, AlreadyReported, TooMany.
     """
+    if worker["kind"] not in matters_of(by.id, organisation):
+        raise NotNamedFor
     lookups = keyring().lookups("id_number", worker["id_number"])
     same = select(WorkerReport.id).where(
         WorkerReport.organisation_id == organisation.id,

@@ -21,7 +21,14 @@ from citizen_services.filling.fields import station_words, stations
 from citizen_services.pages import render_error
 from citizen_services.people import authorisations, limits, organisations
 from citizen_services.people.acting_models import Organisation
-from citizen_services.people.errors import AlreadyReported, NoSuchAgent, NoSuchOrganisation, NotTheHead, TooMany
+from citizen_services.people.errors import (
+    AlreadyReported,
+    NoSuchAgent,
+    NoSuchOrganisation,
+    NotNamedFor,
+    NotTheHead,
+    TooMany,
+)
 from citizen_services.portal.guards import citizen_required, the_citizen
 from citizen_services.portal.schemas_organisations import CREDIT_FORM, NAMED_FORM, WORKER_FORM
 from citizen_services.rules.dates import SHANGHAI, chinese_date, local_date
@@ -97,7 +104,7 @@ def bind() -> ResponseReturnValue:
 
 def _page(found: Organisation, status: int = 200, errors: object = None) -> ResponseReturnValue:
     citizen = the_citizen()
-    head = found.head_id == citizen.id
+    head, mine = found.head_id == citizen.id, organisations.matters_of(citizen.id, found)
     page = render_template(
         "h5/people/organisation.html",
         organisation=found,
@@ -105,13 +112,16 @@ def _page(found: Organisation, status: int = 200, errors: object = None) -> Resp
         people=[
             {
                 "name": mask_name(who.name),
+                "matters": "、".join(f"报告{organisations.KINDS[code]}" for code in one.matters),
                 "until": chinese_date(one.until_day),
                 "url": url_for("portal_organisations.end", organisation_id=found.id, person_id=one.id),
                 "form_token": new_token(12),
             }
             for one, who in (organisations.people_of(found.id) if head else ())
         ],
-        kinds=[(code, word, "") for code, word in organisations.KINDS.items()],
+        kinds=[(code, word, "") for code, word in organisations.KINDS.items() if code in mine],
+        matters=[(code, f"报告{word}", "") for code, word in organisations.KINDS.items()],
+        chosen=request.form.getlist("person_matters") if request.method == "POST" else list(organisations.KINDS),
         stations=[(one.code, *station_words(one)) for one in stations()],
         reports=[
             {
@@ -144,7 +154,8 @@ def name(organisation_id: UUID) -> ResponseReturnValue:
     head = the_citizen()
     found = organisations.headed(head.id, organisation_id)
     try:
-        form = NAMED_FORM.load(form_data(request.form, NAMED_FORM))
+        given = form_data(request.form, NAMED_FORM) | {"person_matters": request.form.getlist("person_matters")}
+        form = NAMED_FORM.load(given)
         one = authorisations.reserve_search(head)
     except ValidationError as fault:
         return _page(found, 422, fault.messages)
@@ -156,7 +167,7 @@ def name(organisation_id: UUID) -> ResponseReturnValue:
     except NoSuchAgent as fault:
         return _page(found, 422, {"person_id_number": [fault.sentence]})
     limits.succeeded(one)
-    organisations.name_person(found, head, person, form["person_until"])
+    organisations.name_person(found, head, person, form["person_matters"], form["person_until"])
     commit()
     flash("经办人已经加上，对方登录后从首页的“单位用工报告”进入。", "ok")
     return redirect(url_for("portal_organisations.show", organisation_id=organisation_id), 303)
@@ -194,6 +205,9 @@ def report(organisation_id: UUID) -> ResponseReturnValue:
     except (AlreadyReported, IntegrityError):
         rollback()
         return _page(organisations.acted_for(citizen.id, organisation_id), 409, {"day": [AlreadyReported.sentence]})
+    except NotNamedFor as fault:
+        rollback()
+        return _page(organisations.acted_for(citizen.id, organisation_id), 403, {"kind": [fault.sentence]})
     except TooMany as fault:
         rollback()
         return _page(organisations.acted_for(citizen.id, organisation_id), 429, {"day": [fault.sentence]})

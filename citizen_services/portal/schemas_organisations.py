@@ -38,10 +38,16 @@ class CreditForm(Schema):
 
 
 class NamedForm(Schema):
-    """Who may act for it, and until when."""
+    """Who may act for it, in what, and until when."""
 
     person_name = NameField("姓名", most=50)
     person_id_number = IdNumberField()
+    person_matters = fields.List(
+        fields.String(validate=validate.OneOf(tuple(KINDS))),
+        required=True,
+        validate=validate.Length(1, error="请选择可以办什么。"),
+        error_messages={"required": "请选择可以办什么。"},
+    )
     person_until = fields.Date(
         required=True, error_messages={"required": "请填写到哪一天为止。", "invalid": "请填写到哪一天为止。"}
     )

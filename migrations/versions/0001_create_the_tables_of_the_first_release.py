@@ -975,8 +975,10 @@ def upgrade() -> None:
         sa.Column("citizen_id", sa.Uuid(), nullable=False),
         sa.Column("named_by", sa.Uuid(), nullable=False),
         sa.Column("named_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("matters", postgresql.ARRAY(sa.Text()), nullable=False),
         sa.Column("until_day", sa.Date(), nullable=False),
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint("cardinality(matters) > 0", name=op.f("ck_organisation_person_matters")),
         sa.ForeignKeyConstraint(["citizen_id"], ["citizen.id"], name=op.f("fk_organisation_person_citizen_id")),
         sa.ForeignKeyConstraint(["named_by"], ["citizen.id"], name=op.f("fk_organisation_person_named_by")),
         sa.ForeignKeyConstraint(

@@ -46,6 +46,12 @@ def day(who: Resident, days: int) -> str:
         return (clock.today() + timedelta(days=days)).isoformat()
 
 
+def named(person: Resident, until: str, *matters: str) -> dict[str, Any]:
+    """Whom the head names, in what and until when."""
+    about = {"person_name": person.name, "person_id_number": person.id_number}
+    return about | {"person_until": until, "person_matters": list(matters)}
+
+
 def worker(who: Resident, of: Resident, **changes: Any) -> dict[str, Any]:
     """A report of somebody who began today."""
     about = {"name": of.name, "id_number": of.id_number, "phone": of.phone, "kind": "joined"}
@@ -72,9 +78,7 @@ def test_who_answers_for_a_firm_binds_it_names_others_and_a_leaver_is_out_at_onc
     for other in (clerk, stranger):
         assert other.browser.open(path).status_code == 404
     head.browser.open(path)
-    head.browser.submit(
-        "name", person_name=clerk.name, person_id_number=clerk.id_number, person_until=day(head, 30)
-    )  # fmt: skip
+    head.browser.submit("name", **named(clerk, day(head, 30), "joined", "left"))
     assert "石*海" in head.browser.words
     clerk.browser.open("/h5/organisations")
     assert NAME in clerk.browser.words
@@ -130,10 +134,17 @@ def test_who_answers_for_a_firm_binds_it_names_others_and_a_leaver_is_out_at_onc
     assert NAME not in clerk.browser.words
     # Whoever is named until a day is out after it.
     head.browser.open(path)
-    head.browser.submit(
-        "name", person_name=clerk.name, person_id_number=clerk.id_number, person_until=day(head, 0)
-    )  # fmt: skip
+    head.browser.submit("name", **named(clerk, day(head, 0), "left"))
     assert clerk.browser.open(path).status_code == 200
+    # Named for some matters alone: the others are neither offered nor taken.
+    form = clerk.browser.form("report").inputs
+    assert 'value="joined"' not in clerk.browser.page.text
+    assert 'value="left"' in clerk.browser.page.text
+    refused = clerk.browser.open(f"{path}/workers", "POST", data=form | worker(clerk, hand, day=day(clerk, -1)))
+    assert (refused.status_code, clerk.browser.errors) == (403, {"kind"})
+    assert (
+        clerk.browser.open(f"{path}/workers", "POST", data=form | worker(clerk, hand, kind="left")).status_code == 200
+    )
     with head.app.app_context():
         running = db.session.scalars(select(OrganisationPerson).where(OrganisationPerson.ended_at.is_(None))).one()
         running.until_day = clock.today() - timedelta(days=1)
@@ -159,9 +170,7 @@ def test_the_pages_of_an_organisation_are_sound(resident: Make, firm: Callable[.
         page.get_by_text("单位已经绑定").wait_for()
         head.browser.open(page.url.removeprefix(site))
         head.browser.submit("report", **worker(head, hand))
-        head.browser.submit(
-            "name", person_name=hand.name, person_id_number=hand.id_number, person_until=day(head, 30)
-        )  # fmt: skip
+        head.browser.submit("name", **named(hand, day(head, 30), "joined", "left"))
         page.reload()
         page.get_by_text("已经报告的").wait_for()
         check_page(page, "organisation-2-page")
