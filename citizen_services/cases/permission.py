@@ -70,13 +70,13 @@ def held_by_another(claimed_by: UUID | None, claimed_until: datetime | None, act
 
 
 def role_in(by: By, actor: Actor) -> str | None:
-    """The role acted in: one that the step names; of somebody who acts for an applicant at a counter the clerk's.
+    """The role acted in: one that the step names; of somebody who fills in for an applicant the desk's.
 
     Of citizens and the system their name for it: ``agent``, what made it act.
     """
     if actor.kind != "staff":
         return actor.name or None
-    named = by.roles if by.kind == "staff" else frozenset({"clerk"})
+    named = by.roles if by.kind == "staff" else frozenset({"clerk", "community_officer"})
     fitting = actor.roles & named
     # Somebody's own role comes before one that they have for an absent colleague.
     own = fitting - actor.roles.lent.keys() if isinstance(actor.roles, Roles) else fitting

@@ -23,6 +23,8 @@ from citizen_services.people.actors import Actor
 
 #: How long a person is taken to be at an office, business time.
 PRESENCE = timedelta(hours=2)
+#: Somebody of the office came to the person: nobody's trip, and counted for no case.
+HOME = "home"
 
 
 @dataclass(frozen=True)
@@ -35,14 +37,18 @@ class Served:
     new: bool
 
 
-def present(citizen_id: UUID, office_code: str, at: datetime | None = None) -> Visit | None:
-    """The visit in which a person is at an office, now or at that moment; None where they are not."""
+def present(citizen_id: UUID, office_code: str, at: datetime | None = None, *, home: bool = False) -> Visit | None:
+    """The visit in which a person is at an office, now or at that moment; None where they are not.
+
+    ``home``: in which somebody of the office is with them instead.
+    """
     moment = at or clock.now()
     query = select(Visit).where(
         Visit.citizen_id == citizen_id,
         Visit.office_code == office_code,
         Visit.at > moment - PRESENCE,
         Visit.at <= moment,
+        Visit.known_by == HOME if home else Visit.known_by != HOME,
     )
     return db.session.scalars(query.order_by(Visit.at.desc()).limit(1)).first()
 
@@ -56,17 +62,21 @@ def serve(
     known_by: str,
     again: bool = False,
     card_seen: bool = False,
+    home: bool = False,
 ) -> Served:
     """Add to a change that a person is at the actor's office, for these cases (``{case id: by choice}``).
 
     ``again``: they went away and came back, so that this is another visit; ``card_seen``: the actor compared them with
-    the identity card. The caller raises ``Case.visits`` of those cases that are ``counted``.
+    the identity card; ``home``: the actor is with them, which is nobody's trip. The caller raises ``Case.visits`` of
+    those cases that are ``counted``.
     """
     if actor.office is None:
         raise ValueError("a visit is noted by somebody of an office")
     # Two desks that note one person at once must note one visit.
     db.session.execute(select(func.pg_advisory_xact_lock(int.from_bytes(citizen_id.bytes[8:], signed=True))))
-    here = None if again else present(citizen_id, actor.office, change.at)
+    if home:
+        served, known_by = {}, HOME
+    here = None if again else present(citizen_id, actor.office, change.at, home=home)
     visit_id = here.id if here is not None else new_id()
     seen = {"card_seen_by": actor.id, "card_seen_at": change.at} if card_seen else {}
     if here is None:
@@ -99,10 +109,11 @@ def check_in(
     known_by: str,
     again: bool = False,
     card_seen: bool = False,
+    home: bool = False,
 ) -> Served:
     """Note that a person came to the actor's office for these cases of theirs, and count it for each of them once."""
     served = {case.id: chosen(_item(case), case.door, case.state) for case in cases}
-    done = serve(change, citizen_id, actor, served, known_by=known_by, again=again, card_seen=card_seen)
+    done = serve(change, citizen_id, actor, served, known_by=known_by, again=again, card_seen=card_seen, home=home)
     for case_id in sorted(done.counted):
         change.count(update(Case).where(Case.id == case_id).values(visits=Case.visits + 1))
     return done
@@ -127,6 +138,7 @@ def of_application(change: Change, draft: Draft, actor: Actor, case_id: UUID, it
             Visit.citizen_id == draft.citizen_id,
             Visit.at > draft.started_at - PRESENCE,
             Visit.at <= draft.started_at,
+            Visit.known_by != HOME,
         )
         first = db.session.scalars(begun.order_by(Visit.at.desc()).limit(1)).first()
         if first is not None and first not in ids:

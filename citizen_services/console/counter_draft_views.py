@@ -8,7 +8,7 @@ from flask import Blueprint, abort, request, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from citizen_services.console.counter_place import filled_here, tell_refusals_here
+from citizen_services.console.counter_place import DESKS, filled_here, tell_refusals_here
 from citizen_services.console.guards import current_staff, staff_required
 from citizen_services.filling import changes, registers, uploads
 from citizen_services.filling.autosave import keep_draft, told
@@ -19,14 +19,14 @@ tell_refusals_here(bp)
 
 
 @bp.get("/<uuid:draft_id>")
-@staff_required("clerk")
+@staff_required(*DESKS)
 def show(draft_id: UUID) -> ResponseReturnValue:
     """The page of ``?step=``; without one the first group that is not done, or the check page."""
     return changes.show(filled_here(draft_id))
 
 
 @bp.post("/<uuid:draft_id>")
-@staff_required("clerk")
+@staff_required(*DESKS)
 def change(draft_id: UUID) -> ResponseReturnValue:
     """``save`` a group, ``submit`` the whole in the person's presence, or ``discard`` it; the form says which."""
     return changes.change(filled_here(draft_id))
@@ -40,14 +40,14 @@ def autosave(draft_id: UUID) -> ResponseReturnValue:
     return _keep(draft_id)
 
 
-@staff_required("clerk")
+@staff_required(*DESKS)
 def _keep(draft_id: UUID) -> ResponseReturnValue:
     filled = filled_here(draft_id)
     return keep_draft(filled.citizen.id, draft_id)
 
 
 @bp.get("/<uuid:draft_id>/answers/<uuid:answer_id>.jpg")
-@staff_required("clerk")
+@staff_required(*DESKS)
 def picture(draft_id: UUID, answer_id: UUID) -> ResponseReturnValue:
     """The portrait to be confirmed."""
     filled = filled_here(draft_id)
@@ -55,14 +55,14 @@ def picture(draft_id: UUID, answer_id: UUID) -> ResponseReturnValue:
 
 
 @bp.post("/<uuid:draft_id>/photos")
-@staff_required("clerk")
+@staff_required(*DESKS)
 def photos(draft_id: UUID) -> ResponseReturnValue:
     """``upload`` a photo taken at the desk, ``remove`` one, or ``reuse`` an earlier one of the person's."""
     return uploads.change(lambda: uploads.of_draft(filled_here(draft_id)))
 
 
 @bp.get("/<uuid:draft_id>/photos/<uuid:upload_id>")
-@staff_required("clerk")
+@staff_required(*DESKS)
 def photo(draft_id: UUID, upload_id: UUID) -> ResponseReturnValue:
     """A photo of the person's, small; with ``size=full`` the whole one."""
     filled = filled_here(draft_id)

@@ -14,7 +14,7 @@ from citizen_services import clock
 from citizen_services.cases import visits
 from citizen_services.catalogue.fields import NameField, PhoneField
 from citizen_services.catalogue.forms import form_data
-from citizen_services.console.counter_place import tell_refusals_here
+from citizen_services.console.counter_place import DESKS, at_home, tell_refusals_here
 from citizen_services.console.guards import current_actor, staff_required
 from citizen_services.database import Change, commit
 from citizen_services.database.base import rollback
@@ -80,14 +80,14 @@ def _page(status: int = 200, errors: object = None) -> ResponseReturnValue:
 
 
 @bp.get("")
-@staff_required("clerk")
+@staff_required(*DESKS)
 def page() -> ResponseReturnValue:
     """The form for whoever comes for the first time, or has another phone."""
     return _page()
 
 
 @bp.post("")
-@staff_required("clerk")
+@staff_required(*DESKS)
 def register() -> ResponseReturnValue:
     """Ask the register about the card's name and number, know the person from now on, and note that they are here."""
     actor = current_actor()
@@ -121,7 +121,7 @@ def register() -> ResponseReturnValue:
         citizen_id = binding.bind_at_counter(one, waiting, known, actor, change)
         cases = visits.open_cases(citizen_id, actor.district or "") if before is not None else []
         here = visits.at_office(cases, actor.office or "")
-        visits.check_in(change, citizen_id, actor, here, known_by="id_number", card_seen=True)
+        visits.check_in(change, citizen_id, actor, here, known_by="id_number", card_seen=True, home=at_home(actor))
         change.write()
         commit()
     except GuardianNeeded as fault:

@@ -6,6 +6,7 @@ card by somebody of the staff. The case is the person's; both identities are kep
 
 from __future__ import annotations
 
+from dataclasses import replace
 from uuid import UUID
 
 from flask import Blueprint, flash, redirect, url_for
@@ -25,12 +26,27 @@ from citizen_services.filling.place import Place
 from citizen_services.pages import render_error
 from citizen_services.people import looks
 from citizen_services.people.actors import Actor
+from citizen_services.people.guardians import needs_guardian
 from citizen_services.people.models import Citizen
 from citizen_services.people.queries import NoSuchOffice, citizen
 
 #: What the record of looks says of who fills in for a person, and of who sees them at the desk.
 FILLING = "在窗口为本人填写申请"
 SERVING = "本人到窗口办事"
+FILLING_AT_HOME = "上门为本人填写申请"
+SERVING_AT_HOME = "上门为本人办事"
+#: Who fills in for people: clerks for whoever comes, community officers for whoever can't come (社区代办).
+DESKS = ("clerk", "community_officer")
+
+
+def at_home(actor: Actor) -> bool:
+    """Whether who fills in goes to the person, which is nobody's trip: a community officer who is no clerk."""
+    return "clerk" not in actor.roles
+
+
+def desk_role(actor: Actor) -> str:
+    """The role in which somebody fills in for a person, for the record."""
+    return "community_officer" if at_home(actor) else "clerk"
 
 
 class NotHere(Exception):
@@ -48,7 +64,7 @@ class CardNotSeen(Exception):
 def person_here(actor: Actor, citizen_id: UUID) -> tuple[Citizen, Visit]:
     """A person who is at the actor's office now; raises NotHere for everybody else, and OwnMatter."""
     person = citizen(citizen_id)
-    visit = visits.present(citizen_id, actor.office or "") if person is not None else None
+    visit = visits.present(citizen_id, actor.office or "", home=at_home(actor)) if person is not None else None
     if person is None or visit is None:
         raise NotHere
     refuse_own(actor, person)
@@ -71,18 +87,18 @@ def filled_here(draft_id: UUID) -> Filled:
     if visit.card_seen_by is None:
         raise CardNotSeen(person.id)
     _record(actor, person)
-    return filled_of(COUNTER, person, draft_id)
+    return filled_of(CHILD if needs_guardian(person.birth_date) else COUNTER, person, draft_id)
 
 
 def _record(actor: Actor, person: Citizen) -> None:
-    now = clock.now()
+    now, reason = clock.now(), FILLING_AT_HOME if at_home(actor) else FILLING
     if any(
-        look.staff_id == actor.id and look.reason == FILLING and look.at > now - looks.COVERS
+        look.staff_id == actor.id and look.reason == reason and look.at > now - looks.COVERS
         for look in looks.looks_at(person.id, limit=20)
     ):
         return
     change = Change(now)
-    looks.note(change, actor, person.id, "opened", FILLING, role="clerk")
+    looks.note(change, actor, person.id, "opened", reason, role=desk_role(actor))
     change.write()
     commit()
 
@@ -96,7 +112,7 @@ COUNTER = Place(
     templates="console/counter_",
     you="申请人",
     actor=current_actor,
-    door=lambda: "counter",
+    door=lambda: "community" if at_home(current_actor()) else "counter",
     guide=lambda person, item: url_for("console_counter.person", citizen_id=person.id),
     sent=lambda case_id: url_for("console_cases.show", case_id=case_id),
     case=lambda case_id: url_for("console_cases.show", case_id=case_id),
@@ -110,6 +126,15 @@ COUNTER = Place(
 )
 
 
+#: Of a child under sixteen the guardian is there, shows their own card, and signs.
+CHILD = replace(
+    COUNTER,
+    more=lambda draft: {"person": _person(draft), "child": True},
+    boxes=(*COUNTER.boxes, ("guardian_here", "未满16周岁的，请核对监护人在场、身份证和监护关系后再勾选")),
+    noted={**COUNTER.noted, "guardian_present": "yes"},
+)
+
+
 def _person(draft: Draft) -> Citizen | None:
     """Whose application it is, for the line on top of each page."""
     return citizen(draft.citizen_id)
@@ -120,7 +145,8 @@ def _person(draft: Draft) -> Citizen | None:
 
 def _not_here(fault: NotHere) -> ResponseReturnValue:
     rollback()
-    flash("请先登记申请人到场：扫办件二维码，或读取、录入身份证号码。", "warn")
+    here = "已经到申请人家里" if at_home(current_actor()) else "申请人到场"
+    flash(f"请先登记{here}：扫办件二维码，或读取、录入身份证号码。", "warn")
     return redirect(url_for("console_counter.page"), 303)
 
 

@@ -21,8 +21,12 @@ from citizen_services.console.answers import applicant_lines
 from citizen_services.console.asked import read_asked
 from citizen_services.console.counter_place import (
     COUNTER,
+    DESKS,
     SERVING,
+    SERVING_AT_HOME,
     CardNotSeen,
+    at_home,
+    desk_role,
     open_drafts,
     person_here,
     refuse_own,
@@ -79,7 +83,7 @@ _SCAN, _CARD, _SERVE, _FORM = ScanSchema(), CardSchema(), ServeSchema(), FormSch
 
 
 @bp.get("")
-@staff_required("clerk")
+@staff_required(*DESKS)
 def page() -> ResponseReturnValue:
     """The scan page."""
     return _page()
@@ -87,12 +91,16 @@ def page() -> ResponseReturnValue:
 
 def _page(errors: object = None, unknown: str = "") -> str:
     return render_template(
-        "console/counter.html", errors=errors or {}, unknown=unknown, form_token=lambda: new_token(12)
+        "console/counter.html",
+        home=at_home(current_actor()),
+        errors=errors or {},
+        unknown=unknown,
+        form_token=lambda: new_token(12),
     )
 
 
 @bp.post("")
-@staff_required("clerk")
+@staff_required(*DESKS)
 def check_in() -> ResponseReturnValue:
     """Note who came: by a case's QR code or number, or by the identity number; once a presence."""
     actor = current_actor()
@@ -101,7 +109,8 @@ def check_in() -> ResponseReturnValue:
     except ValidationError as fault:
         return _page(fault.normalized_messages()), 422
     typed = given["scan"].strip()
-    if _BINDING_CODE.fullmatch(compact(typed)):
+    home = at_home(actor)
+    if _BINDING_CODE.fullmatch(compact(typed)) and not home:
         # A binding is found by code and card number together.
         form = {"code": compact(typed), "id_number": "", "card_shown": ""}
         return render_template("console/bind.html", form=form, errors={}, form_token=new_token(12))
@@ -124,8 +133,8 @@ def check_in() -> ResponseReturnValue:
     def note(once: Once) -> Any:
         change = Change(clock.now())
         known_by = "case" if case is not None else "id_number"
-        done = visits.check_in(change, person.id, actor, served, known_by=known_by)
-        looks.note(change, actor, person.id, "searched", SERVING, role="clerk")
+        done = visits.check_in(change, person.id, actor, served, known_by=known_by, home=home)
+        looks.note(change, actor, person.id, "searched", SERVING_AT_HOME if home else SERVING, role=desk_role(actor))
         once.remember(change, {"new": done.new})
         change.write()
         return {"new": done.new}
@@ -133,7 +142,9 @@ def check_in() -> ResponseReturnValue:
     # What was scanned identifies somebody: who was found tells one scan from another.
     once = Once.of(actor.key, request.endpoint or "", given["form_token"], {"person": str(person.id)})
     answer = do_once(once, note)
-    flash("已登记到场。" if answer["new"] else "这次到场刚才已经登记，不重复计数。", "ok" if answer["new"] else "info")
+    came = "上门" if home else "到场"
+    words = f"已登记{came}。" if answer["new"] else f"这次{came}刚才已经登记，不重复计数。"
+    flash(words, "ok" if answer["new"] else "info")
     return redirect(url_for(".person", citizen_id=person.id), 303)
 
 
@@ -150,7 +161,7 @@ def _case(actor: Actor, case_id: UUID | None, number: str) -> Case | None:
 
 
 @bp.get("/people/<uuid:citizen_id>")
-@staff_required("clerk")
+@staff_required(*DESKS)
 def person(citizen_id: UUID) -> ResponseReturnValue:
     """Who is here: their cases, what is not sent yet, and what can be applied for."""
     who, visit = person_here(current_actor(), citizen_id)
@@ -170,6 +181,7 @@ def _person(
     return render_template(
         "console/counter_person.html",
         who=who,
+        home=at_home(actor),
         lines=[line for line in applicant_lines(who) if line.key != "applicant.hukou_address"],
         came=chinese_moment(visit.at),
         card=f"{chinese_moment(visit.card_seen_at)}由{staff_name(visit.card_seen_by)}核对"
@@ -196,7 +208,7 @@ def _item_row(item: Any, draft: Draft | None, running: Case | None) -> dict[str,
 
 
 @bp.post("/people/<uuid:citizen_id>/card")
-@staff_required("clerk")
+@staff_required(*DESKS)
 def card(citizen_id: UUID) -> ResponseReturnValue:
     """Note that the clerk compared the person with the identity card: without it nothing is filled in for them."""
     actor = current_actor()
@@ -209,7 +221,7 @@ def card(citizen_id: UUID) -> ResponseReturnValue:
     def note(once: Once) -> Any:
         change = Change(clock.now())
         visits.see_card(visit, actor, change)
-        looks.note(change, actor, who.id, "bound", "窗口核对身份证", role="clerk")
+        looks.note(change, actor, who.id, "bound", "核对身份证", role=desk_role(actor))
         once.remember(change, "seen")
         change.write()
         return "seen"
@@ -219,7 +231,7 @@ def card(citizen_id: UUID) -> ResponseReturnValue:
 
 
 @bp.post("/people/<uuid:citizen_id>/serve")
-@staff_required("clerk")
+@staff_required(*DESKS)
 def serve(citizen_id: UUID) -> ResponseReturnValue:
     """Another open case of the person's is served in this visit, which counts for it as well."""
     actor = current_actor()
@@ -236,7 +248,7 @@ def serve(citizen_id: UUID) -> ResponseReturnValue:
 
 
 @bp.post("/people/<uuid:citizen_id>/again")
-@staff_required("clerk")
+@staff_required(*DESKS)
 def again(citizen_id: UUID) -> ResponseReturnValue:
     """The person went away and came back within the presence: another visit, for the cases of the last one."""
     actor = current_actor()
@@ -255,7 +267,7 @@ def again(citizen_id: UUID) -> ResponseReturnValue:
 def _note(actor: Actor, who: Citizen, token: str, cases: Sequence[Case], *, again: bool) -> None:
     def note(once: Once) -> Any:
         change = Change(clock.now())
-        visits.check_in(change, who.id, actor, cases, known_by="id_number", again=again)
+        visits.check_in(change, who.id, actor, cases, known_by="id_number", again=again, home=at_home(actor))
         once.remember(change, "noted")
         change.write()
         return "noted"
@@ -264,7 +276,7 @@ def _note(actor: Actor, who: Citizen, token: str, cases: Sequence[Case], *, agai
 
 
 @bp.post("/people/<uuid:citizen_id>/items/<code>")
-@staff_required("clerk")
+@staff_required(*DESKS)
 def start(citizen_id: UUID, code: str) -> ResponseReturnValue:
     """Begin an application for the person, or go on with the one begun earlier, by whomever."""
     item = parts().catalogue.item(code)

@@ -54,6 +54,8 @@ def _nav() -> dict[str, Any]:
             ("console_counter.page", "窗口接待", "users", "/console/counter"),
             ("console_login.bind_page", "窗口核验身份", "user-check", "/console/bind"),
         ]
+    elif "community_officer" in person.roles:
+        places.append(("console_counter.page", "上门代办", "walk", "/console/counter"))
     if person.roles & RATING_ROLES:
         places.append(("console_ratings.page", "评价整改", "alert-circle", "/console/ratings"))
     if "supervisor" in person.roles:

@@ -23,7 +23,7 @@ from citizen_services.people.queries import office, staff_name, staff_names
 from citizen_services.rules.masking import mask_name
 from citizen_services.words import role_word
 
-DOORS: Mapping[str, str] = {"wechat": "微信公众号", "web": "网页", "counter": "窗口"}
+DOORS: Mapping[str, str] = {"wechat": "微信公众号", "web": "网页", "counter": "窗口", "community": "社区上门"}
 
 
 # --- Lists --------------------------------------------------------------------------------------------------------

@@ -26,7 +26,7 @@ from citizen_services.people.errors import BindingOver, CannotBind, GuardianNeed
 from citizen_services.people.limits import Try
 from citizen_services.people.models import BindingRequest, Citizen, Consent, Session, WeChatBinding
 from citizen_services.people.queries import citizen_by_id_number
-from citizen_services.people.signals import binding_moved
+from citizen_services.people.signals import binding_moved, follower_bound
 from citizen_services.rules.names import name_key, same_name
 from citizen_services.rules.text import compact
 from citizen_services.security import equal, keyring
@@ -253,7 +253,9 @@ def bind_at_counter(one: Try, request: BindingRequest, person: Person | None, ac
     """Bind whoever showed the card at a counter, and note which clerk saw it. Returns the citizen's id."""
     limits.succeeded(one)
     citizen_id = complete(request, person, "counter", change)
-    looks.note(change, actor, citizen_id, "bound", "窗口核验身份证", role="clerk")
+    clerk = "clerk" in actor.roles
+    role, reason = ("clerk", "窗口核验身份证") if clerk else ("community_officer", "上门核验身份证")
+    looks.note(change, actor, citizen_id, "bound", reason, role=role)
     return citizen_id
 
 
@@ -332,6 +334,8 @@ def _move_binding(request: BindingRequest, citizen_id: UUID, change: Change) -> 
             BindingOver,
         )
     change.add(WeChatBinding, id=new_id(), openid=request.openid, citizen_id=citizen_id, bound_at=change.at)
+    for openid in dict.fromkeys((request.openid, *(binding.openid for binding in current))):
+        follower_bound.send(openid, change=change)
     return list(current)
 
 

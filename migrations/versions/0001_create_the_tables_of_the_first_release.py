@@ -1128,7 +1128,7 @@ def upgrade() -> None:
         sa.Column("noted_by", sa.Uuid(), nullable=True),
         sa.Column("card_seen_by", sa.Uuid(), nullable=True),
         sa.Column("card_seen_at", sa.DateTime(timezone=True), nullable=True),
-        sa.CheckConstraint("known_by IN ('case', 'id_number', 'step')", name=op.f("ck_visit_known_by")),
+        sa.CheckConstraint("known_by IN ('case', 'id_number', 'step', 'home')", name=op.f("ck_visit_known_by")),
         sa.CheckConstraint("(card_seen_by IS NULL) = (card_seen_at IS NULL)", name=op.f("ck_visit_card_seen")),
         sa.ForeignKeyConstraint(["card_seen_by"], ["staff.id"], name=op.f("fk_visit_card_seen_by")),
         sa.ForeignKeyConstraint(["citizen_id"], ["citizen.id"], name=op.f("fk_visit_citizen_id")),
