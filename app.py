@@ -41,6 +41,7 @@ def create_app(settings: Settings | None = None, *, process: str = "web") -> Fla
     from citizen_services.parts import EXTENSION, Parts
     from citizen_services.people.web import DoorSessions
     from citizen_services.rules.periods import packaged_calendar
+    from citizen_services.rules.templates import ALIYUN, GATEWAYS
     from citizen_services.settings import Settings
 
     settings = settings or Settings.load()
@@ -68,9 +69,10 @@ def create_app(settings: Settings | None = None, *, process: str = "web") -> Fla
         engine = db.engine
     clock.use(clock.Clock(settings.clock_offset_s, None if settings.production else lambda: read_clock_shift(engine)))
     signature = settings.partners["sms_aliyun"]["sign_name"] if "sms_aliyun" in settings.partners else ""
+    gateways = [gateway for name, gateway in GATEWAYS.items() if name in settings.partners] or [ALIYUN]
     app.extensions[EXTENSION] = Parts(
         settings=settings,
-        catalogue=Catalogue(workflows.declared(), packaged_calendar(), signature),
+        catalogue=Catalogue(workflows.declared(), packaged_calendar(), signature, gateways),
         redis=redis.web_client(settings.redis_url),
         clients=partner_clients(settings, engine),
     )

@@ -21,7 +21,7 @@ from citizen_services.parts import parts
 from citizen_services.people import looks
 from citizen_services.people.actors import Actor
 from citizen_services.registers.queries import current_registration
-from notifications import ladder
+from notifications import bringing, ladder
 from notifications.errors import NotOnList
 from notifications.models import Delivery, Notice
 
@@ -58,7 +58,9 @@ def address_of(notice: Notice) -> str | None:
 
 
 def lines_of(notice: Notice) -> list[str]:
-    """What a message has no room for and a caller says all of: each thing that is to be mended, and how."""
+    """What a message has no room for and a caller says all of: what to bring, or each thing to be mended, and how."""
+    if notice.values.get("bring"):
+        return list(notice.values["bring"])
     if notice.kind != ladder.CORRECTION or notice.case_id is None:
         return []
     request = next((one for one in corrections.of_case(notice.case_id) if one.asked_at == notice.at), None)
@@ -67,6 +69,12 @@ def lines_of(notice: Notice) -> list[str]:
     case = db.session.get_one(Case, notice.case_id)
     item = parts().catalogue.item(case.item, case.item_version)
     return [f"{corrections.label_of(item, one['code'])}：{one['why']}" for one in request.items]
+
+
+def words_of(notice: Notice) -> str:
+    """What is said before ``lines_of``, which aren't said twice."""
+    things = notice.values.get("bring")
+    return notice.text.replace(bringing.listed(things), "我一样一样说") if things else notice.text
 
 
 def look(actor: Actor, rung: Rung, notice: Notice, role: str) -> None:

@@ -201,7 +201,7 @@ def _page(
         name=person.name if person is not None else "",
         phone=ladder.phone_of(notice),
         address=by_hand.address_of(notice) if words.rung == "visit" else None,
-        text=notice.text,
+        text=by_hand.words_of(notice),
         lines=by_hand.lines_of(notice),
         ours=office(cast(str, actor.office)).name,
         tried=told.tries_of([notice.id])[notice.id],

@@ -41,7 +41,7 @@ def _told() -> dict[str, Any]:
         citizen = current_citizen()
         return [] if citizen is None else told.of_case(case_id, citizen.id)
 
-    return {"told_of": told_of}
+    return {"told_of": told_of, "to_bring": told.to_bring}
 
 
 @bp.get("")

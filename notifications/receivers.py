@@ -26,7 +26,7 @@ from citizen_services.rules.masking import mask_name
 from citizen_services.rules.periods import Deadline
 from citizen_services.rules.templates import fill
 from citizen_services.wechat.signals import template_finished
-from notifications import drafts, queue, rows, texts, writeback
+from notifications import bringing, drafts, queue, rows, texts, writeback
 from notifications.models import Notice, Parcel, Receipt
 
 #: What lies in every parcel of ours, as the courier prints it.
@@ -47,8 +47,7 @@ def connect() -> None:
 def tell_of_step(action: str, *, situation: Situation, step: Step, change: Change) -> None:
     """A step was taken: tell the person what its declaration says."""
     _tell_of_agent(situation, step, change)
-    declared = step.tell
-    if declared is None:
+    if not step.tells:
         return
     values = {
         "state": situation.item.state(step.end).word,
@@ -57,7 +56,10 @@ def tell_of_step(action: str, *, situation: Situation, step: Step, change: Chang
         **situation.values,
     }
     about = rows.About(situation.case_id, path=f"/h5/cases/{situation.case_id}")
-    rows.tell(change, declared, values, situation.citizen, about)
+    if step.bring is not None and step.bring.needed(situation):
+        bringing.tell(change, step.bring, situation, values, about)
+    elif step.tell is not None:
+        rows.tell(change, step.tell, values, situation.citizen, about)
 
 
 def _tell_of_agent(situation: Situation, step: Step, change: Change) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -39,15 +39,20 @@ def tell(
     about: About,
     *,
     by_day: bool = False,
+    things: Sequence[str] = (),
+    more_than_sms: bool = False,
 ) -> None:
-    """A notice on the step of the ladder that the person chose and can be reached on; ``by_day``: not at night."""
+    """A notice on the step of the ladder that the person chose and can be reached on; ``by_day``: not at night.
+
+    ``things`` are those to bring. ``more_than_sms``: an SMS can't say all of it; whoever has no WeChat is called.
+    """
     way = way_to(citizen.id)
     must = declared.must_be_known
     if way.less and not must:
         add_notice(change, declared, values, citizen.id, about, state="cancelled")
         return
-    notice_id = add_notice(change, declared, values, citizen.id, about)
-    if way.first == "call" and must:
+    notice_id = add_notice(change, declared, values, citizen.id, about, things=things)
+    if must and (way.first == "call" or (more_than_sms and way.openid is None)):
         add_delivery(change, "call", notice_id=notice_id, payload={}, must_be_known=True, by_day=by_day)
     elif way.first == "wechat" and way.openid is not None:
         add_wechat(change, declared, values, notice_id, way.openid, about.path, by_day=by_day)
@@ -64,6 +69,7 @@ def add_notice(
     about: About,
     phone: str | None = None,
     state: str = "pending",
+    things: Sequence[str] = (),
 ) -> UUID:
     """The notice alone, ``cancelled`` where the person does not wish to be sent such; its id.
 
@@ -73,6 +79,8 @@ def add_notice(
     kept: dict[str, Any] = {"sms": sms_content(declared.sms_template, declared.sms, values)}
     if phone is not None:
         kept["phone"] = phone
+    if things:
+        kept["bring"] = list(things)
     change.add(
         Notice,
         id=notice_id,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -50,6 +50,17 @@ class Told:
     text: str
     at: datetime
     tries: tuple[Try, ...]
+    kind: str
+    #: What to bring, where the notice says it.
+    things: tuple[str, ...] = ()
+
+
+def to_bring(told: Sequence[Told], state: str) -> tuple[str, ...]:
+    """What the person still has to bring in a state, by the newest notice of such a step."""
+    every = [step for item in parts().catalogue.items() for step in item.steps]
+    steps = [step for step in every if step.bring is not None and step.start == state]
+    kinds = {notice.code for step in steps for notice in step.tells}
+    return next((one.things for one in told if one.kind in kinds), ())
 
 
 def of_case(case_id: UUID, citizen_id: UUID) -> list[Told]:
@@ -57,7 +68,14 @@ def of_case(case_id: UUID, citizen_id: UUID) -> list[Told]:
     notices = [notice for notice in queries.notices_of_case(case_id) if notice.citizen_id == citizen_id]
     tries, titles = tries_of(notice.id for notice in notices), titles_of()
     return [
-        Told(titles.get(notice.kind, "通知"), notice.text, notice.at, tuple(tries[notice.id]))
+        Told(
+            titles.get(notice.kind, "通知"),
+            notice.text,
+            notice.at,
+            tuple(tries[notice.id]),
+            notice.kind,
+            tuple(notice.values.get("bring", ())),
+        )
         for notice in reversed(notices)
     ]
 
@@ -76,7 +94,7 @@ def tries_of(notices: Iterable[UUID]) -> dict[UUID, list[Try]]:
 
 def titles_of() -> dict[str, str]:
     """The title of each notice that can be told, by its code."""
-    declared = [step.tell for item in parts().catalogue.items() for step in item.steps if step.tell is not None]
+    declared = [notice for item in parts().catalogue.items() for step in item.steps for notice in step.tells]
     return {notice.code: notice.title for notice in (*declared, *texts.OWN)}
 
 

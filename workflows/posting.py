@@ -16,6 +16,7 @@ from citizen_services.cases.situation import Situation
 from citizen_services.catalogue import (
     APPLICANT,
     SYSTEM,
+    Bring,
     By,
     ChoiceField,
     Effect,
@@ -96,6 +97,19 @@ class ChoiceSchema(Schema):
                 raise ValidationError(missing)
 
 
+class NotedChoiceSchema(ChoiceSchema):
+    """The same, written down by staff, who know what one person must bring besides."""
+
+    also = TextField(
+        "到窗口还要带什么",
+        hint="只写这个人另外要带的，一行一样；没有的不填。申请人会逐样看到",
+        most=300,
+        lines=True,
+        required=False,
+        optional="到窗口领取时填",
+    )
+
+
 class CollectSchema(Schema):
     """The card that is handed over at the counter, scanned after its person showed who they are."""
 
@@ -159,6 +173,17 @@ def _choose(situation: Situation, change: Change) -> None:
         situation.columns["data"] = situation.data
 
 
+def comes(situation: Situation) -> bool:
+    """Whether the person chose to come for it."""
+    return situation.results.get("by_post") is False
+
+
+def also_named(situation: Situation) -> tuple[str, ...]:
+    """What staff named that this person brings besides, a thing a line."""
+    lines = (line.strip(" \t；;。、") for line in str(situation.given.get("also") or "").splitlines())
+    return tuple(line for line in lines if line)
+
+
 def _forget_parcel(situation: Situation, change: Change) -> None:
     for name in ("tracking", "back", "by_post", "way"):
         situation.results.pop(name, None)
@@ -174,7 +199,7 @@ name_tracking = Effect("name_tracking", _name_tracking, gives=("tracking",))
 _CHOOSE = Effect("choose_delivery", _choose, gives=("way",))
 _TAKE_BACK = Effect("take_back", _take_back)
 #: Whoever comes though they could have it posted chose to.
-_VISIT = record_visit(lambda situation: situation.results.get("by_post") is False)
+_VISIT = record_visit(comes)
 
 _RIGHT_LABEL = Guard("right_label", "扫描的邮件号与这个办件的面单不一致，请核对面单。", _same_label)
 _NOT_BACK = Guard("not_back", "这件退件已经登记入柜。", lambda situation: not _is_back(situation))
@@ -225,7 +250,7 @@ _CHOSEN = turn(
     "delivery_chosen", "已登记取证方式",
     text="您的证件（{number}）取证方式已登记：{way}。",
     hint="取证方式已登记",
-    sms="您的证件取证方式已登记，办件编号{number}。重新寄送的，寄出后会再通知您；到窗口领取的，请带身份证件。",
+    sms="您的证件取证方式已登记，办件编号{number}。重新寄送的，寄出后会再通知您。",
 )  # fmt: skip
 
 
@@ -244,10 +269,11 @@ STATES = (
 )  # fmt: skip
 
 
-def steps(completed: Notice, void: Effect) -> tuple[Step, ...]:
+def steps(completed: Notice, void: Effect, bring: Bring) -> tuple[Step, ...]:
     """The steps from ``posted`` on, and back to ``made`` (sent again) or ``approved`` (made again).
 
-    ``completed`` is told at the end; ``void`` makes a lost result void in its register.
+    ``completed`` is told at the end; ``void`` makes a lost result void in its register; ``bring``
+    says what whoever collects it at the counter needs.
     """
     signed = [
         Step(state, "complete", "completed", SYSTEM, "签收办结", "本人签收，已办结", tell=completed)
@@ -282,7 +308,7 @@ def steps(completed: Notice, void: Effect) -> tuple[Step, ...]:
         *(
             Step(
                 state, "choose_delivery", state, APPLICANT, "选择取证方式", "已选择取证方式",
-                input=ChoiceSchema(), then=(_CHOOSE,), tell=_CHOSEN,
+                input=ChoiceSchema(), then=(_CHOOSE,), tell=_CHOSEN, bring=bring,
             )
             for state in ("returning", "returned")
         ),
@@ -296,7 +322,7 @@ def steps(completed: Notice, void: Effect) -> tuple[Step, ...]:
         ),
         Step(
             "returned", "note_choice", "returned", CENTRE, "按来电登记取证方式", "已按您的要求登记取证方式",
-            input=ChoiceSchema(), then=(_CHOOSE,), tell=_CHOSEN,
+            input=NotedChoiceSchema(), then=(_CHOOSE,), tell=_CHOSEN, bring=bring,
         ),
         Step(
             "returned", "post_again", "made", SYSTEM, "重新寄送", "按您选择的地址重新寄送",

@@ -16,6 +16,7 @@ from citizen_services.catalogue.registry import Catalogue, InvalidDeclaration, U
 from citizen_services.catalogue.vocabulary import (
     APPLICANT,
     SYSTEM,
+    Bring,
     By,
     Clocks,
     Doc,
@@ -48,6 +49,7 @@ __all__ = [
     "SYSTEM",
     "AddressField",
     "All",
+    "Bring",
     "By",
     "Catalogue",
     "ChoiceField",

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
-from citizen_services.catalogue.vocabulary import PLACEHOLDERS, Material, Notice, ServiceItem, Step
+from citizen_services.catalogue.vocabulary import BRING_VALUES, PLACEHOLDERS, Material, Notice, ServiceItem, Step
 from citizen_services.rules import templates
 from citizen_services.rules.errors import RuleError
 from citizen_services.rules.periods import promise_holds
+from citizen_services.rules.templates import ALIYUN
 from citizen_services.rules.working_days import Calendar
 
 _CODE = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
@@ -21,7 +22,9 @@ _WORD = re.compile(r"[a-z][a-z0-9_]*")
 _MOST_VISITS = 9
 
 
-def faults_of(item: ServiceItem, calendar: Calendar, sms_signature: str) -> list[str]:
+def faults_of(
+    item: ServiceItem, calendar: Calendar, sms_signature: str, gateways: Sequence[templates.Gateway] = (ALIYUN,)
+) -> list[str]:
     """Every fault of a declaration; empty where it may be run."""
     found = [
         *_codes(item),
@@ -31,7 +34,8 @@ def faults_of(item: ServiceItem, calendar: Calendar, sms_signature: str) -> list
         *_periods(item, calendar),
         *_materials(item),
         *_conditions(item),
-        *_notices(item, sms_signature),
+        *_notices(item, sms_signature, gateways),
+        *_bring(item),
         *_documents(item),
         *_household(item),
     ]
@@ -196,15 +200,45 @@ def _conditions(item: ServiceItem) -> Iterator[str]:
                     yield f"material {material.code} depends on {'.'.join(place)}, which is not asked"
 
 
-def _notices(item: ServiceItem, signature: str) -> Iterator[str]:
+def _notices(item: ServiceItem, signature: str, gateways: Sequence[templates.Gateway]) -> Iterator[str]:
     for step in item.steps:
-        if step.tell is None:
-            continue
         given = set(PLACEHOLDERS) | {name for effect in step.then for name in effect.gives}
-        yield from (f"notice {step.tell.code}: {fault}" for fault in _notice(step.tell, given, signature))
+        if step.bring is not None:
+            given |= {"bring", *BRING_VALUES}
+        for notice in step.tells:
+            for fault in (*_notice(notice, given), *_sms(notice, signature, gateways)):
+                yield f"notice {notice.code}: {fault}"
 
 
-def _notice(notice: Notice, given: set[str], signature: str) -> Iterator[str]:
+def _bring(item: ServiceItem) -> Iterator[str]:
+    """Whoever has to come is told before what to bring, and each template says what is fixed of it."""
+    for step in item.steps:
+        leading = [other for other in item.steps if other.end == step.start and other.start != step.start]
+        if step.presence is not None and step.start and not any(other.bring for other in leading):
+            yield f"step {step.action} from {step.start} wants the person to come, but nothing says what to bring"
+        bring = step.bring
+        if bring is None:
+            continue
+        place = f"step {step.action} from {step.start}"
+        if not bring.usual:
+            yield f"{place}: the list of what to bring is empty"
+        for template, variables in (
+            (bring.notice.sms_template, ()),
+            (bring.also, ("also",)),
+            (bring.many, ("things",)),
+        ):
+            if templates.placeholders(template.text) != variables:
+                yield f"{place}: SMS template {template.key} has other variables than {', '.join(variables) or 'none'}"
+            if template is not bring.many:
+                lacks = [thing for thing in bring.usual if thing not in template.text]
+                yield from (f"{place}: SMS template {template.key} does not say {thing}" for thing in lacks)
+        if "bring" not in templates.placeholders(bring.notice.text):
+            yield f"{place}: the text of what to bring has no {{bring}}"
+        if not bring.notice.must_be_known:
+            yield f"{place}: what to bring must be known"
+
+
+def _notice(notice: Notice, given: set[str]) -> Iterator[str]:
     texts = {"text": notice.text, **notice.wechat, **notice.sms}
     for place, text in texts.items():
         try:
@@ -220,17 +254,23 @@ def _notice(notice: Notice, given: set[str], signature: str) -> Iterator[str]:
     if [key for key, _ in notice.wechat_template.fields] != list(notice.wechat):
         yield f"the values don't fit the fields of WeChat template {notice.wechat_template.key}"
     yield from _wechat_values(notice)
-    try:
-        templates.check_sms_template(signature, notice.sms_template.text)
-    except (RuleError, ValueError) as fault:
-        yield f"SMS template {notice.sms_template.key}: {fault}"
-        return
+
+
+def _sms(notice: Notice, signature: str, gateways: Sequence[templates.Gateway]) -> Iterator[str]:
+    """What a gateway would refuse, of every one that is configured."""
+    for gateway in gateways:
+        try:
+            templates.check_sms_template(signature, notice.sms_template.text, gateway)
+        except (RuleError, ValueError) as fault:
+            yield f"SMS template {notice.sms_template.key}: {fault} ({gateway.name})"
+            return
     if set(templates.placeholders(notice.sms_template.text)) != set(notice.sms):
         yield f"the values don't fit the variables of SMS template {notice.sms_template.key}"
     for name, text in notice.sms.items():
         length = _longest(text)
-        if length is not None and length > templates.SMS_VARIABLE_LENGTH:
-            yield f"{name}: up to {length} characters, the SMS gateway takes {templates.SMS_VARIABLE_LENGTH}"
+        for gateway in gateways:
+            if length is not None and length > gateway.variable:
+                yield f"{name}: up to {length} characters, the SMS gateway takes {gateway.variable} ({gateway.name})"
 
 
 def _wechat_values(notice: Notice) -> Iterator[str]:
@@ -249,7 +289,7 @@ def _wechat_values(notice: Notice) -> Iterator[str]:
 def _longest(text: str) -> int | None:
     """The most characters that a text can have; None where a placeholder's bound is the effect's own affair."""
     try:
-        return templates.longest(text, PLACEHOLDERS)
+        return templates.longest(text, {**PLACEHOLDERS, **BRING_VALUES})
     except (KeyError, ValueError):
         return None
 

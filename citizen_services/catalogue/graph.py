@@ -142,7 +142,7 @@ def _clocks(item: ServiceItem) -> Iterator[str]:
 
 def _told(item: ServiceItem) -> Iterator[str]:
     yield from ("## Notices", "")
-    notices = {step.tell.code: step.tell for step in item.steps if step.tell is not None}
+    notices = {notice.sms_template.key: notice for step in item.steps for notice in step.tells}
     yield from _table(
         ("notice", "on the page", "WeChat", "SMS"),
         [

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from citizen_services.catalogue.check import faults_of
 from citizen_services.catalogue.vocabulary import ServiceItem
+from citizen_services.rules.templates import ALIYUN, Gateway
 from citizen_services.rules.working_days import Calendar
 
 
@@ -26,8 +27,14 @@ class UnknownItem(LookupError):
 class Catalogue:
     """The declared items. The newest version of each is offered; older ones serve the cases that stay on them."""
 
-    def __init__(self, items: Iterable[ServiceItem], calendar: Calendar, sms_signature: str = "") -> None:
-        """Check every declaration; raises InvalidDeclaration with all faults."""
+    def __init__(
+        self,
+        items: Iterable[ServiceItem],
+        calendar: Calendar,
+        sms_signature: str = "",
+        gateways: Sequence[Gateway] = (ALIYUN,),
+    ) -> None:
+        """Check every declaration against every SMS gateway; raises InvalidDeclaration with all faults."""
         self._versions: dict[str, dict[int, ServiceItem]] = {}
         faults: list[str] = []
         for item in items:
@@ -35,7 +42,7 @@ class Catalogue:
             if item.version in versions:
                 faults.append(f"{item.code}: version {item.version} is declared twice")
             versions[item.version] = item
-            faults += faults_of(item, calendar, sms_signature)
+            faults += faults_of(item, calendar, sms_signature, gateways)
         faults += self._repeated_prefixes()
         if faults:
             raise InvalidDeclaration(faults)

@@ -7,7 +7,7 @@ citizens read, its periods name their source.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -271,12 +271,42 @@ class Presence:
 
 
 @dataclass(frozen=True)
+class Bring:
+    """What somebody who has to come must bring: told by ``notice`` in place of the step's own one where ``needed``.
+
+    The SMS templates are the item's own, their fixed text is the ``usual`` list. What one person brings besides is the
+    one variable ``{also}`` of ``also``; where that has no room, ``many`` says how many things and where to tap.
+    ``{bring}`` of the notice's text is the whole list, ``{things}`` its length.
+    """
+
+    notice: Notice
+    usual: tuple[str, ...]
+    also: SmsTemplate
+    many: SmsTemplate
+    needed: Callable[[Situation], bool]
+    differs: Callable[[Situation], tuple[str, ...]]
+
+    @property
+    def notices(self) -> tuple[Notice, ...]:
+        """The notice by each of its SMS templates: the usual list, with one thing more, with more than fits."""
+        return (
+            self.notice,
+            replace(self.notice, sms_template=self.also, sms={"also": "{also}"}),
+            replace(self.notice, sms_template=self.many, sms={"things": "{things}"}),
+        )
+
+
+#: What the engine of telling fills in of a ``Bring``, beside a step's own values.
+BRING_VALUES: Mapping[str, int] = {"also": 35, "things": 2}
+
+
+@dataclass(frozen=True)
 class Step:
     """One row of the table: from a state, an action, to a state, by whom, if, what follows, what is told.
 
     ``label`` is the button; ``public`` the words on the person's timeline (empty = not shown there); ``input`` the
     schema of what is given with the action; ``automatic`` steps (by the system) follow at once, in the same change,
-    where their guards hold; ``danger`` leads over a confirming page.
+    where their guards hold; ``danger`` leads over a confirming page; ``bring`` says what whoever comes then needs.
     """
 
     start: str | None
@@ -292,6 +322,12 @@ class Step:
     presence: Presence | None = None
     automatic: bool = False
     danger: bool = False
+    bring: Bring | None = None
+
+    @property
+    def tells(self) -> tuple[Notice, ...]:
+        """Every notice that may be told of it, by each of its SMS templates."""
+        return (*((self.tell,) if self.tell else ()), *(self.bring.notices if self.bring else ()))
 
 
 @dataclass(frozen=True)

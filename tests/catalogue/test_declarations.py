@@ -13,6 +13,7 @@ import workflows
 from citizen_services.catalogue import (
     APPLICANT,
     SYSTEM,
+    Bring,
     By,
     Catalogue,
     Door,
@@ -30,6 +31,7 @@ from citizen_services.catalogue import (
 )
 from citizen_services.catalogue.describe import golden
 from citizen_services.rules.periods import packaged_calendar
+from citizen_services.rules.templates import ALIYUN, TENCENT
 
 GOLDEN = Path(__file__).parent / "golden"
 LAW = Source("居住证暂行条例", "第九条")
@@ -58,6 +60,17 @@ def with_notice(**changes: Any) -> ServiceItem:
     notice = next(step.tell for step in PERMIT.steps if step.action == "accept")
     assert notice is not None
     return with_step("accept", tell=replace(notice, **changes))
+
+
+def _bring() -> Bring:
+    found = next(step.bring for step in PERMIT.steps if step.action == "note_choice")
+    assert found is not None
+    return found
+
+
+def with_bring(**changes: Any) -> ServiceItem:
+    """The permit with what to bring changed."""
+    return with_step("note_choice", bring=replace(_bring(), **changes))
 
 
 def _accept_notice() -> Any:
@@ -104,6 +117,37 @@ PLANTED: dict[str, tuple[Any, str]] = {
     "text longer than the SMS gateway allows": (
         lambda: with_notice(sms={**_accept_notice().sms, "number": "{number}{item}"}),
         "notice accepted: number: up to 40 characters, the SMS gateway takes 35",
+    ),
+    "a trip without a word of what to bring": (
+        lambda: with_step("approve", presence=Presence("现场核验", LAW, frozenset({"counter"}))),
+        "step approve from accepted wants the person to come, but nothing says what to bring",
+    ),
+    "what to bring in more than one variable": (
+        lambda: with_bring(also=replace(_bring().also, text=_bring().also.text + "编号{number}。")),
+        "SMS template bring_residence_permit_first_also has other variables than also",
+    ),
+    "a thing that the template leaves out": (
+        lambda: with_bring(usual=("居住证原件",)),
+        "step note_choice from returned: SMS template bring_residence_permit_first_also does not say 居住证原件",
+    ),
+    "an empty list of what to bring": (lambda: with_bring(usual=()), "the list of what to bring is empty"),
+    "what to bring that nobody needs to know": (
+        lambda: with_bring(notice=replace(_bring().notice, must_be_known=False)),
+        "what to bring must be known",
+    ),
+    "what to bring without the list on the page": (
+        lambda: with_bring(notice=replace(_bring().notice, text="请来。")),
+        "the text of what to bring has no {bring}",
+    ),
+    "年检 in a list of what to bring": (
+        lambda: with_bring(many=replace(_bring().many, text="年检请带{things}样东西。")),
+        "SMS template bring_residence_permit_first_many: 短信平台不收“年检”，请写“检验有效期”。",
+    ),
+    "a word that one gateway refuses": (
+        lambda: with_notice(
+            sms_template=replace(_accept_notice().sms_template, text="代办证件：{item}，{number}，{due}。")
+        ),
+        "SMS template case_accepted: 短信平台（sms_aliyun）不收“代办证件”，请换一种说法。",
     ),
     "SMS with a link": (
         lambda: with_notice(
@@ -210,6 +254,19 @@ def test_a_declaration_with_a_planted_fault_is_refused_and_the_place_named(fault
     assert any(words in found and found.startswith("residence-permit-first: ") for found in caught.value.faults), (
         caught.value.faults
     )
+
+
+def test_a_declaration_is_held_against_every_gateway_that_is_configured() -> None:
+    starred = with_notice(sms_template=replace(_accept_notice().sms_template, text="★{item}★{number}★{due}★"))
+    assert Catalogue([starred], packaged_calendar(), "奉化公安"), "Aliyun alone takes it"
+    # As long as an account of Tencent's lets variables be, where ours do fit.
+    roomy = replace(TENCENT, variable=35)
+    assert Catalogue(workflows.declared(), packaged_calendar(), "奉化公安", [ALIYUN, roomy])
+    with pytest.raises(InvalidDeclaration) as caught:
+        Catalogue([starred], packaged_calendar(), "奉化公安", [ALIYUN, roomy])
+    assert any("case_accepted" in fault and "(sms_tencent)" in fault for fault in caught.value.faults)
+    with pytest.raises(InvalidDeclaration, match=r"the SMS gateway takes 6 \(sms_tencent\)"):
+        Catalogue([PERMIT], packaged_calendar(), "奉化公安", [ALIYUN, TENCENT])
 
 
 def test_two_items_of_one_code_are_refused() -> None:

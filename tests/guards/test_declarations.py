@@ -38,6 +38,9 @@ LONGEST: Mapping[str, str] = {
     "who": "代办人欧阳**",
     "org": "奉化区宏达精密机械制造有限公司",
     "act": "已提交申请",
+    "bring": "；".join(f"{n}. 居民身份证原件，没有的带临时居民身份证或户口簿" for n in range(1, 11)),
+    "also": "监" * 35,
+    "things": "99",
 }
 #: Values that the engine gives at every step; `due` once the result's clock runs, others where an effect gives them.
 _ALWAYS = {"number", "item", "state", "at", "office", "visits"}
@@ -103,9 +106,11 @@ def faults_of(item: ServiceItem) -> list[str]:
             paragraphs = documents[effect.name].paragraphs if effect.name in documents else ()
             missing = {n for text in paragraphs for n in templates.placeholders(text)} - given - {"name", "issuer"}
             found += [f"{effect.name}: nothing gives {name}" for name in sorted(missing)]
-        if step.tell is not None:
+        if step.bring is not None:
+            given |= {"bring", "also", "things"}
+        for notice in step.tells:
             known = {**LONGEST, "item": item.name, "state": item.state(step.end).word}
-            found += unsendable(step.tell, {name: value for name, value in known.items() if name in given})
+            found += unsendable(notice, {name: value for name, value in known.items() if name in given})
         faults += [f"{step.action} from {step.start}: {fault}" for fault in found]
     return faults
 
