@@ -221,6 +221,7 @@ def recurring() -> Mapping[str, tuple[float, Callable[[], object]]]:
     from citizen_services.materials import sweep
     from citizen_services.people.sessions import remove_old
     from citizen_services.wechat.memory import forget_old
+    from notifications.permits import remind_of_years
 
     def seal() -> None:
         seal_due()
@@ -251,6 +252,7 @@ def recurring() -> Mapping[str, tuple[float, Callable[[], object]]]:
         "seal": (5, seal),
         "lapse": (60, lapse_overdue),
         "remind of drafts": (600, remind_of_drafts),
+        "permits' years": (600, remind_of_years),
         "registers that were away": (300, ask_away_registers),
         "clocks to supervisors": (300, escalate_clocks),
         "figures of months": (300, add_up_figures),

@@ -120,6 +120,9 @@ class Settings:
     #: How many working days a person has to answer a correction, and at least from when they hear of it.
     correction_days: int
     correction_grace_days: int
+    #: What a residence permit's years are counted from, and how many months before a full one it may be endorsed.
+    permit_years_from: str
+    endorsement_window_months: int
     #: Within how many working days a bad rating is put right.
     rectification_days: int
     #: How often a day one member of the staff may look for a reason: names and defaults in _DAILY_LOOKS.
@@ -188,6 +191,8 @@ class Settings:
             court=given.get("COURT") or "宁波市奉化区人民法院",
             correction_days=max(1, _whole_number(given, "CORRECTION_DAYS", causes) or 10),
             correction_grace_days=max(1, _whole_number(given, "CORRECTION_GRACE_DAYS", causes) or 3),
+            permit_years_from=_one_of(given, "PERMIT_YEARS_FROM", ("issue", "residence"), causes),
+            endorsement_window_months=max(1, _whole_number(given, "ENDORSEMENT_WINDOW_MONTHS", causes) or 1),
             rectification_days=max(1, _whole_number(given, "RECTIFICATION_DAYS", causes) or 5),
             daily_looks=_daily_looks(given.get("DAILY_LOOKS", ""), causes),
             tell_wechat_wait_minutes=max(1, _whole_number(given, "TELL_WECHAT_WAIT_MINUTES", causes) or 30),
@@ -222,6 +227,14 @@ class Settings:
         if causes:
             raise SettingsError(causes)
         return settings
+
+
+def _one_of(given: Mapping[str, str], name: str, allowed: tuple[str, ...], causes: list[str]) -> str:
+    """The value of a setting that has few; the first of them where it is not set."""
+    value = given.get(name) or allowed[0]
+    if value not in allowed:
+        causes.append(f"{name} is {value!r}; it must be one of {', '.join(allowed)}")
+    return value
 
 
 def read_env_file(path: Path) -> dict[str, str]:

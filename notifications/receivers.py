@@ -20,7 +20,7 @@ from citizen_services.parts import parts
 from citizen_services.people.models import Citizen
 from citizen_services.people.queries import office, service_centre
 from citizen_services.people.signals import binding_moved, code_wanted, worker_joined
-from citizen_services.registers.signals import permit_carded, residence_registered
+from citizen_services.registers.signals import permit_carded, permit_endorsed, residence_registered
 from citizen_services.rules.dates import chinese_moment
 from citizen_services.rules.masking import mask_name
 from citizen_services.rules.periods import Deadline
@@ -231,6 +231,7 @@ RECEIVERS = (
     (parcel_wanted, order_parcel),
     (residence_registered, writeback.write_registration),
     (permit_carded, writeback.write_permit),
+    (permit_endorsed, writeback.write_endorsement),
     (code_wanted, send_code),
     (binding_moved, warn_of_move),
     (worker_joined, tell_worker),

@@ -152,8 +152,61 @@ WORKER_JOINED = Notice(
     sms={"org": "{org}"},
 )
 
+_PERMIT_YEAR = WeChatTemplate(
+    "permit_year", "证件到期提醒", (("thing1", "证件名称"), ("date2", "有效期至"), ("thing3", "温馨提示"))
+)
+
+
+def _permit_year(code: str, title: str, text: str, hint: str, sms: str, *, must: bool = False) -> Notice:
+    return Notice(
+        code=code,
+        title=title,
+        text=text,
+        wechat_template=_PERMIT_YEAR,
+        wechat={"thing1": "居住证", "date2": "{valid_until}", "thing3": hint},
+        sms_template=SmsTemplate(code, sms),
+        sms={"valid_until": "{valid_until}"},
+        must_be_known=must,
+    )
+
+
+PERMIT_WINDOW = _permit_year(
+    "permit_window",
+    "居住证可以签注了",
+    "您的居住证签注有效期至{valid_until}，现在就可以在手机上签注下一年，不收费，不用到场，不换证。",
+    "可以签注了，手机上办，不用到场",
+    "您的居住证签注有效期至{valid_until}，现在就可以在微信公众号办理签注，不收费，不用到场。",
+)
+PERMIT_LAST_DAYS = _permit_year(
+    "permit_last_days",
+    "居住证快到期了",
+    "您的居住证签注有效期至{valid_until}，还没有签注下一年。请在这一天前在手机上办理；过了这一天，居住证会暂停使用。",
+    "还没有签注，过期会暂停使用",
+    "您的居住证签注有效期至{valid_until}，还没有签注，过了这一天会暂停使用。请在微信公众号办理，不收费，不用到场。",
+)
+PERMIT_SUSPENDED = _permit_year(
+    "permit_suspended",
+    "居住证已暂停使用",
+    "您的居住证签注有效期到{valid_until}为止，没有签注下一年，使用功能已中止。证件没有作废：在手机上补办签注后恢复使用，"
+    "居住年限从补办之日起重新计算。",
+    "没有签注已暂停使用，补办后恢复",
+    "您的居住证签注有效期到{valid_until}为止，现已暂停使用。在微信公众号补办签注后恢复，不收费，不用到场。",
+    must=True,
+)
+
 #: Every notice that is told without a step of a case.
-OWN = (BINDING_MOVED, PARCEL_ADDRESS, PARCEL_ABSENT, DRAFT_WAITS, CORRECTION_EXTENDED, ACTED_FOR_YOU, WORKER_JOINED)
+OWN = (
+    BINDING_MOVED,
+    PARCEL_ADDRESS,
+    PARCEL_ABSENT,
+    DRAFT_WAITS,
+    CORRECTION_EXTENDED,
+    ACTED_FOR_YOU,
+    WORKER_JOINED,
+    PERMIT_WINDOW,
+    PERMIT_LAST_DAYS,
+    PERMIT_SUSPENDED,
+)
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,14 @@ def write_permit(permit_id: UUID, *, permit: ResidencePermit, card_number: str, 
     rows.add_delivery(change, CHANNEL, about=permit_id, person=citizen.id, payload=payload)
 
 
+def write_endorsement(permit_id: UUID, *, permit: Mapping[str, Any], change: Change) -> None:
+    """A permit was endorsed: the province is to know until when."""
+    row = ResidencePermit(**permit)
+    if row.card_number is None:
+        raise LookupError(f"permit {permit_id} is endorsed and has no card")
+    write_permit(permit_id, permit=row, card_number=row.card_number, kind="endorse", change=change)
+
+
 def anew(about: UUID | None, before: Mapping[str, Any]) -> dict[str, Any]:
     """What is to be written of a row as it is now, after a write of it was rejected.
 

@@ -19,7 +19,9 @@ from citizen_services.exchange.models import RegisterAnswer
 from citizen_services.parts import parts
 from citizen_services.people.actors import Actor
 from citizen_services.people.models import Citizen, Office, RoleGrant, Staff
-from citizen_services.registers.models import ResidenceRegistration
+from citizen_services.registers.models import ResidencePermit, ResidenceRegistration
+from citizen_services.registers.operations import window_opens
+from citizen_services.rules import permit_years
 from citizen_services.rules.identity import invent, parse_identity
 from citizen_services.rules.names import name_key
 from citizen_services.rules.phones import invent_mobile
@@ -118,15 +120,49 @@ PERMIT_DATA = {
 }
 
 
+def permit(person: Citizen, issued_on: date, **more: Any) -> ResidencePermit:
+    """A permit of the person's with its card, issued that day and never endorsed since; committed."""
+    until = permit_years.first_until(issued_on, issued_on)
+    number = f"330213{next(_seeds):08d}"
+    row: dict[str, Any] = {
+        "citizen_id": person.id,
+        "case_id": new_id(),
+        "card_number": number,
+        "card_lookup": keyring().lookup("permit_card", number),
+        "issued_on": issued_on,
+        "counted_from": issued_on,
+        "endorsed_until": until,
+        "remind_on": window_opens(until),
+        "issued_by": "宁波市公安局奉化分局",
+        "district": "330213",
+        "ground": "employment",
+        "address": "宁波市奉化区岳林街道金钟路18号3幢502室",
+        "state": "current",
+        "at": clock.now(),
+    }
+    made = ResidencePermit(id=new_id(), **row | more)
+    db.session.add(made)
+    commit()
+    return made
+
+
+def employment(person: Citizen) -> str:
+    """The social-insurance register's answer that the person is employed; its id. Not committed."""
+    content = {
+        "employer": "奉化区宏达机械厂",
+        "credit_code": "91330283MA2AXXXX0X",
+        "since": "2025-03-01",
+        "until": None,
+    }
+    return answer(person, "social_insurance", "employment", content)
+
+
 def permit_draft(person: Citizen, data: dict[str, Any] | None = None) -> Draft:
     """A complete draft of a first permit; committed."""
     answers = {
-        "social_insurance.employment": answer(
-            person, "social_insurance", "employment",
-            {"employer": "奉化区宏达机械厂", "credit_code": "91330283MA2AXXXX0X", "since": "2025-03-01", "until": None},
-        ),
+        "social_insurance.employment": employment(person),
         "migrants.history": answer(person, "migrants", "history", {"registrations": [], "permits": []}),
-    }  # fmt: skip
+    }
     db.session.flush()
     item = parts().catalogue.item("residence-permit-first")
     draft = drafts.begin(item, person.id, "wechat", answers)

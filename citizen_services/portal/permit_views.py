@@ -19,6 +19,7 @@ from citizen_services.people.queries import citizen as citizen_of
 from citizen_services.portal.guards import citizen_required, the_citizen
 from citizen_services.portal.home_views import tell_refusals
 from citizen_services.registers.models import ResidencePermit
+from citizen_services.registers.operations import window_opens
 from citizen_services.registers.queries import current_permit, permit, permits_of
 from citizen_services.registers.showing import GOOD_FOR_S, NotOurs, TooOld, permit_shown, shown_code
 from citizen_services.rules import permit_years, qr
@@ -31,6 +32,7 @@ tell_refusals(bp)
 
 _HISTORY = Supplier("migrants", "history")
 _PORTRAIT = "population.portrait"
+_ENDORSE = "residence-permit-endorse"
 _ENDED = {
     "hukou_moved": "户籍已迁入本市市区，居住证不再使用。",
     "death": "持证人已去世，居住证已注销。",
@@ -56,6 +58,7 @@ def show() -> ResponseReturnValue:
             "h5/permit.html",
             permit=None,
             ended=_ended_words(ended) if ended is not None else "",
+            endorse=url_for("portal_items.guide", code=_ENDORSE),
             elsewhere=_elsewhere(citizen) if ended is None or ended.ended_reason == "new_permit" else [],
             back="/h5/",
         )
@@ -65,9 +68,10 @@ def show() -> ResponseReturnValue:
         standing=_standing(ours),
         portrait=_portrait(citizen, ours),
         rows=_rows(citizen, ours),
-        window=chinese_full_day(permit_years.window_opens(ours.endorsed_until)),
+        window=chinese_full_day(window_opens(ours.endorsed_until)),
         until=chinese_full_day(ours.endorsed_until),
-        open=clock.today() >= permit_years.window_opens(ours.endorsed_until),
+        open=clock.today() >= window_opens(ours.endorsed_until),
+        endorse=url_for("portal_items.guide", code=_ENDORSE),
         minutes=GOOD_FOR_S // 60,
         # The code on the page is always a fresh one while the page is looked at.
         refresh=GOOD_FOR_S - 60,
@@ -165,7 +169,7 @@ def _elsewhere(citizen: Citizen) -> list[dict[str, Any]]:
         {
             "label": f"{NINGBO.get(row['district'], '本市市区')}签发",
             "value": f"签注有效期至{row['endorsed_until']}",
-            "note": "来自浙江省流动人口登记；电子证照请在签发地公安机关查看。",
+            "note": "来自浙江省流动人口登记；到期可以在本区签注，签注后电子居住证在这里显示。",
         }
         for row in (answer.get("content") or {}).get("permits", ())
         if row["state"] == "valid" and row["district"] in area

@@ -69,6 +69,8 @@ class ResidencePermit(Base):
     #: ``employment, residence, study``.
     ground: Mapped[str] = mapped_column(Text)
     address: Mapped[str] = mapped_column(Secret("residence_permit.address"))
+    #: The day on which its person is to hear next of its year: the window opens, few days are left, it ran out.
+    remind_on: Mapped[date | None] = mapped_column()
     #: ``approved`` (being made), ``current``, ``ended``.
     state: Mapped[str] = mapped_column(Text)
     #: Why and when it ended: ``hukou_moved`` (the household is registered here now), ``death``, ``new_permit``.
@@ -81,6 +83,8 @@ class ResidencePermit(Base):
     __table_args__ = (
         Index("uq_residence_permit_current", "citizen_id", unique=True, postgresql_where=text("state <> 'ended'")),
         CheckConstraint("state IN ('approved', 'current', 'ended')", name="state"),
+        # What the daily look goes by: it reads the permits of which somebody is to hear, and no others.
+        Index("ix_residence_permit_remind", "remind_on", "id", postgresql_where=text("state = 'current'")),
         CheckConstraint("endorsed_until > counted_from", name="years"),
         CheckConstraint(
             "(state = 'ended') = (ended_on IS NOT NULL AND ended_reason IS NOT NULL)"

@@ -9,9 +9,10 @@ from uuid import UUID
 from sqlalchemy import update
 
 from citizen_services.database import Change, new_id
+from citizen_services.parts import parts
 from citizen_services.registers.models import ResidencePermit, ResidenceRegistration
 from citizen_services.registers.queries import current_registration, permit_of_case, registration_of_case
-from citizen_services.registers.signals import permit_carded, residence_registered
+from citizen_services.registers.signals import permit_carded, permit_endorsed, residence_registered
 from citizen_services.rules import permit_years
 from citizen_services.security import keyring
 
@@ -121,6 +122,7 @@ def grant_permit(
         issued_on=issued_on,
         counted_from=counted_from,
         endorsed_until=until,
+        remind_on=window_opens(until),
         issued_by=issued_by,
         district=district,
         ground=ground,
@@ -152,3 +154,78 @@ def void_card(change: Change, case_id: UUID) -> None:
         .where(ResidencePermit.case_id == case_id, ResidencePermit.state == "current")
         .values(card_number=None, card_lookup=None, state="approved")
     )
+
+
+def window_opens(endorsed_until: date) -> date:
+    """The first day on which the year after that one may be endorsed, as configured here."""
+    return permit_years.window_opens(endorsed_until, parts().settings.endorsement_window_months)
+
+
+def endorse_permit(change: Change, permit: ResidencePermit, *, applied_on: date) -> date:
+    """Endorse a permit for its next year; the last day of it.
+
+    Applied for in time it goes on from the day that it ended on; late, its use is restored and its years are counted
+    anew from the application (居住证暂行条例 art 10: 自补办签注之日起连续计算).
+    """
+    new = _next_year(permit.counted_from, permit.endorsed_until, applied_on)
+    change.guard(
+        update(ResidencePermit)
+        .where(
+            ResidencePermit.id == permit.id,
+            ResidencePermit.state == "current",
+            ResidencePermit.endorsed_until == permit.endorsed_until,
+        )
+        .values(**new)
+        .execution_options(synchronize_session=False)
+    )
+    permit_endorsed.send(permit.id, permit=_columns(permit) | new, change=change)
+    return new["endorsed_until"]
+
+
+def take_over_permit(
+    change: Change,
+    *,
+    citizen_id: UUID,
+    case_id: UUID,
+    number: str,
+    issued_on: date,
+    issued_by: str,
+    district: str,
+    endorsed_until: date,
+    applied_on: date,
+    ground: str,
+    address: str,
+) -> date:
+    """Endorse a permit that another district of the urban area issued, and look after it from now on; its last day."""
+    permit = ResidencePermit(
+        id=new_id(),
+        citizen_id=citizen_id,
+        case_id=case_id,
+        card_number=number,
+        card_lookup=keyring().lookup("permit_card", number),
+        issued_on=issued_on,
+        counted_from=permit_years.counted_from_of(issued_on, endorsed_until),
+        endorsed_until=endorsed_until,
+        issued_by=issued_by,
+        district=district,
+        ground=ground,
+        address=address,
+        state="current",
+        at=change.at,
+    )
+    row = _columns(permit) | _next_year(permit.counted_from, endorsed_until, applied_on)
+    change.add(ResidencePermit, **row)
+    permit_endorsed.send(permit.id, permit=row, change=change)
+    return row["endorsed_until"]
+
+
+def _next_year(counted_from: date, endorsed_until: date, applied_on: date) -> dict[str, date]:
+    if applied_on > endorsed_until:
+        counted_from, until = applied_on, permit_years.first_until(applied_on, applied_on)
+    else:
+        until = permit_years.next_until(counted_from, endorsed_until)
+    return {"counted_from": counted_from, "endorsed_until": until, "remind_on": window_opens(until)}
+
+
+def _columns(permit: ResidencePermit) -> dict[str, Any]:
+    return {column.key: getattr(permit, column.key) for column in ResidencePermit.__table__.columns}

@@ -10,6 +10,10 @@ _signals = Namespace()
 #: written), ``change``.
 residence_registered = _signals.signal("residence-registered")
 
+#: A permit was endorsed. Sender: the permit's id; keywords: ``permit`` (its columns, as they are from now on),
+#: ``change``.
+permit_endorsed = _signals.signal("permit-endorsed")
+
 #: A permit has a card, and so a number. Sender: the permit's id; keywords: ``permit`` (the row), ``card_number``,
 #: ``kind`` (``first``, or ``replace`` where the card before was lost on its way), ``change``.
 permit_carded = _signals.signal("permit-carded")

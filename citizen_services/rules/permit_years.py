@@ -11,8 +11,8 @@ from datetime import date
 from citizen_services.rules.dates import add_months
 
 _YEAR = 12
-#: How long before the full year it may be endorsed, in months.
-_WINDOW = 1
+#: How long before the full year it may be endorsed, in months (浙江省流动人口居住登记条例 art 19).
+WINDOW_MONTHS = 1
 #: What a permit is on a day.
 VALID, SUSPENDED, ENDED = "valid", "suspended", "ended"
 
@@ -27,9 +27,20 @@ def next_until(counted_from: date, endorsed_until: date) -> date:
     return _next_full_year(counted_from, endorsed_until)
 
 
-def window_opens(endorsed_until: date) -> date:
-    """The first day on which the next year may be endorsed."""
-    return add_months(endorsed_until, -_WINDOW)
+def window_opens(endorsed_until: date, months: int = WINDOW_MONTHS) -> date:
+    """The first day on which the next year may be endorsed: so many months before the year is full."""
+    return add_months(endorsed_until, -months)
+
+
+def counted_from_of(issued_on: date, endorsed_until: date) -> date:
+    """From which day the years of a permit are counted that another register knows by its two dates only.
+
+    From the day of issue, unless its last year does not end on that day's: it was restored in between then.
+    """
+    years = endorsed_until.year - issued_on.year
+    if years > 0 and add_months(issued_on, _YEAR * years) == endorsed_until:
+        return issued_on
+    return add_months(endorsed_until, -_YEAR)
 
 
 def standing(state: str, endorsed_until: date, today: date) -> str:

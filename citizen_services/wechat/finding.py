@@ -71,12 +71,15 @@ def _nearly(text: str, word: str) -> bool:
 
 
 def _shared(text: str, item: ServiceItem) -> int:
-    """The longest run of characters that a text shares with a service's name, where it is long enough to mean it."""
+    """The longest run of characters that a text shares with a service's name, where it is long enough to mean it.
+
+    It counts for a little less than declared words of that length: names of several services begin alike.
+    """
     name = item.name.casefold()
     if text == item.code:
         return len(name)
     size = SequenceMatcher(None, text, name, autojunk=False).find_longest_match().size
-    return size if size >= _SHARED or (size >= 2 and size == len(text)) else 0
+    return size - 1 if size >= _SHARED or (size >= 2 and size == len(text)) else 0
 
 
 def meant(

@@ -41,15 +41,6 @@ def damaged() -> str:
 
 
 @constant
-def endorsement() -> str:
-    """Endorsement once a year; 居住证暂行条例 art 10, 浙江省流动人口居住登记条例 art 19 and 23."""
-    return _not_online(
-        "居住证要每年签注一次：证件签发之日起每满一年之前的一个月内办，不收费。"
-        "过了日子没有签注的，证件暂停使用但不作废，补办签注后恢复。"
-    )
-
-
-@constant
 def work() -> str:
     """Another workplace is reported within ten days; 浙江省流动人口居住登记条例 art 19."""
     return _not_online("有居住证的，换了工作单位要在10日内申报变更，证件不用换。")
@@ -139,11 +130,6 @@ MATTERS: dict[str, Matter] = {
         lost,
     ),
     "damaged": Matter("证件损坏换领", (f"{_CARD} 坏|断|磨损|看不清|消磁|折|烂|换领|换证", "换证|换领"), damaged),
-    "endorsement": Matter(
-        "居住证签注",
-        (f"{_CARD} 到期|过期|快到|签注|续签|续期|延期|年审|年检|有效期|满一年", "到期|过期|签注|续签|续期|年审|年检"),
-        endorsement,
-    ),
     "work": Matter(
         "单位变更",
         ("换|变 工作|单位|公司|厂", "跳槽|离职|辞职|新单位|新公司|新厂"),

@@ -469,6 +469,7 @@ def upgrade() -> None:
         sa.Column("district", sa.Text(), nullable=False),
         sa.Column("ground", sa.Text(), nullable=False),
         sa.Column("address", sa.LargeBinary(), nullable=False),
+        sa.Column("remind_on", sa.Date(), nullable=True),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("ended_reason", sa.Text(), nullable=True),
         sa.Column("ended_on", sa.Date(), nullable=True),
@@ -486,6 +487,13 @@ def upgrade() -> None:
         sa.UniqueConstraint("case_id", name=op.f("uq_residence_permit_case_id")),
     )
     op.create_index(op.f("ix_residence_permit_citizen_id"), "residence_permit", ["citizen_id"], unique=False)
+    op.create_index(
+        "ix_residence_permit_remind",
+        "residence_permit",
+        ["remind_on", "id"],
+        unique=False,
+        postgresql_where=sa.text("state = 'current'"),
+    )
     op.create_index(
         "uq_residence_permit_current",
         "residence_permit",
@@ -1590,6 +1598,9 @@ def downgrade() -> None:
         "uq_residence_permit_current", table_name="residence_permit", postgresql_where=sa.text("state <> 'ended'")
     )
     op.drop_index(op.f("ix_residence_permit_citizen_id"), table_name="residence_permit")
+    op.drop_index(
+        "ix_residence_permit_remind", table_name="residence_permit", postgresql_where=sa.text("state = 'current'")
+    )
     op.drop_table("residence_permit")
     op.drop_index(op.f("ix_register_answer_citizen_id_source_topic_at"), table_name="register_answer")
     op.drop_table("register_answer")

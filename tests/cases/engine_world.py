@@ -31,6 +31,7 @@ from citizen_services.parts import parts
 from citizen_services.people import relations
 from citizen_services.people.actors import Actor
 from citizen_services.people.models import Citizen, Staff
+from citizen_services.registers.queries import current_permit
 from citizen_services.rules.errors import RuleError
 from notifications import parcels
 from notifications.models import Parcel
@@ -131,10 +132,33 @@ def registration(person: Citizen, variant: int) -> Draft:
     return draft
 
 
+def endorsement(person: Citizen, variant: int) -> Draft:
+    """A draft of an endorsement whose ground a register shows, or which papers show and an officer judges."""
+    if current_permit(person.id) is None:
+        make.permit(person, clock.today() - timedelta(days=350))
+    item = parts().catalogue.item("residence-permit-endorse")
+    answers = {
+        "social_insurance.employment": make.employment(person),
+        "migrants.history": make.answer(person, "migrants", "history", {"registrations": [], "permits": []}),
+    }
+    db.session.flush()
+    draft = drafts.begin(item, person.id, "wechat", answers)
+    drafts.refresh_answers(draft, answers)
+    by_register = variant % 3 == 0
+    draft.data = {"ground": {"ground": "employment" if by_register else "residence"}}
+    if by_register:
+        draft.data = {**draft.data, "employment": {"employment_correct": "yes"}}
+    commit()
+    if not by_register:
+        bring(person.id, draft.id, "residence_proof")
+    return draft
+
+
 #: How an application of each item is made, which a number varies; and the state in which people meet it then.
 PLAYED: Mapping[str, tuple[Callable[[Citizen, int], Draft], str]] = {
     "residence-permit-first": (permit, "submitted"),
     "residence-registration": (registration, "verifying"),
+    "residence-permit-endorse": (endorsement, "submitted"),
 }
 #: Which items are not played, and why not.
 LEFT_OUT: Mapping[str, str] = {}

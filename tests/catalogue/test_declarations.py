@@ -243,6 +243,7 @@ def test_everything_declared_may_be_run() -> None:
     assert [item.code for item in catalogue(*workflows.declared()).items()] == [
         "residence-registration",
         "residence-permit-first",
+        "residence-permit-endorse",
     ]
 
 

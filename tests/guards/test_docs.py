@@ -44,7 +44,7 @@ def settings() -> set[str]:
     ) + (ROOT / "deploy/gunicorn.conf.py").read_text(encoding="utf-8")
     found = set(
         re.findall(
-            r"""(?:given\.get|environ\.get|_whole_number\(given,|_number\(environ,|text)\(?\s*["']([A-Z][A-Z0-9_]*)["']""",
+            r"""(?:given\.get|environ\.get|_whole_number\(given,|_one_of\(given,|_number\(environ,|text)\(?\s*["']([A-Z][A-Z0-9_]*)["']""",
             read,
         )
     )

@@ -151,6 +151,7 @@ RECEIVERS: Mapping[str, tuple[str, ...]] = {
     "export-wanted": ("notifications.receivers.wake_exporter",),
     "worker-joined": ("notifications.receivers.tell_worker",),
     "parcel-wanted": ("notifications.receivers.order_parcel",),
+    "permit-endorsed": ("notifications.writeback.write_endorsement",),
     "permit-carded": ("notifications.writeback.write_permit",),
     "residence-registered": ("notifications.writeback.write_registration",),
     "wechat-template-finished": ("notifications.receivers.keep_template_report",),

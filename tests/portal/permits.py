@@ -9,6 +9,7 @@ from sqlalchemy import update
 
 from citizen_services.database import commit, db
 from citizen_services.registers.models import ResidencePermit
+from citizen_services.registers.operations import window_opens
 from citizen_services.rules import permit_years
 from tests.console.applications import move
 from tests.portal.conftest import Resident
@@ -30,6 +31,6 @@ def issued(person: Resident, day: date) -> None:
         db.session.execute(
             update(ResidencePermit)
             .where(ResidencePermit.citizen_id == person.id)
-            .values(issued_on=day, counted_from=day, endorsed_until=until)
+            .values(issued_on=day, counted_from=day, endorsed_until=until, remind_on=window_opens(until))
         )
         commit()

@@ -76,9 +76,7 @@ def test_whoever_is_not_known_reads_guides_and_is_led_to_login_elsewhere(
 # --- Once only --------------------------------------------------------------------------------------------------------
 
 
-def together(
-    house: House, person: Resident, path: str, data: dict[str, str], times: int = 10
-) -> list[tuple[int, str]]:
+def together(house: House, person: Resident, path: str, data: dict[str, str], times: int = 10) -> list[tuple[int, str]]:
     """Send the same form so many times at the same moment; status and place of each answer."""
     page = person.browser
     session = page.client.get_cookie("session", domain="127.0.0.1", path="/")

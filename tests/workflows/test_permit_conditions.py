@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from citizen_services.catalogue import Facts, Verdict
 from citizen_services.rules.dates import half_year_after
-from workflows.residence_permit import ITEM, continuous_since
+from workflows.permit_grounds import continuous_since
+from workflows.residence_permit import ITEM
 
 TODAY = date(2026, 11, 25)
 EMPLOYMENT = {"employer": "宏达机械厂", "credit_code": "", "since": "2025-01-01", "until": None}
