@@ -63,13 +63,20 @@ def tell_of_step(action: str, *, situation: Situation, step: Step, change: Chang
 
 
 def _tell_of_agent(situation: Situation, step: Step, change: Change) -> None:
-    """An agent acted: the person is told at every turn, whatever else they are told; so is a child of its guardian."""
+    """An agent acted: the person is told at every turn, whatever else they are told; so is a child of its guardian.
+
+    And whoever had a community officer apply for them at home.
+    """
     actor = situation.actor
-    if actor.on_behalf_of is None:
+    if actor.on_behalf_of is not None:
+        agent = db.session.get_one(Citizen, actor.id)
+        who = f"{WORDS[actor.name]}{mask_name(agent.name)}"
+    elif actor.kind == "staff" and situation.door == "community" and step.start is None:
+        who = f"{office(actor.office or '').name}上门的社区民警"
+    else:
         return
-    agent = db.session.get_one(Citizen, actor.id)
     values = {
-        "who": f"{WORDS[actor.name]}{mask_name(agent.name)}",
+        "who": who,
         "act": step.public or step.label,
         "at": chinese_moment(situation.at),
         "number": situation.number,

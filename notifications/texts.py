@@ -130,7 +130,7 @@ ACTED_FOR_YOU = Notice(
     },
     sms_template=SmsTemplate(
         "acted_for_you",
-        "您委托的人于{at}替您办理了{item}，编号{number}，如果不是您请的，请在微信公众号“委托别人办”中收回。",
+        "有人于{at}替您办理了{item}，编号{number}，如果不是您请的，请在微信公众号“委托别人办”中收回，或到派出所说明。",
     ),
     sms={"at": "{at}", "item": "{item}", "number": "{number}"},
     must_be_known=True,

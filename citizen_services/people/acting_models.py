@@ -82,9 +82,11 @@ class Organisation(Base):
     credit_code: Mapped[str] = mapped_column(Text, unique=True)
     #: As the market register has it.
     name: Mapped[str] = mapped_column(Text)
-    #: The legal representative or operator who bound it last, and when the register said so.
+    #: The legal representative or operator who bound it last, and when the register said so last.
     head_id: Mapped[UUID] = mapped_column(ForeignKey("citizen.id"), index=True)
     bound_at: Mapped[datetime] = mapped_column(timestamp)
+    #: When the register said that they answer for it no more: nobody acts for it until somebody binds it again.
+    ended_at: Mapped[datetime | None] = mapped_column(timestamp)
 
 
 class OrganisationPerson(Base):

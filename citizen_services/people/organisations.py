@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Select, or_, select, update
@@ -23,6 +24,7 @@ from citizen_services.people.limits import Try
 from citizen_services.people.models import Citizen
 from citizen_services.people.queries import citizen_by_id_number
 from citizen_services.people.signals import worker_joined
+from citizen_services.rules.dates import local_date
 from citizen_services.security import keyring
 
 KINDS: Mapping[str, str] = {"joined": "入职", "left": "离职"}
@@ -51,7 +53,7 @@ def look_up(citizen: Citizen, credit_code: str) -> Business:
 
 def bind(citizen: Citizen, business: Business) -> UUID:
     """Bind an organisation to whoever answers for it; another head takes the earlier one's place. Its id."""
-    row = {"name": business.business, "head_id": citizen.id, "bound_at": clock.now()}
+    row = {"name": business.business, "head_id": citizen.id, "bound_at": clock.now(), "ended_at": None}
     statement = (
         insert(Organisation)
         .values(id=new_id(), credit_code=business.credit_code, **row)
@@ -60,6 +62,25 @@ def bind(citizen: Citizen, business: Business) -> UUID:
     )
     id_: UUID = db.session.execute(statement).scalar_one()
     return id_
+
+
+def stands_today(organisation: Organisation) -> bool:
+    """Whether the register said today that its head answers for it."""
+    return local_date(organisation.bound_at) == clock.today()
+
+
+def head_stands(organisation_id: UUID, head_id: UUID, *, stands: bool) -> None:
+    """Note what the register says of a head now: who answers for it no more is out, and whom they named with them.
+
+    Of another one, who bound it meanwhile, it says nothing.
+    """
+    values: dict[str, Any] = {"bound_at": clock.now()} if stands else {"ended_at": clock.now()}
+    db.session.execute(
+        update(Organisation)
+        .where(Organisation.id == organisation_id, Organisation.head_id == head_id)
+        .values(**values)
+        .execution_options(synchronize_session=False)
+    )
 
 
 def _named(citizen_id: UUID) -> Select[UUID]:
@@ -72,7 +93,8 @@ def _named(citizen_id: UUID) -> Select[UUID]:
 
 def of(citizen_id: UUID) -> Sequence[Organisation]:
     """The organisations for which somebody may act today."""
-    query = select(Organisation).where(or_(Organisation.head_id == citizen_id, Organisation.id.in_(_named(citizen_id))))
+    acts = or_(Organisation.head_id == citizen_id, Organisation.id.in_(_named(citizen_id)))
+    query = select(Organisation).where(Organisation.ended_at.is_(None), acts)
     return db.session.scalars(query.order_by(Organisation.name)).all()
 
 
@@ -81,6 +103,7 @@ def acted_for(citizen_id: UUID, organisation_id: UUID) -> Organisation:
     found = db.session.scalar(
         select(Organisation).where(
             Organisation.id == organisation_id,
+            Organisation.ended_at.is_(None),
             or_(Organisation.head_id == citizen_id, Organisation.id.in_(_named(citizen_id))),
         )
     )

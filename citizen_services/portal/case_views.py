@@ -29,7 +29,7 @@ from citizen_services.parts import parts
 from citizen_services.people import looks
 from citizen_services.people.models import Office
 from citizen_services.people.queries import office, offices, service_centre
-from citizen_services.portal import timeline
+from citizen_services.portal import home_views, timeline
 from citizen_services.portal.acting import acted_case, actor_on, standing_on
 from citizen_services.portal.correction_pages import (
     ANSWER,
@@ -71,6 +71,7 @@ def mine() -> ResponseReturnValue:
         drafts=[draft_card(draft) for draft in open_drafts(citizen)],
         open=open_cards(cases),
         ended=[case_card(case) for case in cases if case.ended_at is not None],
+        households=home_views.household_cards(citizen),
         back="/h5/",
         live=True,
     )

@@ -94,6 +94,19 @@ def draft_card(draft: Draft) -> dict[str, Any]:
     }
 
 
+def household_cards(citizen: Citizen) -> list[dict[str, Any]]:
+    """The households that the person began, each leading to what became of everybody."""
+    return [
+        {
+            "title": parts().catalogue.item(one.item).name,
+            "text": f"{chinese_moment(one.at)}和家人一起办的",
+            "icon": "users",
+            "href": url_for("portal_households.show", household_id=one.id),
+        }
+        for one in households.begun_by(citizen.id)
+    ]
+
+
 def open_cards(cases: Sequence[Case]) -> list[dict[str, Any]]:
     """What is under way; what waits for the person comes first, the nearest date on top."""
     asked = {case.id: corrections.open_correction(case.id) for case in cases if case.state == "correcting"}

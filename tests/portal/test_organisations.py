@@ -8,11 +8,11 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from citizen_services import clock
 from citizen_services.database import db
-from citizen_services.people.acting_models import OrganisationPerson, WorkerReport
+from citizen_services.people.acting_models import Organisation, OrganisationPerson, WorkerReport
 from notifications.models import Delivery, Notice
 from tests import factories
 from tests.console.conftest import Desk
@@ -154,6 +154,42 @@ def test_who_answers_for_a_firm_binds_it_names_others_and_a_leaver_is_out_at_onc
     firm(stranger)
     stranger.browser.open("/h5/organisations")
     stranger.browser.submit("bind", credit_code=CODE)
+    assert head.browser.open(path).status_code == 404
+
+
+def test_a_head_whom_the_register_knows_no_more_is_out_the_same_day_with_whom_they_named(
+    resident: Make, firm: Callable[..., None], outside: House
+) -> None:
+    head, clerk, next_one = resident("陈总"), resident("石大海"), resident("陆远")
+    firm(head)
+    head.browser.open("/h5/organisations")
+    head.browser.submit("bind", credit_code=CODE)
+    path = head.browser.at
+    head.browser.open(path)
+    head.browser.submit("name", **named(clerk, day(head, 30), "joined"))
+    assert "石*海" in head.browser.words
+
+    def yesterday() -> None:
+        with head.app.app_context():
+            db.session.execute(update(Organisation).values(bound_at=clock.now() - timedelta(days=1)))
+            db.session.commit()
+
+    # Asked again once a day; while the register is away, what it said last holds.
+    yesterday()
+    assert clerk.browser.open(path).status_code == 200
+    firm(next_one)
+    assert clerk.browser.open(path).status_code == 200, "asked today already"
+    yesterday()
+    outside.control("PUT", "faults/market", {"mode": "http_500", "delay_s": 0, "times": 9})
+    assert clerk.browser.open(path).status_code == 200
+    outside.control("PUT", "faults/market", {"mode": "none"})
+    assert clerk.browser.open(path).status_code == 404
+    assert head.browser.open(path).status_code == 404
+    assert NAME not in head.browser.open("/h5/organisations").text
+    # Whoever answers for it now binds it anew; whom the earlier one named is theirs to keep or to take out.
+    next_one.browser.open("/h5/organisations")
+    next_one.browser.submit("bind", credit_code=CODE)
+    assert "石*海" in next_one.browser.words
     assert head.browser.open(path).status_code == 404
 
 
