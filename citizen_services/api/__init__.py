@@ -7,6 +7,7 @@ from citizen_services.api import (
     docs_views,
     draft_views,
     health_views,
+    household_views,
     item_views,
     me_views,
     metrics_views,
@@ -22,6 +23,6 @@ def init_app(app: APIFlask) -> None:
     app.register_blueprint(health_views.bp)
     app.register_blueprint(metrics_views.bp)
     app.register_blueprint(docs_views.bp)
-    for bp in (item_views.bp, case_views.bp, draft_views.bp, draft_views.sending, me_views.bp):
+    for bp in (item_views.bp, case_views.bp, draft_views.bp, draft_views.sending, me_views.bp, household_views.bp):
         app.register_blueprint(bp)
     spec.configure(app)

@@ -297,13 +297,13 @@ def _send(once: Once, body: Mapping[str, Any]) -> Any:
         ticked = ["commitment"] if body["commitment"] else []
         return send_whole(filled, once, version=body["version"], ticked=ticked)
     except Hindered as fault:
-        raise _hindered(fault.wrong) from None
+        raise hindered(fault.wrong) from None
     except SaysOtherwise as fault:
         detail = "登记信息有了变化，请重新读取草稿，核对后再提交。"
         raise Problem("moved-on", 409, "Registers say otherwise", detail, group=fault.group.code) from None
 
 
-def _hindered(wrong: Sequence[Hindrance]) -> Problem:
+def hindered(wrong: Sequence[Hindrance]) -> Problem:
     """Why an application can't be sent: everything at once."""
     rollback()
     if wrong[0].what == "ended":
