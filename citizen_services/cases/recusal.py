@@ -42,6 +42,17 @@ def why_apart(case_id: UUID, citizen_lookup: bytes, actor: Actor) -> str | None:
     return RELATIVE if row[1] else ACTED if row[2] else BOUND if row[3] else PART if row[0] else None
 
 
+def why_apart_from(citizen_lookup: bytes, actor: Actor) -> str | None:
+    """Why somebody of the staff may do nothing for a person before there is a case; None where they may."""
+    if actor.kind != "staff" or actor.id is None:
+        return None
+    if actor.id_lookup is not None and actor.id_lookup == citizen_lookup:
+        return OWN
+    relative = related(actor.id).where(StaffRelation.id_lookup == citizen_lookup).exists()
+    row = db.session.execute(select(relative, _bound_to(actor, Citizen.id_lookup == citizen_lookup))).one()
+    return RELATIVE if row[0] else BOUND if row[1] else None
+
+
 def _bound_to(actor: Actor, whom: ColumnElement[bool]) -> ColumnElement[bool]:
     """Whether somebody of the staff may act as a citizen for one of these, or registered in one household with them."""
     if actor.id_lookup is None:

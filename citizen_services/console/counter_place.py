@@ -13,7 +13,7 @@ from flask import Blueprint, flash, redirect, url_for
 from flask.typing import ResponseReturnValue
 
 from citizen_services import clock
-from citizen_services.cases import drafts, visits
+from citizen_services.cases import drafts, recusal, visits
 from citizen_services.cases.errors import CaseError, NoSuchCase, NotEligible
 from citizen_services.cases.models import Draft, Visit
 from citizen_services.catalogue import UnknownItem
@@ -72,9 +72,10 @@ def person_here(actor: Actor, citizen_id: UUID) -> tuple[Citizen, Visit]:
 
 
 def refuse_own(actor: Actor, person: Citizen) -> None:
-    """Raise OwnMatter where a member of the staff would serve themselves."""
-    if actor.id_lookup is not None and actor.id_lookup == person.id_lookup:
-        raise OwnMatter
+    """Raise OwnMatter where a member of the staff would serve themselves, a relative or somebody else of their own."""
+    why = recusal.why_apart_from(person.id_lookup, actor)
+    if why:
+        raise OwnMatter(why)
 
 
 def filled_here(draft_id: UUID) -> Filled:

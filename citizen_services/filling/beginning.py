@@ -13,6 +13,7 @@ from citizen_services.cases.models import Case
 from citizen_services.cases.once import do_once, note
 from citizen_services.cases.queries import cases_of, own_case
 from citizen_services.catalogue.vocabulary import ServiceItem
+from citizen_services.database import db
 from citizen_services.database.idempotency import Once
 from citizen_services.filling import registers
 from citizen_services.filling.place import Place, id_of
@@ -69,9 +70,11 @@ def _earlier(place: Place, citizen: Citizen, item: ServiceItem, posted: Posted) 
     id_ = id_of(given)
     if id_ is None:
         abort(400)
-    if not place.reuses:
-        raise NoSuchCase
     case = own_case(citizen.id, id_)
+    who = db.session.get(Citizen, place.actor().id) if not place.reuses else None
+    # Whoever acts for the person begins from no case that they aren't shown.
+    if who is not None and not standing.of(who, citizen.id).covers(case.item, case.ended_at):
+        raise NoSuchCase
     if case.item != item.code or case.ended_at is None:
         abort(400)
     return case

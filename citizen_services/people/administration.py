@@ -155,7 +155,12 @@ def add_staff(actor: Actor | None, given: Mapping[str, str]) -> tuple[Staff, str
     )
     number = compact(given.get("id_number", ""))
     if number:
-        one.id_lookup = keyring().lookup("id_number", parse_identity(number, clock.today()).number)
+        number = parse_identity(number, clock.today()).number
+        # By two accounts one person would be two pairs of eyes.
+        same = select(Staff.login).where(Staff.id_lookup.in_(keyring().lookups("id_number", number)), Staff.active)
+        if db.session.scalar(same) is not None:
+            raise CannotAdminister("id_number", "这个人已有在岗的账号，一个人只能有一个。")
+        one.id_lookup = keyring().lookup("id_number", number)
     db.session.add(one)
     db.session.flush()
     record(actor, "staff_added", one.login, *changed({}, _staff_words(one)))

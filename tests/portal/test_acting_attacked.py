@@ -13,7 +13,7 @@ from sqlalchemy import delete, select, update
 from citizen_services import clock
 from citizen_services.cases.errors import NotAllowed
 from citizen_services.cases.household_models import Household, HouseholdMember
-from citizen_services.cases.models import Case, CaseEvent, Document
+from citizen_services.cases.models import Case, CaseEvent, Document, Visit
 from citizen_services.console.render import rows_of
 from citizen_services.database import commit, db, new_id
 from citizen_services.people import api_keys
@@ -22,6 +22,7 @@ from citizen_services.people.limits import LIMITS
 from citizen_services.people.models import Attempt, Citizen, Staff
 from tests import factories
 from tests.api.conftest import Program
+from tests.console.conftest import Desk, desk
 from tests.house import House
 from tests.people.browser import Browser
 from tests.portal.acting import staff_acts
@@ -29,7 +30,7 @@ from tests.portal.conftest import Resident, log_in
 from tests.portal.test_household import codes, give
 from tests.portal.test_on_behalf import PERMIT, applies_for, child_of
 
-__all__ = ["codes"]
+__all__ = ["codes", "desk"]
 Make = Callable[..., Resident]
 
 
@@ -203,3 +204,45 @@ def test_nobody_goes_on_guessing_at_the_page_that_proves_papers(
         person.browser.open("/h5/verify")
         seen.append(person.browser.submit("verify", number=f"NO-{at}", code="0" * 16).status_code)
     assert seen == [404, 404, 404, 429, 429]
+
+
+def test_a_desk_serves_no_relative_and_one_person_is_no_two_pairs_of_eyes(
+    resident: Make, desk: Callable[[str], Desk]
+) -> None:
+    person, clerk, system = resident("韦小花"), desk("yl-clerk"), desk("fw-system")
+    clerk.open("/console/relations")
+    clerk.submit("declare", id_number=person.id_number, kind="spouse")
+    clerk.open("/console/counter")
+    clerk.submit("check_in", scan=person.id_number)
+    assert "近亲属" in clerk.words
+    with person.app.app_context():
+        assert db.session.scalars(select(Visit)).all() == []
+        db.session.execute(
+            update(Staff)
+            .where(Staff.login == "yl-officer")
+            .values(id_lookup=db.session.get_one(Citizen, person.id).id_lookup)
+        )
+        commit()
+    system.open("/console/admin")
+    new: dict[str, Any] = {"login": "yl-twice", "name": "顾小满", "standing": "officer", "office": factories.STATION}
+    system.submit("add_staff", **new, id_number=person.id_number)
+    assert (system.page.status_code, system.errors) == (422, {"id_number"})
+
+
+def test_an_agent_begins_anew_only_from_what_they_are_shown(resident: Make, codes: list[str]) -> None:
+    principal, agent = resident("韦小花"), resident("石大海")
+    before = principal.apply()
+    principal.browser.open(f"/h5/cases/{before}")
+    principal.browser.submit("withdraw")
+    asks(principal, agent, PERMIT)
+    principal.browser.submit("give", code=codes[-1])
+    agent.browser.open(f"/h5/items/{PERMIT}?for={principal.id}")
+    agent.browser.submit("start", earlier=str(before))
+    assert agent.browser.page.status_code == 404
+    after = applies_for(agent, principal)
+    agent.browser.open(f"/h5/cases/{after}")
+    agent.browser.submit("withdraw")
+    agent.browser.open(f"/h5/items/{PERMIT}?for={principal.id}")
+    agent.browser.submit("start", earlier=str(after))
+    assert agent.browser.page.status_code == 200
+    assert principal.draft().data["ground"] == {"ground": "employment"}
