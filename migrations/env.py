@@ -21,6 +21,7 @@ for module in (
     "cases.figure_models",
     "cases.household_models",
     "cases.export_models",
+    "cases.serving_models",
 ):
     import_module(f"citizen_services.{module}")
 import_module("notifications.models")

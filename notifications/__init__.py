@@ -8,7 +8,7 @@ from flask import Flask
 def init_app(app: Flask) -> None:
     """Connect the receivers of the platform's signals; open the partners' doors and the staff's page of telling."""
     from citizen_services import metrics
-    from notifications import by_hand_views, console_views, h5_views, queries, receivers
+    from notifications import by_hand_views, console_views, h5_views, letter_views, queries, receivers
     from notifications.receipts import views
 
     receivers.connect()
@@ -17,3 +17,4 @@ def init_app(app: Flask) -> None:
     app.register_blueprint(console_views.bp)
     app.register_blueprint(by_hand_views.bp)
     app.register_blueprint(h5_views.bp)
+    app.register_blueprint(letter_views.bp)

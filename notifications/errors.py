@@ -31,3 +31,9 @@ class NotOnList(Exception):
     """The person was told meanwhile, or somebody else noted what came of it."""
 
     sentence = "这一条已经有了结果，不用再告知，请刷新后查看。"
+
+
+class NotThisLabel(Exception):
+    """The scanned number is not the one that EMS gave this letter."""
+
+    sentence = "扫描的邮件号与这封信的面单不一致，或者 EMS 还没有返回邮件号，请核对面单。"

@@ -190,7 +190,7 @@ class Parcel(Base):
     __tablename__ = "parcel"
     id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
     case_id: Mapped[UUID] = mapped_column(index=True)
-    #: ``out`` (to the person) or ``back``.
+    #: ``out`` (a result, to the person), ``back``, or ``letter`` (a document to the person, see Letter).
     direction: Mapped[str] = mapped_column(Text)
     #: ``{name, phone, province, city, county, address}``.
     receiver: Mapped[Any] = mapped_column(SecretJSON("parcel.receiver"))
@@ -211,13 +211,25 @@ class Parcel(Base):
     heard_at: Mapped[datetime | None] = mapped_column(timestamp)
 
     __table_args__ = (
-        CheckConstraint("direction IN ('out', 'back')", name="direction"),
+        CheckConstraint("direction IN ('out', 'back', 'letter')", name="direction"),
         CheckConstraint(_one_of("state", PARCEL_STATES), name="state"),
         Index("ix_parcel_awaited", "asked_at", postgresql_where=text(PARCEL_AWAITED)),
         Index("ix_parcel_untold", "id", postgresql_where=text(PARCEL_UNTOLD)),
         Index("ix_parcel_moves", text("coalesce(heard_at, at)"), "id", postgresql_where=text(PARCEL_MOVES)),
         Index("ix_parcel_trouble", "course", "id", postgresql_where=text("course NOT IN ('moving', 'signed')")),
     )
+
+
+class Letter(Base):
+    """A document that goes by post: which parcel, and who handed it over, after its label was scanned."""
+
+    __tablename__ = "letter"
+    parcel_id: Mapped[UUID] = mapped_column(ForeignKey("parcel.id"), primary_key=True)
+    document_id: Mapped[UUID] = mapped_column(ForeignKey("document.id"), unique=True)
+    handed_at: Mapped[datetime | None] = mapped_column(timestamp)
+    handed_by: Mapped[UUID | None] = mapped_column(ForeignKey("staff.id"))
+
+    __table_args__ = (Index("ix_letter_waiting", "parcel_id", postgresql_where=text("handed_at IS NULL")),)
 
 
 class ParcelEvent(Base):

@@ -14,7 +14,7 @@ from citizen_services.database import db, new_id
 from citizen_services.database.base import after_commit
 from citizen_services.exchange.ems import TrackEvent
 from citizen_services.exchange.ems_codes import REVOKES, needs_tracking, parcel_state
-from notifications import courses, queue
+from notifications import courses, letters, queue
 from notifications.models import Delivery, Parcel, ParcelEvent
 
 log = logging.getLogger(__name__)
@@ -103,6 +103,8 @@ def record(parcel: Parcel, events: Iterable[TrackEvent]) -> bool:
     db.session.flush()
     courses.follow(parcel)
     courses.tell_of_attempt(parcel, known)
+    if parcel.direction == "letter":
+        letters.follow(parcel, known)
     return needs_tracking(known)
 
 

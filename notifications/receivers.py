@@ -11,7 +11,14 @@ from uuid import UUID
 
 from citizen_services import clock
 from citizen_services.cases.models import Case, Correction
-from citizen_services.cases.signals import case_moved, correction_extended, draft_waits, export_wanted, parcel_wanted
+from citizen_services.cases.signals import (
+    case_moved,
+    correction_extended,
+    draft_waits,
+    export_wanted,
+    letter_wanted,
+    parcel_wanted,
+)
 from citizen_services.cases.situation import Situation
 from citizen_services.cases.standing import WORDS
 from citizen_services.catalogue.vocabulary import Step
@@ -26,7 +33,7 @@ from citizen_services.rules.masking import mask_name
 from citizen_services.rules.periods import Deadline
 from citizen_services.rules.templates import fill
 from citizen_services.wechat.signals import template_finished
-from notifications import bringing, drafts, queue, rows, texts, writeback
+from notifications import bringing, drafts, letters, queue, rows, texts, writeback
 from notifications.models import Notice, Parcel, Receipt
 
 #: What lies in every parcel of ours, as the courier prints it.
@@ -236,6 +243,7 @@ RECEIVERS = (
     (draft_waits, drafts.remind),
     (export_wanted, wake_exporter),
     (parcel_wanted, order_parcel),
+    (letter_wanted, letters.order),
     (residence_registered, writeback.write_registration),
     (permit_carded, writeback.write_permit),
     (permit_endorsed, writeback.write_endorsement),

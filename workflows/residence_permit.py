@@ -45,8 +45,7 @@ from citizen_services.parts import parts
 from citizen_services.registers.operations import give_card, grant_permit, void_card
 from citizen_services.registers.queries import homes_of
 from citizen_services.rules.dates import chinese_full_day, half_year_after
-from citizen_services.rules.identity import age_on
-from workflows import permit_grounds, posting, reviewing
+from workflows import collecting, permit_grounds, posting, reviewing
 from workflows.permit_grounds import (
     BUSINESS,
     BUSINESS_LINES,
@@ -61,7 +60,7 @@ from workflows.permit_grounds import (
 )
 from workflows.posting import DeliverySchema, LabelSchema
 from workflows.sources import migrant_regulation, permit_regulation
-from workflows.telling import turn, what_to_bring
+from workflows.telling import turn
 
 PORTRAIT = Supplier("population", "portrait")
 
@@ -247,6 +246,7 @@ REFUSED = Doc(
         decisions.REMEDIES,
         "{issuer}　{at}",
     ),
+    served=True,
 )
 COMPLETED = turn(
     "completed", "办件已办结",
@@ -255,17 +255,6 @@ COMPLETED = turn(
     sms="您的居住证已签收，编号{number}，本次办理已完成。每满一年请在微信公众号办理签注。",
 )  # fmt: skip
 
-
-def _besides(situation: Situation) -> tuple[str, ...]:
-    """What one person brings besides: a child comes with the guardian."""
-    child = age_on(situation.citizen.birth_date, situation.today) < permit_grounds.OWN_AGE
-    return (("监护人居民身份证原件", "户口簿或出生医学证明") if child else ()) + posting.also_named(situation)
-
-
-COLLECT = what_to_bring(
-    "residence_permit_first", "领取居住证", "行政服务中心公安窗口",
-    ("居民身份证原件，没有的带临时居民身份证或户口簿",), needed=posting.comes, differs=_besides,
-)  # fmt: skip
 
 _CENTRE = By.staff("clerk", office="service_centre")
 
@@ -402,7 +391,7 @@ ITEM = ServiceItem(
                 sms="您的居住证已由EMS寄出，邮件号{tracking}，须本人签收，请留意快递员电话。",
             ),
         ),
-        *posting.steps(COMPLETED, Effect("void_card", _void_card), COLLECT),
+        *posting.steps(COMPLETED, Effect("void_card", _void_card), collecting.FIRST_PERMIT),
     ),
     clocks=Clocks(Period(1, "working"), Period(2, "working"), Period(15, "calendar"), permit_regulation("第九条")),
     route=_route,

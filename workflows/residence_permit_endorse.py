@@ -204,6 +204,7 @@ REFUSED = Doc(
         decisions.REMEDIES,
         "{issuer}　{at}",
     ),
+    served=True,
 )
 DONE = turn(
     "endorsed",

@@ -27,6 +27,7 @@ DECLINED = Doc(
         decisions.REMEDIES,
         "{office}　{at}",
     ),
+    served=True,
 )
 CORRECTION = Doc(
     "correction",
@@ -48,6 +49,7 @@ LAPSED = Doc(
         decisions.REMEDIES,
         "{office}　{at}",
     ),
+    served=True,
 )
 
 SUBMITTED = State("submitted", "待受理", "派出所将在1个工作日内答复，不需要您到场。", desk="own", clock="first_answer")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from citizen_services.cases import documents, standing, visits
+from citizen_services.cases import documents, serving, standing, visits
 from citizen_services.cases.models import Case, Document
 from citizen_services.cases.signals import parcel_wanted
 from citizen_services.cases.situation import Situation
@@ -32,9 +32,10 @@ def issue(document: Doc) -> Effect:
         content = {"paragraphs": paragraphs + standing.who_applied(situation.results)}
         number, sha256 = f"{situation.number}-{situation.seq:02d}", documents.digest_of(content)
         kind, title, at = document.kind, document.title, change.at
+        document_id = new_id()
         change.add(
             Document,
-            id=new_id(),
+            id=document_id,
             number=number,
             case_id=situation.case_id,
             kind=kind,
@@ -45,6 +46,8 @@ def issue(document: Doc) -> Effect:
             issued_by=place.code,
             at=at,
         )
+        if document.served:
+            serving.serve(situation, change, document_id)
 
     return Effect(f"issue_{document.kind}", do)
 

@@ -16,6 +16,10 @@ case_moved = _signals.signal("case-moved")
 #: city, county, address}``), ``direction`` (``out`` | ``back``), ``change``.
 parcel_wanted = _signals.signal("parcel-wanted")
 
+#: A document is to be served by post. Sender: the case's id; keywords: ``document_id``, ``receiver`` (as of a
+#: parcel; its ``address`` may be empty), ``change``.
+letter_wanted = _signals.signal("letter-wanted")
+
 #: A draft has not been sent for some days: its person is reminded once. Sender: the draft's id; keywords: ``draft``,
 #: ``item`` (the declaration), ``citizen`` (whose it is), ``change``.
 draft_waits = _signals.signal("draft-waits")

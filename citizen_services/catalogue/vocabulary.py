@@ -368,11 +368,15 @@ class Door:
 
 @dataclass(frozen=True)
 class Doc:
-    """A document that the service issues: its kind, title and paragraphs with placeholders."""
+    """A document that the service issues: its kind, title and paragraphs with placeholders.
+
+    ``served``: law wants it handed to the person, electronically only where they consented, else by post.
+    """
 
     kind: str
     title: str
     paragraphs: tuple[str, ...]
+    served: bool = False
 
 
 @dataclass(frozen=True)

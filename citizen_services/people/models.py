@@ -306,6 +306,9 @@ class Consent(Base):
     at: Mapped[datetime] = mapped_column(timestamp)
     #: Who agreed where it wasn't the person: a child's guardian.
     by_id: Mapped[UUID | None] = mapped_column(ForeignKey("citizen.id"))
+    #: ``electronic_service`` of one case alone, and since when it holds no more (business time).
+    case_id: Mapped[UUID | None] = mapped_column()
+    withdrawn_at: Mapped[datetime | None] = mapped_column(timestamp)
 
     # A guardian's children are few among all that everybody agreed to.
     __table_args__ = (Index("ix_consent_by_id", "by_id", postgresql_where=text("by_id IS NOT NULL")),)

@@ -182,7 +182,7 @@ def upgrade() -> None:
         sa.Column("course", sa.Text(), nullable=False),
         sa.Column("told", sa.Text(), nullable=False),
         sa.Column("heard_at", sa.DateTime(timezone=True), nullable=True),
-        sa.CheckConstraint("direction IN ('out', 'back')", name=op.f("ck_parcel_direction")),
+        sa.CheckConstraint("direction IN ('out', 'back', 'letter')", name=op.f("ck_parcel_direction")),
         sa.CheckConstraint(
             "state IN ('ordered', 'collected', 'in_transit', 'delivering', 'signed', 'signed_by_other', 'refused', 'returned', 'lost')",
             name=op.f("ck_parcel_state"),
@@ -323,6 +323,8 @@ def upgrade() -> None:
         sa.Column("words", sa.Text(), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("by_id", sa.Uuid(), nullable=True),
+        sa.Column("case_id", sa.Uuid(), nullable=True),
+        sa.Column("withdrawn_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(["by_id"], ["citizen.id"], name=op.f("fk_consent_by_id")),
         sa.ForeignKeyConstraint(["citizen_id"], ["citizen.id"], name=op.f("fk_consent_citizen_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_consent")),
@@ -1397,6 +1399,21 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_visit_case_case_id"), "visit_case", ["case_id"], unique=False)
     op.create_table(
+        "letter",
+        sa.Column("parcel_id", sa.Uuid(), nullable=False),
+        sa.Column("document_id", sa.Uuid(), nullable=False),
+        sa.Column("handed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("handed_by", sa.Uuid(), nullable=True),
+        sa.ForeignKeyConstraint(["document_id"], ["document.id"], name=op.f("fk_letter_document_id")),
+        sa.ForeignKeyConstraint(["handed_by"], ["staff.id"], name=op.f("fk_letter_handed_by")),
+        sa.ForeignKeyConstraint(["parcel_id"], ["parcel.id"], name=op.f("fk_letter_parcel_id")),
+        sa.PrimaryKeyConstraint("parcel_id", name=op.f("pk_letter")),
+        sa.UniqueConstraint("document_id", name=op.f("uq_letter_document_id")),
+    )
+    op.create_index(
+        "ix_letter_waiting", "letter", ["parcel_id"], unique=False, postgresql_where=sa.text("handed_at IS NULL")
+    )
+    op.create_table(
         "rectification",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("rating_id", sa.Uuid(), nullable=False),
@@ -1428,14 +1445,30 @@ def upgrade() -> None:
         unique=False,
         postgresql_where=sa.text("state = 'open'"),
     )
+    op.create_table(
+        "serving",
+        sa.Column("document_id", sa.Uuid(), nullable=False),
+        sa.Column("case_id", sa.Uuid(), nullable=False),
+        sa.Column("way", sa.Text(), nullable=False),
+        sa.Column("served_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint("way IN ('electronic', 'ems')", name=op.f("ck_serving_way")),
+        sa.ForeignKeyConstraint(["case_id"], ["case.id"], name=op.f("fk_serving_case_id")),
+        sa.ForeignKeyConstraint(["document_id"], ["document.id"], name=op.f("fk_serving_document_id")),
+        sa.PrimaryKeyConstraint("document_id", name=op.f("pk_serving")),
+    )
+    op.create_index(op.f("ix_serving_case_id"), "serving", ["case_id"], unique=False)
     for statement in FORWARD_ONLY:
         op.execute(statement)
 
 
 def downgrade() -> None:
     """Remove everything."""
+    op.drop_index(op.f("ix_serving_case_id"), table_name="serving")
+    op.drop_table("serving")
     op.drop_index("ix_rectification_open", table_name="rectification", postgresql_where=sa.text("state = 'open'"))
     op.drop_table("rectification")
+    op.drop_index("ix_letter_waiting", table_name="letter", postgresql_where=sa.text("handed_at IS NULL"))
+    op.drop_table("letter")
     op.drop_index(op.f("ix_visit_case_case_id"), table_name="visit_case")
     op.drop_table("visit_case")
     op.drop_index("uq_recusal_case_id_staff_id", table_name="recusal")
@@ -1598,10 +1631,10 @@ def downgrade() -> None:
     op.drop_index(
         "uq_residence_permit_current", table_name="residence_permit", postgresql_where=sa.text("state <> 'ended'")
     )
-    op.drop_index(op.f("ix_residence_permit_citizen_id"), table_name="residence_permit")
     op.drop_index(
         "ix_residence_permit_remind", table_name="residence_permit", postgresql_where=sa.text("state = 'current'")
     )
+    op.drop_index(op.f("ix_residence_permit_citizen_id"), table_name="residence_permit")
     op.drop_table("residence_permit")
     op.drop_index(op.f("ix_register_answer_citizen_id_source_topic_at"), table_name="register_answer")
     op.drop_table("register_answer")

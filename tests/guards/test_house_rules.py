@@ -150,6 +150,7 @@ RECEIVERS: Mapping[str, tuple[str, ...]] = {
     "draft-waits": ("notifications.drafts.remind",),
     "export-wanted": ("notifications.receivers.wake_exporter",),
     "worker-joined": ("notifications.receivers.tell_worker",),
+    "letter-wanted": ("notifications.letters.order",),
     "parcel-wanted": ("notifications.receivers.order_parcel",),
     "permit-endorsed": ("notifications.writeback.write_endorsement",),
     "permit-carded": ("notifications.writeback.write_permit",),

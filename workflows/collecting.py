@@ -1,0 +1,24 @@
+"""What whoever collects a permit at the counter brings: by their choice, where a parcel came back."""
+
+from __future__ import annotations
+
+from citizen_services.cases.situation import Situation
+from citizen_services.rules.identity import age_on
+from workflows import permit_grounds, posting
+from workflows.telling import what_to_bring
+
+
+def _besides(situation: Situation) -> tuple[str, ...]:
+    """What one person brings besides: a child comes with the guardian; and what staff named."""
+    child = age_on(situation.citizen.birth_date, situation.today) < permit_grounds.OWN_AGE
+    return (("监护人居民身份证原件", "户口簿或出生医学证明") if child else ()) + posting.also_named(situation)
+
+
+FIRST_PERMIT = what_to_bring(
+    "residence_permit_first",
+    "领取居住证",
+    "行政服务中心公安窗口",
+    ("居民身份证原件，没有的带临时居民身份证或户口簿",),
+    needed=posting.comes,
+    differs=_besides,
+)
