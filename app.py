@@ -450,16 +450,22 @@ def wechat_group() -> None:
     """The official account."""
 
 
+def _names(menu: dict[str, Any]) -> str:
+    return "、".join(button["name"] for button in menu["button"])
+
+
 @wechat_group.command("menu")
 @_json
 def wechat_menu(as_json: bool) -> None:
-    """Push the menu to the official account."""
+    """Push the menus to the official account: everybody's, and that of followers who are bound."""
     from citizen_services.wechat.menu import push_menu
 
     app = create_app(process="command")
     with app.app_context():
         document = push_menu()
-    _told(as_json, document, lambda d: "菜单已发布：" + "、".join(button["name"] for button in d["button"]))
+    _told(
+        as_json, document, lambda d: f"菜单已发布：{_names(d)}；{d['conditional']['tag']}：{_names(d['conditional'])}"
+    )
 
 
 @wechat_group.command("qr")

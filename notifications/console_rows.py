@@ -31,6 +31,7 @@ from notifications.writeback import CHANNEL as WRITE_BACK
 SILENT_DAYS = 3
 CHANNELS: Mapping[str, str] = {
     "wechat": "微信消息", "sms": "短信", "ems": "邮政下单", "registration": "省流动人口登记库",
+    "wechat_tag": "公众号菜单",
     "call": "电话告知", "visit": "上门告知",
 }  # fmt: skip
 #: How reasons begin, and what that means to whoever reads the page.

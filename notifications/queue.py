@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 RECEIPTS = "receipts"
 TRACKING = "tracking"
 EXPORTS = "exports"
-SENDING = ("send-wechat", "send-sms", "send-ems", "send-registration")
+SENDING = ("send-wechat", "send-sms", "send-ems", "send-registration", "send-wechat_tag")
 #: Every queue, all of them served by each worker in turn.
 QUEUES = (*SENDING, RECEIPTS, TRACKING, EXPORTS)
 

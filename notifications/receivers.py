@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from uuid import UUID
+from uuid import NAMESPACE_OID, UUID, uuid5
 
 from citizen_services import clock
 from citizen_services.cases.models import Case, Correction
@@ -26,13 +26,13 @@ from citizen_services.database import Change, db, new_id
 from citizen_services.parts import parts
 from citizen_services.people.models import Citizen
 from citizen_services.people.queries import office, service_centre
-from citizen_services.people.signals import binding_moved, code_wanted, worker_joined
+from citizen_services.people.signals import binding_moved, code_wanted, follower_bound, worker_joined
 from citizen_services.registers.signals import permit_carded, permit_endorsed, residence_registered
 from citizen_services.rules.dates import chinese_moment
 from citizen_services.rules.masking import mask_name
 from citizen_services.rules.periods import Deadline
 from citizen_services.rules.templates import fill
-from citizen_services.wechat.signals import template_finished
+from citizen_services.wechat.signals import bound_follower_came, template_finished
 from notifications import bringing, drafts, letters, queue, rows, texts, writeback
 from notifications.models import Notice, Parcel, Receipt
 
@@ -208,6 +208,11 @@ def tell_worker(report_id: UUID, *, organisation: str, citizen: Citizen | None, 
 # --- WeChat ------------------------------------------------------------------------------------------------------
 
 
+def tag_follower(openid: str, *, change: Change) -> None:
+    """A follower is bound, or no longer, or came back: a worker sees to the tag by which their menu is chosen."""
+    rows.add_delivery(change, "wechat_tag", person=uuid5(NAMESPACE_OID, openid), payload={"openid": openid})
+
+
 def keep_template_report(sender: str, *, msgid: int, openid: str, status: str, change: Change) -> None:
     """WeChat says what became of a template message: kept with its push, settled afterwards."""
     settle_template(msgid, openid, status, change)
@@ -251,4 +256,6 @@ RECEIVERS = (
     (binding_moved, warn_of_move),
     (worker_joined, tell_worker),
     (template_finished, keep_template_report),
+    (follower_bound, tag_follower),
+    (bound_follower_came, tag_follower),
 )

@@ -21,6 +21,7 @@ from citizen_services.clock import protocol_now
 from citizen_services.exchange.http import WORK, Caller, Patience, new_ref
 from citizen_services.exchange.outcomes import NotAccepted, Outcome, Uncertain, Unknown, settle
 from citizen_services.exchange.wechat_codes import SENT_BEFORE, TOKEN, is_listed, refusal
+from citizen_services.exchange.wechat_menus import Menus
 from citizen_services.exchange.wechat_token import BRIEF, SharedTicket, SharedToken
 from citizen_services.settings import Partner, WeChat
 
@@ -125,6 +126,8 @@ class WeChatApi:
         self, partner: Partner, wechat: WeChat, templates: Mapping[str, str], caller: Caller, token: SharedToken
     ) -> None:
         self.client = _Client(partner, wechat, caller, token)
+        #: Conditional menus, and the tags that they are shown by.
+        self.menus = Menus(self.client)
         self._templates = templates
         self._app_id = wechat.app_id
         self._ticket = SharedTicket(token, self._ask_ticket)

@@ -21,15 +21,57 @@ TOKEN = frozenset({40001, 40014, 41001, 42001})
 #: A code of the authorisation that was used, is too old or was never given: the person starts over.
 CODE_SPENT = frozenset({40029, 40163, 41008, 42003, 50001})
 #: The person does not follow us, refuses our messages, or is out of reach until they write again: another channel.
-PERSON = frozenset({40003, 40032, 43004, 43019, 43101, 45015, 45047, 46004, 48002})
+PERSON = frozenset({40003, 40032, 43004, 43019, 43101, 45015, 45047, 46004, 48002, 49003})
 #: The same message was sent before under the same id; undocumented, so nothing may be concluded from it.
 SENT_BEFORE = 40249
+#: A tag of that name is there; the tag is not (any more).
+TAG_EXISTS, NO_SUCH_TAG = 45157, 45159
 
 _NOW = frozenset({-1, -1000})
 _MINUTE, _DAY = 45011, 45009
 #: One message is wrong, others of the same channel may be right.
 _MESSAGE = frozenset(
-    {40007, 40035, 40036, 40037, 40052, 40053, 40097, 41030, 44002, 44003, 44004, 45002, 45008, 47001, 47003, 87009}
+    {
+        40007,
+        40035,
+        40036,
+        40037,
+        40052,
+        40053,
+        40097,
+        41030,
+        44002,
+        44003,
+        44004,
+        45002,
+        45008,
+        45056,
+        45059,
+        45157,
+        45158,
+        45159,
+        46003,
+        47001,
+        47003,
+        65301,
+        65302,
+        65303,
+        65304,
+        65305,
+        65306,
+        65307,
+        65308,
+        65309,
+        65310,
+        65311,
+        65312,
+        65313,
+        65314,
+        65316,
+        65317,
+        65320,
+        87009,
+    }
 )
 _OPERATOR = frozenset(
     {

@@ -19,3 +19,6 @@ worker_joined = _signals.signal("worker-joined")
 #: must hear of it. Sender: the citizen's id; keywords: ``openid`` (the earlier follower, None without WeChat),
 #: ``phone`` (the earlier phone, digits), ``change``.
 binding_moved = _signals.signal("binding-moved")
+
+#: A WeChat follower was bound to a person, or is not any more. Sender: the openid; keyword: ``change``.
+follower_bound = _signals.signal("follower-bound")

@@ -19,6 +19,7 @@ from citizen_services.sandbox.ems import EmsDesk
 from citizen_services.sandbox.faults import Fault
 from citizen_services.sandbox.server import is_loopback
 from citizen_services.sandbox.signed import CHINA
+from citizen_services.sandbox.wechat_menus import Menus
 from citizen_services.sandbox.wechat_push import PushDoor
 from citizen_services.sandbox.world import World
 
@@ -45,6 +46,12 @@ OPERATION_NAMES = {
     "message/custom/send": "客服消息",
     "menu/create": "发布菜单",
     "menu/get": "查询菜单",
+    "menu/addconditional": "发布个性化菜单",
+    "menu/delconditional": "删除个性化菜单",
+    "tags/create": "创建用户标签",
+    "tags/get": "查询用户标签",
+    "tags/members/batchtagging": "打用户标签",
+    "tags/members/batchuntagging": "取消用户标签",
     "user/info": "用户信息",
     "sns/oauth2/access_token": "网页授权换取身份",
     "SendSms": "发送短信",
@@ -186,7 +193,6 @@ def blueprint(world: World) -> Blueprint:
         who = request.args.get("who") or (people[-1]["openid"] if people else "")
         number = request.args.get("phone") or (followers.get(who) or {}).get("phone") or ""
         partner = request.args.get("partner", "")
-        menu = world.state.get("menu", "menu") or {}
         parcels = [row for row in world.state.rows("parcels").values() if not row["cancelled"]][-3:]
         return render_template(
             "phone.html",
@@ -198,7 +204,7 @@ def blueprint(world: World) -> Blueprint:
                 {sms["phone"] for sms in world.state.rows("sms").values()} | ({number} if number else set())
             ),
             talk=_talk(world, who, number),
-            buttons=menu.get("button", []),
+            buttons=Menus(world).shown_to(who),
             ledger=_ledger(world, partner),
             partner=partner,
             partner_names=PARTNER_NAMES,

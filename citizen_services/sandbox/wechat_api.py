@@ -15,6 +15,7 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
+from citizen_services.sandbox.wechat_menus import Menus
 from citizen_services.sandbox.wechat_push import PARTNER, PushDoor
 from citizen_services.sandbox.wechat_scenes import Scenes
 from citizen_services.sandbox.wechat_tokens import Tokens
@@ -28,6 +29,13 @@ QUOTAS = {
     "menu/create": 1000,
     "menu/get": 10_000,
     "menu/delete": 1000,
+    "menu/addconditional": 2000,
+    "menu/delconditional": 2000,
+    "menu/trymatch": 20_000,
+    "tags/create": 1000,
+    "tags/get": 1000,
+    "tags/members/batchtagging": 1_000_000,
+    "tags/members/batchuntagging": 1_000_000,
     "user/info": 5_000_000,
     "qrcode/create": 100_000,
     "ticket/getticket": 1_000_000,
@@ -70,6 +78,7 @@ class WeChatApi:
         self.door = door
         self.tokens = tokens
         self.scenes = Scenes(world)
+        self.menus = Menus(world)
 
     def _addressee(self, body: dict[str, Any]) -> dict[str, Any]:
         openid = body.get("touser")
@@ -162,11 +171,13 @@ class WeChatApi:
         menu = self.world.state.get("menu", "menu")
         if menu is None:
             raise WeChatError(46003, "menu no exist")
-        return {"menu": menu}
+        conditional = self.menus.all()
+        return {"menu": menu} | ({"conditionalmenu": conditional} if conditional else {})
 
     def delete_menu(self, _: Any) -> dict[str, Any]:
         """`menu/delete`."""
         self.world.state.delete("menu", "menu")
+        self.menus.remove_all()
         return {"errcode": 0, "errmsg": "ok"}
 
     def user_info(self, _: Any) -> dict[str, Any]:
@@ -190,7 +201,7 @@ class WeChatApi:
             "subscribe_time": row["since"],
             "remark": "",
             "groupid": 0,
-            "tagid_list": [],
+            "tagid_list": row.get("tags", []),
             "subscribe_scene": "ADD_SCENE_QR_CODE" if row.get("scene") else "ADD_SCENE_SEARCH",
             "qr_scene": 0,
             "qr_scene_str": row.get("scene", ""),
@@ -203,6 +214,34 @@ class WeChatApi:
     def get_ticket(self, _: Any) -> dict[str, Any]:
         """`ticket/getticket`."""
         return _or_raise(self.scenes.page_ticket(request.args.get("type", "")))
+
+    def add_conditional_menu(self, body: Any) -> dict[str, Any]:
+        """`menu/addconditional`."""
+        return _or_raise(self.menus.add(body))
+
+    def remove_conditional_menu(self, body: Any) -> dict[str, Any]:
+        """`menu/delconditional`."""
+        return _or_raise(self.menus.remove(body))
+
+    def match_menu(self, body: Any) -> dict[str, Any]:
+        """`menu/trymatch`."""
+        return _or_raise(self.menus.match(body))
+
+    def create_tag(self, body: Any) -> dict[str, Any]:
+        """`tags/create`."""
+        return _or_raise(self.menus.create_tag(body))
+
+    def get_tags(self, _: Any) -> dict[str, Any]:
+        """`tags/get`."""
+        return self.menus.tags()
+
+    def tag_followers(self, body: Any) -> dict[str, Any]:
+        """`tags/members/batchtagging`."""
+        return _or_raise(self.menus.put_tag(body, on=True))
+
+    def untag_followers(self, body: Any) -> dict[str, Any]:
+        """`tags/members/batchuntagging`."""
+        return _or_raise(self.menus.put_tag(body, on=False))
 
 
 def _or_raise(found: dict[str, Any] | tuple[int, str]) -> dict[str, Any]:
@@ -217,6 +256,13 @@ _OPERATIONS: dict[tuple[str, str], Handler] = {
     ("POST", "menu/create"): WeChatApi.create_menu,
     ("GET", "menu/get"): WeChatApi.get_menu,
     ("GET", "menu/delete"): WeChatApi.delete_menu,
+    ("POST", "menu/addconditional"): WeChatApi.add_conditional_menu,
+    ("POST", "menu/delconditional"): WeChatApi.remove_conditional_menu,
+    ("POST", "menu/trymatch"): WeChatApi.match_menu,
+    ("POST", "tags/create"): WeChatApi.create_tag,
+    ("GET", "tags/get"): WeChatApi.get_tags,
+    ("POST", "tags/members/batchtagging"): WeChatApi.tag_followers,
+    ("POST", "tags/members/batchuntagging"): WeChatApi.untag_followers,
     ("GET", "user/info"): WeChatApi.user_info,
     ("POST", "qrcode/create"): WeChatApi.create_qr,
     ("GET", "ticket/getticket"): WeChatApi.get_ticket,
@@ -242,7 +288,7 @@ def _text_of(world: World, operation: str, body: Any) -> str:
     if operation == "qrcode/create":
         info = body.get("action_info")
         return f"{body.get('action_name')} {json.dumps(info, ensure_ascii=False)}"
-    if operation == "menu/create":
+    if operation in ("menu/create", "menu/addconditional"):
         return "、".join(str(button.get("name")) for button in body.get("button", []) if isinstance(button, dict))
     return ""
 
@@ -339,7 +385,13 @@ def blueprint(world: World) -> Blueprint:
             )
             return Answer(wechat_json(result), "accepted" if sent else "ok", detail)
 
-        to = told.get("touser") or request.args.get("openid") or ""
+        several = told.get("openid_list")
+        to = (
+            told.get("touser")
+            or (several[0] if isinstance(several, list) and several else "")
+            or request.args.get("openid")
+            or ""
+        )
         call = Call(PARTNER, operation, str(told.get("client_msg_id") or ""), str(to), _text_of(world, operation, body))
         return world.take(call, act, voice)
 

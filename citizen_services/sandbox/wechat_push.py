@@ -173,7 +173,7 @@ class PushDoor:
             if kind in ("subscribe", "scan") and not row["subscribed"]:
                 row |= {"subscribed": True, "since": int(now)}
             if kind == "unsubscribe":
-                row |= {"subscribed": False, "told": False}
+                row |= {"subscribed": False, "told": False, "tags": []}
             window = "message" if kind in _MESSAGES else "tap" if kind in _TAPS else ""
             if window:
                 left, seconds = _WINDOWS[window]

@@ -31,7 +31,7 @@ from citizen_services.wechat.errors import DATABASE_AWAY
 from citizen_services.wechat.finding import meant, simplified
 from citizen_services.wechat.matters import MATTERS
 from citizen_services.wechat.models import Follower
-from citizen_services.wechat.signals import template_finished
+from citizen_services.wechat.signals import bound_follower_came, template_finished
 
 log = logging.getLogger(__name__)
 
@@ -219,14 +219,17 @@ _FOLLOW = _follow()
 
 def _on_subscribe(received: Received) -> Turn:
     """Somebody follows, perhaps by a code: then they are led where its scene says, as followers are."""
+    bound = is_bound(received.sender)
 
     def follow(change: Change) -> None:
         _FOLLOW.run(openid=received.sender, followed_at=_when(received))
+        if bound:
+            bound_follower_came.send(received.sender, change=change)
 
     led = _of_scene(received) if received.event == "subscribe_scan" else None
     if led:
         return Turn(led, follow)
-    return Turn(texts.welcome(bound=is_bound(received.sender)), follow)
+    return Turn(texts.welcome(bound=bound), follow)
 
 
 def _on_unsubscribe(received: Received) -> Turn:

@@ -1,4 +1,4 @@
-"""The menu under the conversation, as data, and its publishing.
+"""The menus under the conversation, as data, and their publishing: one for everybody, one for whoever is bound.
 
 Limits from WeChat's 《自定义菜单创建接口》: 1–3 buttons of at most 16 bytes, each with at most 5 below it of at
 most 60 bytes, keys of at most 128 bytes, addresses of at most 1024.
@@ -18,6 +18,8 @@ from citizen_services.wechat.conversation import CLICKS
 
 _BUTTONS, _BELOW = 3, 5
 _NAME_BYTES, _NAME_BELOW_BYTES, _KEY_BYTES, _URL_BYTES = 16, 60, 128, 1024
+#: The tag of followers who are bound to a person, as WeChat's own console shows it.
+BOUND = "已绑定本人"
 
 
 class MenuRefused(Exception):
@@ -39,23 +41,59 @@ class Button:
 
 
 def declared() -> tuple[Button, ...]:
-    """The menu: services of the catalogue in their order (the rest behind the last button), own cases, help."""
+    """The menu of everybody: what can be done online, what needs no binding, and the way to bind."""
+    return (
+        _services(),
+        Button(
+            "查询核验",
+            below=(
+                Button("核对文书", path="/h5/verify"),
+                Button("查进度", key="progress"),
+            ),
+        ),
+        Button(
+            "绑定帮助",
+            below=(
+                Button("身份绑定", path="/h5/bind"),
+                Button("人工服务", key="human"),
+                Button("帮助", key="help"),
+            ),
+        ),
+    )
+
+
+def declared_for_bound() -> tuple[Button, ...]:
+    """The menu of followers who are bound: their cases, permit and choices stand in place of the way to bind."""
+    return (
+        _services(),
+        Button(
+            "我的",
+            below=(
+                Button("查进度", key="progress"),
+                Button("我的办件", path="/h5/"),
+                Button("电子居住证", path="/h5/permit"),
+                Button("通知方式", path="/h5/telling"),
+                Button("身份绑定", path="/h5/bind"),
+            ),
+        ),
+        Button(
+            "更多服务",
+            below=(
+                Button("核对文书", path="/h5/verify"),
+                Button("人工服务", key="human"),
+                Button("帮助", key="help"),
+            ),
+        ),
+    )
+
+
+def _services() -> Button:
+    """Services of the catalogue in their order, the rest behind the last button."""
     items = [
         Button(clip_bytes(i.name, _NAME_BELOW_BYTES), path=f"/h5/items/{i.code}") for i in parts().catalogue.items()
     ]
     shown = items if len(items) < _BELOW else items[: _BELOW - 1]
-    return (
-        Button("在线办事", below=(*shown, Button("全部事项", path="/h5/"))),
-        Button(
-            "我的办件",
-            below=(
-                Button("查进度", key="progress"),
-                Button("我的办件", path="/h5/"),
-                Button("身份绑定", path="/h5/bind"),
-            ),
-        ),
-        Button("帮助", key="help"),
-    )
+    return Button("在线办事", below=(*shown, Button("全部事项", path="/h5/")))
 
 
 def as_wechat(buttons: Sequence[Button]) -> list[dict[str, Any]]:
@@ -88,10 +126,13 @@ def _as_wechat(button: Button, name_bytes: int, faults: list[str]) -> dict[str, 
 
 
 def push_menu(client: WeChatApi | None = None) -> dict[str, Any]:
-    """Publish the menu by the account's API (the installation's own client where none is given) and return it.
+    """Publish both menus by the account's API (the installation's own client where none is given) and return them.
 
-    ``{"button": [...]}``. Raises MenuRefused, or what the exchange room raises.
+    ``{"button": [...], "conditional": {"tag", "menuid", "button"}}``. Both are checked before any is published; to be
+    repeated after whatever went wrong. Raises MenuRefused, or what the exchange room raises.
     """
-    menu = as_wechat(declared())
-    (client or wechat_api()).create_menu(menu)
-    return {"button": menu}
+    account = client or wechat_api()
+    everybodys, bound = as_wechat(declared()), as_wechat(declared_for_bound())
+    account.create_menu(everybodys)
+    menu_id = account.menus.publish_for(BOUND, bound)
+    return {"button": everybodys, "conditional": {"tag": BOUND, "menuid": menu_id, "button": bound}}

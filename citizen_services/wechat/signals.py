@@ -11,3 +11,6 @@ _signals = Namespace()
 #: ``change`` (a ``database.Change`` to add to, written and committed with the push's row: a repetition isn't told
 #: again).
 template_finished = _signals.signal("wechat-template-finished")
+
+#: Somebody follows the account who is bound to a person already. Sender: the openid; keyword: ``change``.
+bound_follower_came = _signals.signal("bound-follower-came")

@@ -9,6 +9,7 @@ from notifications.channels.ems import EmsChannel
 from notifications.channels.registration import RegistrationChannel
 from notifications.channels.sms import SmsChannel
 from notifications.channels.wechat import WeChatChannel
+from notifications.channels.wechat_tag import WeChatTagChannel
 
 _channels: dict[str, Channel] = {}
 
@@ -28,5 +29,5 @@ def channels() -> Mapping[str, Channel]:
     return dict(_channels)
 
 
-for _channel in (WeChatChannel(), SmsChannel(), EmsChannel(), RegistrationChannel()):
+for _channel in (WeChatChannel(), SmsChannel(), EmsChannel(), RegistrationChannel(), WeChatTagChannel()):
     register(_channel)
