@@ -114,6 +114,8 @@ class Citizen(Base):
     hukou_address: Mapped[str] = mapped_column(Secret("citizen.hukou_address"))
     gender: Mapped[str] = mapped_column(Text)
     birth_date: Mapped[date] = mapped_column()
+    #: Whether the person wishes pages in large type (长辈版), wherever they log in; None until they ever chose.
+    large_type: Mapped[bool | None] = mapped_column()
     #: ``face``, ``counter``, or ``guardian``: a child whose guardian the population register shows.
     proved_by: Mapped[str] = mapped_column(Text)
     proved_at: Mapped[datetime] = mapped_column(timestamp)

@@ -160,6 +160,11 @@ def log_in_follower(openid: str, instead_of: Session | None) -> sessions.Opened:
     )
 
 
+def choose_type(citizen: Citizen, *, large: bool) -> None:
+    """Remember whether a person wishes pages in large type (长辈版), for every browser that they log in with."""
+    citizen.large_type = large
+
+
 def log_in_bound(citizen: Citizen, session: Session) -> sessions.Opened:
     """Open a session for a person who was just bound, instead of the one in which the binding began."""
     return sessions.open_session(

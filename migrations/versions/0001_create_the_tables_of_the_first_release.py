@@ -78,6 +78,7 @@ def upgrade() -> None:
         sa.Column("hukou_address", sa.LargeBinary(), nullable=False),
         sa.Column("gender", sa.Text(), nullable=False),
         sa.Column("birth_date", sa.Date(), nullable=False),
+        sa.Column("large_type", sa.Boolean(), nullable=True),
         sa.Column("proved_by", sa.Text(), nullable=False),
         sa.Column("proved_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("epoch", sa.Integer(), nullable=False),
