@@ -92,11 +92,11 @@ def _ours(ground: Ground, gateway: Gateway, count: int) -> float:
             left = db.session.scalar(waiting) or 0
             db.session.rollback()
     lasted = time.monotonic() - began
-    _must_be_once(gateway, count)
+    must_be_once(gateway, count)
     return count / lasted
 
 
-def _floor(ground: Ground, gateway: Gateway, count: int) -> float:
+def floor_run(ground: Ground, gateway: Gateway, count: int) -> float:
     """From the first call until the last; the jobs were put into the queue before, which isn't counted."""
     redis_url = ground.environ["FLOOR_REDIS_URL"]
     orders = [(str(new_id()), _PHONE, _TEMPLATE, _VALUES) for _ in range(count)]
@@ -110,7 +110,7 @@ def _floor(ground: Ground, gateway: Gateway, count: int) -> float:
                     raise BenchFailed(f"the floor's worker is too slow:\n{ground.log('floor-worker')}")
                 time.sleep(0.02)
         Queue(floor.QUEUE, connection=connection).empty()
-    _must_be_once(gateway, count)
+    must_be_once(gateway, count)
     told = gateway.taken()
     return float((count - 1) / (told["last"] - told["first"]))
 
@@ -120,7 +120,8 @@ def _floor_worker(redis_url: str) -> list[str]:
     return ["-m", "rq.cli", "worker", *words]
 
 
-def _must_be_once(gateway: Gateway, count: int) -> None:
+def must_be_once(gateway: Gateway, count: int) -> None:
+    """BenchFailed where the gateway took another number of calls, or a reference twice."""
     told = gateway.taken()
     if (told["calls"], told["distinct"]) != (count, count):
         raise BenchFailed(f"{count} notices were {told['calls']} calls of {told['distinct']} references")
@@ -136,7 +137,7 @@ def notices(ground: Ground) -> Row:
         runs = in_turn(
             size.runs,
             lambda _: _ours(ground, gateway, size.notices),
-            lambda _: _floor(ground, gateway, size.notices // 2),
+            lambda _: floor_run(ground, gateway, size.notices // 2),
         )
     return row(
         "notices",

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import func, select, update
 
 from citizen_services import clock
 from citizen_services.cases import corrections
@@ -14,11 +14,11 @@ from citizen_services.cases.automatic import lapse_overdue
 from citizen_services.database import Change, commit, db
 from citizen_services.rules.dates import last_day
 from citizen_services.wechat.signals import template_finished
-from notifications import tasks
+from notifications import scheduler, tasks
 from notifications.models import Delivery, Notice
 from notifications.receipts.settlement import move
 from tests import factories as make
-from tests.notifications.conftest import Outside, act, applicant_acts, case_now, follower, later, somebody
+from tests.notifications.conftest import Outside, act, applicant_acts, case_now, follower, later, somebody, tell
 
 ASKED = {"items": [{"code": "delivery.receiver_phone", "why": "号码打不通，请换一个"}]}
 
@@ -121,3 +121,15 @@ def test_other_notices_reach_nobody_about_a_correction(app: Flask, partners: Out
     commit()
     with later(days=40):
         assert lapse_overdue() == 0
+
+
+def test_all_that_waited_too_long_climb_in_one_sweep(app: Flask, partners: Outside) -> None:
+    person = somebody()
+    follower(partners, person)
+    notices = [tell(person, "refuse").id for _ in range(101)]
+    overdue = update(Delivery).where(Delivery.notice_id.in_(notices))
+    db.session.execute(overdue.values(pass_on_at=clock.now()))
+    commit()
+    scheduler.Scheduler(app).sweep()
+    climbed = select(func.count()).where(Delivery.notice_id.in_(notices), Delivery.channel == "sms")
+    assert db.session.scalar(climbed) == len(notices), "more than one statement takes at a time"
