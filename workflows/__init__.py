@@ -3,9 +3,14 @@
 from collections.abc import Sequence
 
 from citizen_services.catalogue import ServiceItem
-from workflows import residence_permit, residence_permit_endorse, residence_registration
+from workflows import residence_permit, residence_permit_endorse, residence_permit_replace, residence_registration
 
 
 def declared() -> Sequence[ServiceItem]:
     """Every version of every item, in the order in which they are offered."""
-    return (residence_registration.ITEM, residence_permit.ITEM, residence_permit_endorse.ITEM)
+    return (
+        residence_registration.ITEM,
+        residence_permit.ITEM,
+        residence_permit_endorse.ITEM,
+        residence_permit_replace.ITEM,
+    )

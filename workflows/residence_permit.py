@@ -10,14 +10,11 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
-from marshmallow import Schema, fields, validate
+from marshmallow import Schema
 
 from citizen_services.cases import decisions
-from citizen_services.cases.effects import note_tracking, order_parcel
 from citizen_services.cases.situation import Situation
 from citizen_services.catalogue import (
-    SYSTEM,
-    By,
     ChoiceField,
     Clocks,
     ConfirmField,
@@ -45,7 +42,7 @@ from citizen_services.parts import parts
 from citizen_services.registers.operations import give_card, grant_permit, void_card
 from citizen_services.registers.queries import homes_of
 from citizen_services.rules.dates import chinese_full_day, half_year_after
-from workflows import collecting, permit_grounds, posting, reviewing
+from workflows import card_making, collecting, permit_grounds, reviewing
 from workflows.permit_grounds import (
     BUSINESS,
     BUSINESS_LINES,
@@ -58,7 +55,7 @@ from workflows.permit_grounds import (
     of_age,
     registered,
 )
-from workflows.posting import DeliverySchema, LabelSchema
+from workflows.posting import DeliverySchema
 from workflows.sources import migrant_regulation, permit_regulation
 from workflows.telling import turn
 
@@ -105,7 +102,7 @@ def _no_permit(facts: Facts) -> Verdict:
     return Verdict(
         False,
         "您已有本市市区签发的居住证，不需要重复申领。",
-        "居住证每满一年签注一次；地址变更、损坏或遗失请到居住地派出所办理，一次办完。",
+        "居住证每满一年签注一次；遗失的在网上补领；地址变更、损坏请到居住地派出所办理，一次办完。",
     )
 
 
@@ -147,33 +144,7 @@ class PortraitSchema(Schema):
     portrait_correct = ConfirmField("证件照片", yes="使用这张照片", no="不是本人或已不像本人")
 
 
-class CardSchema(Schema):
-    """The card's number, typed or scanned when it was made."""
-
-    card_number = fields.String(
-        required=True,
-        validate=validate.Regexp(
-            r"\s*[0-9A-Za-z]{6,32}\s*\Z", error="证件号码为 6 至 32 位字母和数字，请核对后重新输入"
-        ),
-        error_messages={"required": "请填写或扫描证件号码"},
-        metadata={"label": "居住证证件号码", "hint": "填写或用扫码枪扫描卡面号码", "kind": "text", "maxlength": 32},
-    )
-
-
 # --- Guards and effects -------------------------------------------------------------------------------------------
-
-
-def _has_tracking(situation: Situation) -> bool:
-    return bool(situation.results.get("tracking"))
-
-
-def _right_label(situation: Situation) -> bool:
-    scanned = str(situation.given.get("tracking", "")).strip().upper()
-    return scanned == situation.results.get("tracking")
-
-
-def _not_ordered(situation: Situation) -> bool:
-    return not situation.results.get("tracking")
 
 
 def _grant(situation: Situation, change: Change) -> None:
@@ -207,8 +178,7 @@ def _lived_since(situation: Situation) -> date | None:
 
 
 def _give_card(situation: Situation, change: Change) -> None:
-    number = situation.given["card_number"].strip().upper()
-    situation.results["card_number"] = number
+    number = card_making.card_number(situation)
     give_card(change, situation.case_id, number, replaces=bool(situation.results.get("lost_cards")))
 
 
@@ -248,15 +218,6 @@ REFUSED = Doc(
     ),
     served=True,
 )
-COMPLETED = turn(
-    "completed", "办件已办结",
-    text="您的居住证（{number}）已交到本人手中，全程跑动{visits}次。居住证每满一年签注一次。办得怎样，可在办件页评价。",
-    hint="已签收办结，全程跑动{visits}次",
-    sms="您的居住证已签收，编号{number}，本次办理已完成。每满一年请在微信公众号办理签注。",
-)  # fmt: skip
-
-
-_CENTRE = By.staff("clerk", office="service_centre")
 
 ITEM = ServiceItem(
     code="residence-permit-first",
@@ -329,11 +290,7 @@ ITEM = ServiceItem(
         reviewing.SUBMITTED,
         reviewing.CORRECTING,
         reviewing.ACCEPTED,
-        State("approved", "已批准", "行政服务中心正在制证。", desk="service_centre", clock="result"),
-        State("made", "已制证", "证件已制好，正在交给 EMS。", desk="service_centre", clock="result"),
-        State("posted", "已寄出", "证件在路上，请留意快递电话，须本人签收。"),
-        *posting.STATES,
-        State("completed", "已办结", "证件已由本人签收。", final=True),
+        *card_making.STATES,
         State("refused", "不予签发", "没有批准，理由和救济途径写在决定书里。", final=True),
         *reviewing.ENDINGS,
     ),
@@ -362,36 +319,9 @@ ITEM = ServiceItem(
             ),
             guard=(Guard("registered", "您的居住登记已经变化，请重新办理居住登记后再申请。", _still_registered),),
         ),
-        Step(
-            "approved", "make", "made", _CENTRE, "制证完成", "证件已制好", input=CardSchema(),
-            then=(Effect("give_card", _give_card), order_parcel),
-            tell=turn(
-                "made", "证件已制好",
-                text="您的居住证（{number}）已制好，正在交给 EMS。",
-                hint="证件已制好，正在交给EMS",
-                sms="您的居住证已制好，编号{number}，正在交给EMS寄送，请保持电话畅通。",
-            ),
+        *card_making.steps(
+            Effect("give_card", _give_card), Effect("void_card", _void_card), collecting.FIRST_PERMIT
         ),
-        Step(
-            "made", "parcel_ordered", "made", SYSTEM, "邮件下单", "", input=LabelSchema(),
-            guard=(Guard("not_ordered", "这个办件已有邮件号。", _not_ordered),),
-            then=(note_tracking,),
-        ),
-        Step(
-            "made", "post", "posted", _CENTRE, "交寄", "证件已寄出", input=LabelSchema(),
-            guard=(
-                Guard("has_tracking", "EMS 还没有返回邮件号，请稍后再试。", _has_tracking),
-                Guard("right_label", "扫描的邮件号与这个办件的面单不一致，请核对面单。", _right_label),
-            ),
-            then=(posting.name_tracking,),
-            tell=turn(
-                "posted", "证件已寄出",
-                text="您的居住证（{number}）已由 EMS 寄出，邮件号 {tracking}，须本人签收。",
-                hint="邮件号{tracking}",
-                sms="您的居住证已由EMS寄出，邮件号{tracking}，须本人签收，请留意快递员电话。",
-            ),
-        ),
-        *posting.steps(COMPLETED, Effect("void_card", _void_card), collecting.FIRST_PERMIT),
     ),
     clocks=Clocks(Period(1, "working"), Period(2, "working"), Period(15, "calendar"), permit_regulation("第九条")),
     route=_route,

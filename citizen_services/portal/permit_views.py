@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 from flask import Blueprint, Response, abort, render_template, url_for
@@ -72,6 +73,7 @@ def show() -> ResponseReturnValue:
         until=chinese_full_day(ours.endorsed_until),
         open=clock.today() >= window_opens(ours.endorsed_until),
         endorse=url_for("portal_items.guide", code=_ENDORSE),
+        lost=_card_void(ours.card_lost_on) if ours.card_lost_on else "",
         minutes=GOOD_FOR_S // 60,
         # The code on the page is always a fresh one while the page is looked at.
         refresh=GOOD_FOR_S - 60,
@@ -112,6 +114,9 @@ def verify(token: str) -> ResponseReturnValue:
         )  # fmt: skip
     standing = permit_years.standing(found.state, found.endorsed_until, clock.today())
     title, tone, words = _FOUND[standing]
+    if found.card_lost_on is not None and standing != permit_years.ENDED:
+        title, tone = f"{title}，原卡片已挂失", "wait"
+        words = f"{words}{_card_void(found.card_lost_on)}请只认持证人手机上的电子居住证。"
     return render_template(
         "h5/permit_verified.html",
         title=title,
@@ -154,6 +159,10 @@ def _portrait(citizen: Citizen, ours: ResidencePermit) -> str:
         # The register outlives the case files.
         return ""
     return url_for("portal_cases.picture", case_id=ours.case_id, answer_id=answer) if answer else ""
+
+
+def _card_void(day: date) -> str:
+    return f"原来的居住证卡片已于{chinese_full_day(day)}挂失作废。"
 
 
 def _ended_words(ended: ResidencePermit) -> str:

@@ -57,6 +57,8 @@ class ResidencePermit(Base):
     #: Number of the card, entered when it was made.
     card_number: Mapped[str | None] = mapped_column(Secret("residence_permit.card_number"))
     card_lookup: Mapped[bytes | None] = mapped_column(LargeBinary, unique=True)
+    #: The day on which its person reported the card lost: void from then on, until another one is made.
+    card_lost_on: Mapped[date | None] = mapped_column()
     #: 证件签发之日: endorsements count from it (浙江省流动人口居住登记条例 art 19).
     issued_on: Mapped[date] = mapped_column()
     #: The day from which its years are counted: that of issue, or that of the endorsement that restored it.

@@ -156,6 +156,37 @@ def void_card(change: Change, case_id: UUID) -> None:
     )
 
 
+def report_card_lost(change: Change, permit: ResidencePermit, day: date) -> None:
+    """The card was lost: void from that day on, whatever becomes of the application for another one."""
+    if permit.card_lost_on is not None:
+        return
+    change.guard(
+        update(ResidencePermit)
+        .where(ResidencePermit.id == permit.id, ResidencePermit.state == "current")
+        .values(card_lost_on=day)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def replace_card(change: Change, permit: ResidencePermit, card_number: str) -> None:
+    """Another card was made instead of the lost one: the permit, its years and its day of issue stay."""
+    change.guard(
+        update(ResidencePermit)
+        .where(
+            ResidencePermit.id == permit.id,
+            ResidencePermit.state == "current",
+            ResidencePermit.card_lost_on.is_not(None),
+        )
+        .values(
+            card_number=card_number,
+            card_lookup=keyring().lookup("permit_card", card_number),
+            card_lost_on=None,
+        )
+        .execution_options(synchronize_session=False)
+    )
+    permit_carded.send(permit.id, permit=permit, card_number=card_number, kind="replace", change=change)
+
+
 def window_opens(endorsed_until: date) -> date:
     """The first day on which the year after that one may be endorsed, as configured here."""
     return permit_years.window_opens(endorsed_until, parts().settings.endorsement_window_months)

@@ -29,12 +29,6 @@ def hours() -> str:
 
 
 @constant
-def lost() -> str:
-    """A lost permit: replaced (补领); 居住证暂行条例 art 11."""
-    return _not_online("居住证丢了，可以向公安机关申请补领。")
-
-
-@constant
 def damaged() -> str:
     """A damaged permit: renewed (换领), the old card is handed back; 居住证暂行条例 art 11."""
     return _not_online("居住证损坏、看不清的，可以申请换领，换领时要交回旧证。")
@@ -123,11 +117,6 @@ MATTERS: dict[str, Matter] = {
             "上班|下班|开门",
         ),
         hours,
-    ),
-    "lost": Matter(
-        "证件丢失补领",
-        (f"{_CARD} 丢|掉了|不见|找不到|遗失|被偷|没了|补办|补领|挂失", "补证|补领|补办|挂失|遗失"),
-        lost,
     ),
     "damaged": Matter("证件损坏换领", (f"{_CARD} 坏|断|磨损|看不清|消磁|折|烂|换领|换证", "换证|换领"), damaged),
     "work": Matter(

@@ -466,6 +466,7 @@ def upgrade() -> None:
         sa.Column("case_id", sa.Uuid(), nullable=False),
         sa.Column("card_number", sa.LargeBinary(), nullable=True),
         sa.Column("card_lookup", sa.LargeBinary(), nullable=True),
+        sa.Column("card_lost_on", sa.Date(), nullable=True),
         sa.Column("issued_on", sa.Date(), nullable=False),
         sa.Column("counted_from", sa.Date(), nullable=False),
         sa.Column("endorsed_until", sa.Date(), nullable=False),

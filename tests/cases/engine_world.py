@@ -154,11 +154,28 @@ def endorsement(person: Citizen, variant: int) -> Draft:
     return draft
 
 
+def replacement(person: Citizen, variant: int) -> Draft:
+    """A draft of another card for one that was lost."""
+    if current_permit(person.id) is None:
+        make.permit(person, clock.today() - timedelta(days=100))
+    item = parts().catalogue.item("residence-permit-replace")
+    draft = drafts.begin(item, person.id, "wechat", {})
+    loss = ("lost", "stolen", "other")[variant % 3]
+    draft.data = {
+        "loss": {"loss": loss},
+        "portrait": {"portrait_correct": "yes"},
+        "delivery": make.PERMIT_DATA["delivery"],
+    }
+    commit()
+    return draft
+
+
 #: How an application of each item is made, which a number varies; and the state in which people meet it then.
 PLAYED: Mapping[str, tuple[Callable[[Citizen, int], Draft], str]] = {
     "residence-permit-first": (permit, "submitted"),
     "residence-registration": (registration, "verifying"),
     "residence-permit-endorse": (endorsement, "submitted"),
+    "residence-permit-replace": (replacement, "submitted"),
 }
 #: Which items are not played, and why not.
 LEFT_OUT: Mapping[str, str] = {}

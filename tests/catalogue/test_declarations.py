@@ -244,6 +244,7 @@ def test_everything_declared_may_be_run() -> None:
         "residence-registration",
         "residence-permit-first",
         "residence-permit-endorse",
+        "residence-permit-replace",
     ]
 
 
