@@ -19,7 +19,7 @@ from sqlalchemy.orm import aliased
 from citizen_services import clock
 from citizen_services.cases import corrections
 from citizen_services.database import db, new_id
-from citizen_services.parts import parts
+from citizen_services.people import parameters
 from citizen_services.people.models import Citizen
 from notifications import daytime
 from notifications.models import BY_HAND, Delivery, Notice
@@ -41,8 +41,7 @@ TOLD_ALREADY = "told already"
 
 def waits(channel: str) -> timedelta | None:
     """How long a rung may hold what was just given to it; None where its own patience ends it."""
-    settings = parts().settings
-    return {"wechat": PASS_ON_AFTER, "call": timedelta(days=settings.tell_call_days)}.get(channel)
+    return {"wechat": PASS_ON_AFTER, "call": timedelta(days=parameters.number("tell_call_days"))}.get(channel)
 
 
 def waits_in_doubt(channel: str) -> timedelta:
@@ -52,9 +51,8 @@ def waits_in_doubt(channel: str) -> timedelta:
 
 def receipt_wait(channel: str) -> timedelta:
     """How long a receipt is waited for of what was taken and must be known."""
-    settings = parts().settings
-    minutes = settings.tell_wechat_wait_minutes if channel == "wechat" else settings.tell_sms_wait_minutes
-    return timedelta(minutes=minutes)
+    name = "tell_wechat_wait_minutes" if channel == "wechat" else "tell_sms_wait_minutes"
+    return timedelta(minutes=parameters.number(name))
 
 
 def success() -> ColumnElement[str]:

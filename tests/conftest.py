@@ -131,6 +131,7 @@ def database(_application: Flask, _kept: dict[str, list[dict[str, Any]]]) -> Ite
     """The database as every test finds it; emptied by DELETE afterwards, since stories cross processes."""
     yield
     from citizen_services.cases.clocks import forget_calendar
+    from citizen_services.people.parameters import forget_parameters
     from citizen_services.people.queries import forget_offices
 
     with _application.app_context():
@@ -144,6 +145,7 @@ def database(_application: Flask, _kept: dict[str, list[dict[str, Any]]]) -> Ite
                     raise
         forget_offices()
         forget_calendar()
+        forget_parameters()
 
 
 def _empty(kept: dict[str, list[dict[str, Any]]]) -> None:

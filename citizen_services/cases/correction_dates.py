@@ -11,13 +11,13 @@ from datetime import datetime
 
 from citizen_services.cases.clocks import calendar
 from citizen_services.cases.models import Correction
-from citizen_services.parts import parts
+from citizen_services.people import parameters
 from citizen_services.rules.periods import Deadline, Period, deadline
 
 
 def time_to_answer() -> Period:
     """How long a person has to answer; ours (``CORRECTION_DAYS``)."""
-    return Period(parts().settings.correction_days, "working")
+    return Period(parameters.number("correction_days"), "working")
 
 
 def least_time() -> Period:
@@ -25,7 +25,7 @@ def least_time() -> Period:
 
     Ours (``CORRECTION_GRACE_DAYS``): a date told after it has passed, or on its own evening, is none.
     """
-    return Period(parts().settings.correction_grace_days, "working")
+    return Period(parameters.number("correction_grace_days"), "working")
 
 
 def why_a_reason(before: Sequence[Correction], codes: set[str], at: datetime) -> str:

@@ -15,7 +15,7 @@ from citizen_services.cases.clocks import calendar
 from citizen_services.cases.errors import GuardFailed, MovedOn
 from citizen_services.cases.models import Case, Rating, Rectification
 from citizen_services.database import Change, db, new_id
-from citizen_services.parts import parts
+from citizen_services.people import parameters
 from citizen_services.people.actors import Actor
 from citizen_services.rules.periods import Period, deadline
 
@@ -70,7 +70,7 @@ def rate(change: Change, case: Case, grade: int, words: str, door: str) -> None:
     )
     if grade > BAD:
         return
-    until = deadline(change.at, Period(parts().settings.rectification_days, "working"), calendar())
+    until = deadline(change.at, Period(parameters.number("rectification_days"), "working"), calendar())
     change.add(
         Rectification,
         id=new_id(),

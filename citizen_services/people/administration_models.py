@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -55,4 +55,29 @@ class RoleRequest(Base):
         CheckConstraint("state IN ('open', 'approved', 'rejected')", name="state"),
         CheckConstraint("(state = 'open') = (decided_by IS NULL)", name="decided"),
         CheckConstraint("decided_by IS NULL OR decided_by NOT IN (asked_by, staff_id)", name="four_eyes"),
+    )
+
+
+class ParameterChange(Base):
+    """Another value of a parameter from a day on: proposed by one, decided by another."""
+
+    __tablename__ = "parameter_change"
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+    #: A key of parameters.DECLARED.
+    name: Mapped[str] = mapped_column(Text)
+    value: Mapped[int] = mapped_column()
+    #: The first day on which it is in force, business time in Shanghai.
+    from_day: Mapped[date] = mapped_column()
+    asked_by: Mapped[UUID] = mapped_column(ForeignKey("staff.id"))
+    asked_at: Mapped[datetime] = mapped_column(timestamp)
+    #: ``open``, ``approved``, ``rejected``.
+    state: Mapped[str] = mapped_column(Text)
+    decided_by: Mapped[UUID | None] = mapped_column(ForeignKey("staff.id"))
+    decided_at: Mapped[datetime | None] = mapped_column(timestamp)
+
+    __table_args__ = (
+        Index("uq_parameter_change_open", "name", unique=True, postgresql_where=text("state = 'open'")),
+        CheckConstraint("state IN ('open', 'approved', 'rejected')", name="state"),
+        CheckConstraint("(state = 'open') = (decided_by IS NULL)", name="decided"),
+        CheckConstraint("decided_by IS NULL OR decided_by <> asked_by", name="four_eyes"),
     )

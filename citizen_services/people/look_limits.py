@@ -9,7 +9,7 @@ from sqlalchemy import func, insert, select
 
 from citizen_services.clock import protocol_now
 from citizen_services.database import db, new_id
-from citizen_services.parts import parts
+from citizen_services.people import parameters
 from citizen_services.people.errors import PeopleError
 from citizen_services.people.models import Attempt
 from citizen_services.rules.dates import local_date, start_of_day
@@ -38,7 +38,7 @@ def count_look(what: str, staff_id: UUID | None) -> None:
 
     Days are Shanghai's by the machine's clock. The caller commits.
     """
-    most = parts().settings.daily_looks[what]
+    most = parameters.number(f"looks_{what}")
     subject = keyring().lookup("attempt_staff", str(staff_id))
     kind = f"look_{what}"
     # Two looks at one moment must count one after the other.

@@ -19,6 +19,7 @@ from citizen_services.database.base import rollback
 from citizen_services.database.idempotency import Once
 from citizen_services.filling.posted import Posted
 from citizen_services.parts import parts
+from citizen_services.people import parameters
 from citizen_services.people.queries import office
 from citizen_services.portal.guards import citizen_actor, citizen_required, the_citizen
 from citizen_services.portal.home_views import tell_refusals
@@ -122,6 +123,6 @@ def rate(case_id: UUID) -> ResponseReturnValue:
         flash(fault.sentence, "info")
     else:
         bad = loaded["grade"] <= ratings.BAD
-        days = parts().settings.rectification_days
+        days = parameters.number("rectification_days")
         flash(f"谢谢您如实告诉我们。我们会打电话听您说，并在{days}个工作日内改正。" if bad else "谢谢您的评价。", "ok")
     return redirect(url_for("portal_cases.show", case_id=case.id), 303)

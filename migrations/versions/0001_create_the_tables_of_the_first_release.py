@@ -1008,6 +1008,31 @@ def upgrade() -> None:
         postgresql_where=sa.text("ended_at IS NULL"),
     )
     op.create_table(
+        "parameter_change",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("value", sa.Integer(), nullable=False),
+        sa.Column("from_day", sa.Date(), nullable=False),
+        sa.Column("asked_by", sa.Uuid(), nullable=False),
+        sa.Column("asked_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("decided_by", sa.Uuid(), nullable=True),
+        sa.Column("decided_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint("(state = 'open') = (decided_by IS NULL)", name=op.f("ck_parameter_change_decided")),
+        sa.CheckConstraint("state IN ('open', 'approved', 'rejected')", name=op.f("ck_parameter_change_state")),
+        sa.CheckConstraint("decided_by IS NULL OR decided_by <> asked_by", name=op.f("ck_parameter_change_four_eyes")),
+        sa.ForeignKeyConstraint(["asked_by"], ["staff.id"], name=op.f("fk_parameter_change_asked_by")),
+        sa.ForeignKeyConstraint(["decided_by"], ["staff.id"], name=op.f("fk_parameter_change_decided_by")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_parameter_change")),
+    )
+    op.create_index(
+        "uq_parameter_change_open",
+        "parameter_change",
+        ["name"],
+        unique=True,
+        postgresql_where=sa.text("state = 'open'"),
+    )
+    op.create_table(
         "recovery_code",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("staff_id", sa.Uuid(), nullable=False),
@@ -1529,6 +1554,8 @@ def downgrade() -> None:
     op.drop_table("role_grant")
     op.drop_index("uq_recovery_code_staff_id_code_hash", table_name="recovery_code")
     op.drop_table("recovery_code")
+    op.drop_index("uq_parameter_change_open", table_name="parameter_change", postgresql_where=sa.text("state = 'open'"))
+    op.drop_table("parameter_change")
     op.drop_index(
         "uq_organisation_person_running", table_name="organisation_person", postgresql_where=sa.text("ended_at IS NULL")
     )

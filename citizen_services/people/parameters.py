@@ -1,0 +1,176 @@
+"""Parameters: numbers that a bureau sets on a page, by two pairs of eyes, from a day on.
+
+The environment's value (settings) is in force where no page ever said otherwise. Each process reads the decided values
+again after READ_AGAIN_S, so that all have them within a minute.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from uuid import UUID
+
+from sqlalchemy import select
+
+from citizen_services import clock
+from citizen_services.database import db, new_id
+from citizen_services.parts import parts
+from citizen_services.people.actors import Actor
+from citizen_services.people.administration_models import ParameterChange
+from citizen_services.people.administration_record import record
+from citizen_services.people.errors import PeopleError
+
+#: Machine seconds.
+READ_AGAIN_S = 30.0
+_LOOKS = "looks_"
+
+
+@dataclass(frozen=True)
+class Declared:
+    """A parameter as the page shows it, and the least and the most that it may be."""
+
+    label: str
+    unit: str
+    least: int
+    most: int
+
+
+DECLARED: Mapping[str, Declared] = {
+    "correction_days": Declared("补正期限", "个工作日", 1, 60),
+    "correction_grace_days": Declared("得知补正后至少留给申请人", "个工作日", 1, 30),
+    "rectification_days": Declared("差评整改期限", "个工作日", 1, 30),
+    "tell_wechat_wait_minutes": Declared("微信通知等回执", "分钟", 1, 1440),
+    "tell_sms_wait_minutes": Declared("短信通知等回执", "分钟", 1, 10_080),
+    "tell_call_days": Declared("电话告知名单保留", "天", 1, 30),
+    "looks_opened": Declared("每人每天打开本单位以外的办件", "次", 1, 10_000),
+    "looks_searched": Declared("每人每天按人查办件", "次", 1, 10_000),
+    "looks_unmasked": Declared("每人每天显示隐去的信息", "次", 1, 10_000),
+    "looks_exported": Declared("每人每天导出", "次", 1, 1_000),
+}
+
+
+class CannotSet(PeopleError):
+    """What was proposed can't be so; ``field`` is the form's input that is wrong."""
+
+    def __init__(self, field: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.field = field
+
+
+class _Decided:
+    """The decided values of this process: ``{name: [(from day, value), …]}``, the one that counts most last."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._values: Mapping[str, Sequence[tuple[date, int]]] | None = None
+        self._read_at = float("-inf")
+
+    def get(self) -> Mapping[str, Sequence[tuple[date, int]]]:
+        with self._lock:
+            if self._values is None or time.monotonic() - self._read_at > READ_AGAIN_S:
+                query = select(ParameterChange.name, ParameterChange.from_day, ParameterChange.value)
+                rows = db.session.execute(
+                    query.where(ParameterChange.state == "approved").order_by(
+                        ParameterChange.from_day, ParameterChange.decided_at, ParameterChange.id
+                    )
+                )
+                found: dict[str, list[tuple[date, int]]] = {}
+                for name, from_day, value in rows:
+                    found.setdefault(name, []).append((from_day, value))
+                self._values, self._read_at = found, time.monotonic()
+            return self._values
+
+    def forget(self) -> None:
+        with self._lock:
+            self._values = None
+
+
+_decided = _Decided()
+
+
+def forget_parameters() -> None:
+    """Read the decided values again at the next use: one was decided."""
+    _decided.forget()
+
+
+def default(name: str) -> int:
+    """The environment's value."""
+    settings = parts().settings
+    if name.startswith(_LOOKS):
+        return settings.daily_looks[name.removeprefix(_LOOKS)]
+    value: int = getattr(settings, name)
+    return value
+
+
+def number(name: str) -> int:
+    """The value of a parameter of DECLARED that is in force today."""
+    return in_force(name)[0]
+
+
+def in_force(name: str) -> tuple[int, date | None]:
+    """The value in force today and since which day; None where it is the environment's."""
+    if name not in DECLARED:
+        raise KeyError(name)
+    today = clock.today()
+    found = [(value, from_day) for from_day, value in _decided.get().get(name, ()) if from_day <= today]
+    return found[-1] if found else (default(name), None)
+
+
+def to_come() -> Sequence[ParameterChange]:
+    """Decided values that are not in force yet, the earliest first."""
+    query = select(ParameterChange).where(ParameterChange.state == "approved", ParameterChange.from_day > clock.today())
+    return db.session.scalars(query.order_by(ParameterChange.from_day, ParameterChange.id)).all()
+
+
+def proposed() -> Sequence[ParameterChange]:
+    """Values that wait for the second pair of eyes, the oldest first."""
+    query = select(ParameterChange).where(ParameterChange.state == "open")
+    return db.session.scalars(query.order_by(ParameterChange.asked_at, ParameterChange.id)).all()
+
+
+def propose(actor: Actor, name: str, value: int, from_day: date) -> None:
+    """Propose another value from a day on. Raises CannotSet. The caller commits."""
+    declared = DECLARED.get(name)
+    if declared is None:
+        raise CannotSet("name", "请选择参数。")
+    if not declared.least <= value <= declared.most:
+        raise CannotSet("value", f"{declared.label}须在 {declared.least} 至 {declared.most} {declared.unit}之间。")
+    if from_day < clock.today():
+        raise CannotSet("from_day", "生效日期不能早于今天。")
+    waiting = select(ParameterChange.id).where(ParameterChange.name == name, ParameterChange.state == "open")
+    if db.session.execute(waiting).first() is not None:
+        raise CannotSet("name", "这个参数已有一项修改正等决定。")
+    values = {"name": name, "value": value, "from_day": from_day, "asked_by": actor.id}
+    db.session.add(ParameterChange(id=new_id(), asked_at=clock.now(), state="open", **values))
+    db.session.flush()
+    record(actor, "parameter_proposed", name, _words(name, number(name)), _words(name, value, from_day))
+
+
+def decide(actor: Actor, change_id: UUID, *, approve: bool) -> None:
+    """Approve or reject a value that another one proposed; one whose day has passed counts from today.
+
+    Raises CannotSet. The caller commits, then forgets what this process read (forget_parameters).
+    """
+    change = db.session.get(ParameterChange, change_id, with_for_update=True, populate_existing=True)
+    if change is None or change.state != "open":
+        raise CannotSet("decision", "这项修改已经由同事决定了。")
+    if change.asked_by == actor.id:
+        raise CannotSet("decision", "须由另一位管理员决定：提出人不能自己批准。")
+    change.state, change.decided_by, change.decided_at = (
+        ("approved" if approve else "rejected"),
+        actor.id,
+        clock.now(),
+    )
+    change.from_day = max(change.from_day, clock.today())
+    db.session.flush()
+    before, after = _words(change.name, number(change.name)), _words(change.name, change.value, change.from_day)
+    record(actor, "parameter_approved" if approve else "parameter_rejected", change.name, before, after)
+
+
+def _words(name: str, value: int, from_day: date | None = None) -> dict[str, str]:
+    declared = DECLARED[name]
+    words = {declared.label: f"{value}{declared.unit}"}
+    return words | {"生效日期": from_day.isoformat()} if from_day is not None else words
