@@ -21,12 +21,13 @@ from citizen_services.cases.signals import (
 )
 from citizen_services.cases.situation import Situation
 from citizen_services.cases.standing import WORDS
+from citizen_services.catalogue.vocabulary import Notice as DeclaredNotice
 from citizen_services.catalogue.vocabulary import Step
 from citizen_services.database import Change, db, new_id
 from citizen_services.parts import parts
 from citizen_services.people.models import Citizen
 from citizen_services.people.queries import office, service_centre
-from citizen_services.people.signals import binding_moved, code_wanted, follower_bound, worker_joined
+from citizen_services.people.signals import account_unbound, binding_moved, code_wanted, follower_bound, worker_joined
 from citizen_services.registers.signals import permit_carded, permit_endorsed, residence_registered
 from citizen_services.rules.dates import chinese_moment
 from citizen_services.rules.masking import mask_name
@@ -167,8 +168,16 @@ def send_code(purpose: str, *, phone: str, code: str, expires_at: datetime, chan
 
 def warn_of_move(citizen_id: UUID, *, openid: str | None, phone: str, change: Change) -> None:
     """An account was taken elsewhere: whoever held it hears of it on the earlier phone, and in the earlier WeChat."""
+    _warn(texts.BINDING_MOVED, citizen_id, openid, phone, change)
+
+
+def tell_of_unbinding(citizen_id: UUID, *, openid: str | None, phone: str, change: Change) -> None:
+    """A person unbound their WeChat: they hear of it on their phone, and there for the last time."""
+    _warn(texts.UNBOUND, citizen_id, openid, phone, change)
+
+
+def _warn(declared: DeclaredNotice, citizen_id: UUID, openid: str | None, phone: str, change: Change) -> None:
     values = {"at": chinese_moment(change.at), "phone": service_centre(parts().settings.district).phone}
-    declared = texts.BINDING_MOVED
     notice_id = rows.add_notice(change, declared, values, citizen_id, rows.About(), phone)
     rows.add_delivery(
         change,
@@ -254,6 +263,7 @@ RECEIVERS = (
     (permit_endorsed, writeback.write_endorsement),
     (code_wanted, send_code),
     (binding_moved, warn_of_move),
+    (account_unbound, tell_of_unbinding),
     (worker_joined, tell_worker),
     (template_finished, keep_template_report),
     (follower_bound, tag_follower),

@@ -15,19 +15,37 @@ BIND_CODE = SmsTemplate("bind_code", "您正在绑定公安办事账号，验证
 AUTHORISE_CODE = SmsTemplate(
     "authorise_code", "验证码{code}，5分钟内有效，用于确认您请别人替您办事。请勿告诉任何人，非本人操作请忽略。"
 )
-CODES = {"login": LOGIN_CODE, "bind": BIND_CODE, "authorise": AUTHORISE_CODE}
+OWN_DATA_CODE = SmsTemplate(
+    "own_data_code", "验证码{code}，5分钟内有效，用于下载您本人的信息。请勿告诉任何人，非本人操作请忽略。"
+)
+CODES = {"login": LOGIN_CODE, "bind": BIND_CODE, "authorise": AUTHORISE_CODE, "own_data": OWN_DATA_CODE}
 
+_ACCOUNT = WeChatTemplate(
+    "account_change", "账号变更提醒", (("phrase1", "变更类型"), ("time2", "变更时间"), ("thing3", "温馨提示"))
+)
 BINDING_MOVED = Notice(
     code="binding_moved",
     title="账号绑定已变更",
     text="您的办事账号于{at}在另一部手机或另一个微信上完成了本人核验并重新绑定，原来的登录已经退出。"
     "如果不是您本人办理，请立即拨打 {phone} 或到派出所说明。",
-    wechat_template=WeChatTemplate(
-        "account_change", "账号变更提醒", (("phrase1", "变更类型"), ("time2", "变更时间"), ("thing3", "温馨提示"))
-    ),
+    wechat_template=_ACCOUNT,
     wechat={"phrase1": "绑定变更", "time2": "{at}", "thing3": "非本人办理请立即联系派出所"},
     sms_template=SmsTemplate(
         "binding_moved", "您的公安办事账号于{at}重新绑定，原登录已退出。如非本人办理，请立即联系派出所或服务窗口。"
+    ),
+    sms={"at": "{at}"},
+    must_be_known=True,
+)
+
+UNBOUND = Notice(
+    code="unbound",
+    title="微信已解除绑定",
+    text="您的办事账号于{at}解除了与微信的绑定，原来的登录已经退出，办件照常办理，进度改用短信告诉您。"
+    "如果不是您本人办理，请立即拨打 {phone} 或到派出所说明。",
+    wechat_template=_ACCOUNT,
+    wechat={"phrase1": "解除绑定", "time2": "{at}", "thing3": "非本人办理请立即联系派出所"},
+    sms_template=SmsTemplate(
+        "unbound", "您的公安办事账号于{at}解除微信绑定，原登录已退出。如非本人办理，请立即联系派出所或服务窗口。"
     ),
     sms={"at": "{at}"},
     must_be_known=True,
@@ -197,6 +215,7 @@ PERMIT_SUSPENDED = _permit_year(
 #: Every notice that is told without a step of a case.
 OWN = (
     BINDING_MOVED,
+    UNBOUND,
     PARCEL_ADDRESS,
     PARCEL_ABSENT,
     DRAFT_WAITS,

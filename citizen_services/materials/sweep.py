@@ -20,10 +20,11 @@ from citizen_services.clock import protocol_now
 from citizen_services.database import db
 from citizen_services.materials import store
 from citizen_services.materials.models import Material, Upload
+from citizen_services.rules import retention
 
 #: How long a photo that was never handed in is kept (business time), and one that was taken out.
-UNUSED_KEPT = timedelta(days=30)
-ENDED_KEPT = timedelta(days=1)
+UNUSED_KEPT = retention.period("unsent_photos")
+ENDED_KEPT = retention.period("removed_photos")
 #: A file younger than this may still get its row (machine time).
 FILE_GRACE = timedelta(days=1)
 _BATCH = 500

@@ -6,11 +6,12 @@ from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import select, tuple_
 
 from citizen_services.database import Change, db, new_id
 from citizen_services.people.actors import Actor
 from citizen_services.people.models import Look
+from citizen_services.rules.keyset import Place
 
 What = Literal["opened", "unmasked", "searched", "bound", "exported"]
 
@@ -66,3 +67,12 @@ def looks_at(citizen_id: UUID, case_id: UUID | None = None, limit: int = 100) ->
     if case_id is not None:
         query = query.where(Look.case_id == case_id)
     return list(db.session.scalars(query.order_by(Look.at.desc(), Look.id.desc()).limit(limit)))
+
+
+def page_of(citizen_id: UUID, after: Place | None, size: int) -> tuple[list[Look], Place | None]:
+    """The looks at a citizen's data behind a place, newest first, and the place to go on from; None at the end."""
+    query = select(Look).where(Look.citizen_id == citizen_id)
+    if after is not None and after[0] is not None:
+        query = query.where(tuple_(Look.at, Look.id) < after)
+    rows = list(db.session.scalars(query.order_by(Look.at.desc(), Look.id.desc()).limit(size + 1)))
+    return rows[:size], (rows[size - 1].at, rows[size - 1].id) if len(rows) > size else None

@@ -18,6 +18,7 @@ from citizen_services.people.actors import Actor
 from citizen_services.people.models import Attempt as AttemptRow
 from citizen_services.people.models import BindingRequest, Citizen, OAuthState, PhoneCode, Session, Staff
 from citizen_services.people.queries import office, roles_of
+from citizen_services.rules import retention
 from citizen_services.security import digest, new_token
 
 Kind = Literal["citizen", "staff"]
@@ -39,9 +40,6 @@ LIFETIMES: Mapping[str, Lifetime] = {
 
 #: ``seen_at`` is written at most this often, so that reading pages doesn't write.
 _TOUCH = timedelta(minutes=1)
-
-#: The record of tries is a security log: kept for at least six months (网络安全法).
-_ATTEMPTS_KEPT = timedelta(days=190)
 
 
 @dataclass(frozen=True)
@@ -204,7 +202,7 @@ def remove_old() -> int:
     Returns how many rows went; safe to run at any time, twice at once.
     """
     now = protocol_now()
-    day_ago = now - timedelta(days=1)
+    day_ago = now - retention.period("unfinished")
     gone = [
         delete(BindingRequest).where(BindingRequest.expires_at < day_ago),
         delete(Session).where(
@@ -215,6 +213,6 @@ def remove_old() -> int:
         ),
         delete(PhoneCode).where(PhoneCode.expires_at < day_ago),
         delete(OAuthState).where(OAuthState.expires_at < day_ago),
-        delete(AttemptRow).where(AttemptRow.at < now - _ATTEMPTS_KEPT),
+        delete(AttemptRow).where(AttemptRow.at < now - retention.period("tries")),
     ]
     return sum(db.session.execute(statement).rowcount for statement in gone)  # type: ignore[attr-defined]

@@ -20,5 +20,9 @@ worker_joined = _signals.signal("worker-joined")
 #: ``phone`` (the earlier phone, digits), ``change``.
 binding_moved = _signals.signal("binding-moved")
 
+#: A person ended the binding of their WeChat themselves: the earlier ways hear of it. Sender: the citizen's id;
+#: keywords as of ``binding-moved``.
+account_unbound = _signals.signal("account-unbound")
+
 #: A WeChat follower was bound to a person, or is not any more. Sender: the openid; keyword: ``change``.
 follower_bound = _signals.signal("follower-bound")

@@ -126,6 +126,13 @@ class AgentCodeForm(Schema):
     code = CodeField("请填写短信里的6位数字验证码。")
 
 
+class OwnDataForm(Schema):
+    """The code that proves who downloads everything about themselves."""
+
+    code = CodeField("请填写短信里的6位数字验证码。")
+
+
 AGENT_FORM, AGENT_CODE_FORM = AgentForm(), AgentCodeForm()
+OWN_DATA_FORM = OwnDataForm()
 CHILD_FORM, GUARDIAN_FORM = ChildForm(), GuardianForm()
 PHONE_FORM, LOGIN_FORM, CLAIM_FORM, BIND_FORM = PhoneForm(), LoginForm(), ClaimForm(), BindForm()

@@ -143,6 +143,7 @@ def test_a_planted_commit_is_seen() -> None:
 # --- who listens ----------------------------------------------------------------------------------------------------
 
 RECEIVERS: Mapping[str, tuple[str, ...]] = {
+    "account-unbound": ("notifications.receivers.tell_of_unbinding",),
     "bound-follower-came": ("notifications.receivers.tag_follower",),
     "follower-bound": ("notifications.receivers.tag_follower",),
     "binding-moved": ("notifications.receivers.warn_of_move",),
