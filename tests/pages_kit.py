@@ -247,6 +247,32 @@ def _unseen_focus(page: Page, tab_stops: int) -> list[str]:
     return faults
 
 
+_NAME = """() => {
+  const el = document.activeElement;
+  const labels = el && el.labels ? [...el.labels] : [];
+  if (labels.length) return labels.map(one => one.innerText).join(" ");
+  // A region that is scrolled by keys holds much, and is none of it.
+  return (el && ((el.matches("a, button, summary") && el.innerText) || el.ariaLabel)) || "";
+}"""
+
+
+def reach(page: Page, words: str, *, at_once: bool = False, most: int = 60) -> None:
+    """Press Tab until what bears those words has the focus, which must be seen at each stop; ``at_once``: by one press.
+
+    Raises AssertionError where a stop can't be seen, or it isn't reached: the page ends before, or holds the focus.
+    """
+    passed: list[str] = []
+    for _ in range(1 if at_once else most):
+        page.keyboard.press("Tab")
+        page.evaluate("() => { window.__round = new Set() }")
+        stop = _ask(page, "focused()")
+        passed.append(str(page.evaluate(_NAME)).strip())
+        assert stop is None or stop["ok"], f"focus can't be seen: {stop['what']}"
+        if stop is not None and words in passed[-1]:
+            return
+    raise AssertionError(f"{words} isn't reached by Tab: {passed}")
+
+
 def enlarge(page: Page, factor: float = 1.6) -> None:
     """Enlarge all text as WeChat's largest font setting does."""
     _ask(page, f"enlarge({factor})")

@@ -28,6 +28,7 @@ def faults_of(
     """Every fault of a declaration; empty where it may be run."""
     found = [
         *_codes(item),
+        *_words(item),
         *_graph(item),
         *_actors(item),
         *_visits(item),
@@ -66,6 +67,15 @@ def _codes(item: ServiceItem) -> Iterator[str]:
     yield from (f"step {action} from {start} is declared twice" for (start, action), n in steps.items() if n > 1)
     fields = Counter(name for group in item.groups for name in group.schema.fields)
     yield from (f"field {name} stands in two groups" for name, times in fields.items() if times > 1)
+
+
+def _words(item: ServiceItem) -> Iterator[str]:
+    """What people call it in a chat: nobody finds a service by its official name alone."""
+    if not any(words.strip() for words in item.guide.words):
+        yield "guide: no words by which people ask for it in a chat"
+    for words in item.guide.words:
+        if any(not one for part in words.split() for one in part.split("|")):
+            yield f"guide: {words!r} has an empty word, which every text would hold"
 
 
 def _graph(item: ServiceItem) -> Iterator[str]:

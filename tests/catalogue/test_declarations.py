@@ -232,6 +232,14 @@ PLANTED: dict[str, tuple[Any, str]] = {
         lambda: replace(PERMIT, doors=(*PERMIT.doors, Door("online", 0))),
         "door online is declared twice",
     ),
+    "no words for the chat": (
+        lambda: replace(PERMIT, guide=replace(PERMIT.guide, words=())),
+        "no words by which people ask for it",
+    ),
+    "an empty word for the chat": (
+        lambda: replace(PERMIT, guide=replace(PERMIT.guide, words=("居住证|",))),
+        "has an empty word",
+    ),
     "statutory period without a source": (
         lambda: replace(PERMIT, clocks=replace(PERMIT.clocks, statutory_source=None)),
         "the statutory period names no source",
