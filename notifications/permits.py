@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from datetime import date, timedelta
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from sqlalchemy import Select, select, text, update
 from sqlalchemy.exc import DBAPIError
@@ -81,7 +81,9 @@ def _remind(permit_id: UUID) -> bool:
         return False
     citizen = db.session.get_one(Citizen, permit.citizen_id)
     values = {"valid_until": chinese_full_day(permit.endorsed_until)}
-    rows.tell(change, declared, values, citizen, rows.About(None, permit.id, f"/h5/items/{ENDORSEMENT}"), by_day=True)
+    # Told once of each year.
+    year = uuid5(permit.id, permit.endorsed_until.isoformat())
+    rows.tell(change, declared, values, citizen, rows.About(None, year, f"/h5/items/{ENDORSEMENT}"), by_day=True)
     change.write()
     return True
 

@@ -16,10 +16,11 @@ from citizen_services import clock
 from citizen_services.cases import operations
 from citizen_services.cases.errors import NotAllowed
 from citizen_services.cases.models import Case, Document
-from citizen_services.database import commit, db
+from citizen_services.database import Change, commit, db
 from citizen_services.parts import parts
 from citizen_services.people.models import Citizen
 from citizen_services.registers.models import ResidencePermit
+from citizen_services.registers.operations import endorse_permit
 from citizen_services.rules.dates import add_months, chinese_full_day
 from notifications import permits, tasks
 from notifications.models import Delivery, Notice
@@ -251,6 +252,17 @@ def test_its_person_hears_when_the_window_opens_in_the_last_week_and_when_it_ran
             permits.remind_of_years()
         assert told(person) == kinds, days
     assert db.session.get_one(ResidencePermit, permit.id, populate_existing=True).remind_on is None
+    # Each year is a year of its own: who endorsed is reminded again a year later.
+    factories.registered(person)
+    with business_time(first + timedelta(days=91)):
+        change = Change(clock.now())
+        now = db.session.get_one(ResidencePermit, permit.id, populate_existing=True)
+        endorse_permit(change, now, applied_on=clock.today())
+        change.write()
+        commit()
+    with business_time(first + timedelta(days=91 + 350)):
+        permits.remind_of_years()
+    assert told(person) == ["permit_window", "permit_last_days", "permit_suspended", "permit_window"]
 
 
 def test_who_has_applied_already_is_not_reminded(app: Flask) -> None:
