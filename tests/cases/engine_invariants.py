@@ -14,7 +14,7 @@ from sqlalchemy import func, select
 from citizen_services.cases import audit, papers, queries
 from citizen_services.cases.clocks import calendar
 from citizen_services.cases.models import Case, CaseEvent, Correction, Document, Recusal, VisitCase
-from citizen_services.catalogue.vocabulary import ServiceItem
+from citizen_services.catalogue.vocabulary import ServiceItem, Step
 from citizen_services.database import db
 from citizen_services.parts import parts
 from citizen_services.people.models import Citizen, Staff, StaffRelation
@@ -91,9 +91,20 @@ def _may_touch(case: Case, applicant: Citizen, event: CaseEvent) -> bool:
     return db.session.scalar(select(recused.exists() | related.exists())) is False
 
 
+def _notice_of(step: Step, event: CaseEvent) -> str:
+    """How a step is told: whoever chose to come hears what to bring, everybody else the step's own words."""
+    assert step.tell is not None
+    comes = step.bring is not None and event.data.get("way") == "counter"
+    return step.bring.notice.code if step.bring is not None and comes else step.tell.code
+
+
 def _told(case: Case, item: ServiceItem, events: Sequence[CaseEvent]) -> None:
     steps = [item.step(event.from_state, event.action) for event in events]
-    wanted = [step.tell.code for step in steps if step is not None and step.tell is not None]
+    wanted = [
+        _notice_of(step, event)
+        for step, event in zip(steps, events, strict=True)
+        if step is not None and step.tell is not None
+    ]
     told = db.session.execute(
         select(Notice.id, Notice.kind, Notice.about, Notice.at).where(Notice.case_id == case.id)
         .order_by(Notice.at, Notice.id)
