@@ -39,8 +39,17 @@ def faults_of(
         *_bring(item),
         *_documents(item),
         *_household(item),
+        *_fee(item),
     ]
     return [f"{item.code}: {fault}" for fault in found]
+
+
+def _fee(item: ServiceItem) -> Iterator[str]:
+    if item.fee < 0:
+        yield f"a fee of {item.fee} fen is none"
+    elif item.fee > 0:
+        # Acceptance waits for the payment: where nothing can be paid, no case would ever be accepted.
+        yield f"a fee of {item.fee} fen can't be paid: there are no payments yet, only 0 may be run"
 
 
 def _codes(item: ServiceItem) -> Iterator[str]:

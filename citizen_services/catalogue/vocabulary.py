@@ -436,6 +436,8 @@ class ServiceItem:
     documents: tuple[Doc, ...] = ()
     params: tuple[Param, ...] = ()
     commitment: str = ""
+    #: What it costs, in fen. Nothing can be paid here yet, so that only 0 may be run.
+    fee: int = 0
     #: The law that wants the applicant in person, so that no agent may act; None where agents may.
     no_agent: Source | None = None
     #: How a household applies in one go; None where each applies alone.

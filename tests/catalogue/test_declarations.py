@@ -228,6 +228,14 @@ PLANTED: dict[str, tuple[Any, str]] = {
         lambda: replace(PERMIT, steps=(*PERMIT.steps, Step(None, "sneak", "submitted", APPLICANT, "", ""))),
         "exactly one step, submit, begins from nothing",
     ),
+    "a fee that nobody can pay": (
+        lambda: replace(PERMIT, fee=2_000),
+        "a fee of 2000 fen can't be paid",
+    ),
+    "a fee below nothing": (
+        lambda: replace(PERMIT, fee=-1),
+        "a fee of -1 fen is none",
+    ),
     "duplicate door": (
         lambda: replace(PERMIT, doors=(*PERMIT.doors, Door("online", 0))),
         "door online is declared twice",
