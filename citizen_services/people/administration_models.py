@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index, LargeBinary, Text, text
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
 from citizen_services.database import Base, SecretJSON, new_id, timestamp
@@ -81,3 +82,27 @@ class ParameterChange(Base):
         CheckConstraint("(state = 'open') = (decided_by IS NULL)", name="decided"),
         CheckConstraint("decided_by IS NULL OR decided_by <> asked_by", name="four_eyes"),
     )
+
+
+class OfficeHours(Base):
+    """When an office is open on a day of the week."""
+
+    __tablename__ = "office_hours"
+    office_code: Mapped[str] = mapped_column(ForeignKey("office.code"), primary_key=True)
+    #: Monday is 0.
+    weekday: Mapped[int] = mapped_column(primary_key=True)
+    #: ``08:30-11:30``; a day without a row is one on which it is closed.
+    spans: Mapped[list[str]] = mapped_column(ARRAY(Text))
+
+    __table_args__ = (CheckConstraint("weekday BETWEEN 0 AND 6", name="weekday"),)
+
+
+class OfficeDay(Base):
+    """When an office is open on one date, otherwise than its week and the calendar say."""
+
+    __tablename__ = "office_day"
+    office_code: Mapped[str] = mapped_column(ForeignKey("office.code"), primary_key=True)
+    day: Mapped[date] = mapped_column(primary_key=True)
+    spans: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    #: Why, as citizens read it.
+    words: Mapped[str] = mapped_column(Text)

@@ -38,6 +38,7 @@ ACTS: Mapping[str, str] = {
     "parameter_proposed": "提出修改参数",
     "parameter_approved": "批准修改参数",
     "parameter_rejected": "不同意修改参数",
+    "hours_changed": "修改办公时间",
     "calendar_loaded": "导入节假日",
     "first_admin": "开设首位管理员",
     "case_released": "放回办件",

@@ -7,7 +7,7 @@ from typing import Any
 from flask import Blueprint, g, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
-from citizen_services.cases import drafts, eligibility, standing
+from citizen_services.cases import drafts, eligibility, opening, standing
 from citizen_services.cases.errors import NoSuchCase, NotEligible
 from citizen_services.cases.standing import Standing
 from citizen_services.catalogue.vocabulary import ServiceItem
@@ -93,6 +93,7 @@ def _page(item: ServiceItem, citizen: Citizen | None, judged: Any) -> str:
         periods=render.periods_of(item),
         visits=render.visits_of(item),
         purposes=render.purposes_of(item),
+        opening=opening.hours_of(),
         draft=draft_card(draft) if draft else None,
         running=beginning.running(citizen, item) if citizen else None,
         form_token=new_token(16),

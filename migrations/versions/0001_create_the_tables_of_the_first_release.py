@@ -403,6 +403,24 @@ def upgrade() -> None:
         "uq_notice_kind_about", "notice", ["kind", "about"], unique=True, postgresql_where=sa.text("about IS NOT NULL")
     )
     op.create_table(
+        "office_day",
+        sa.Column("office_code", sa.Text(), nullable=False),
+        sa.Column("day", sa.Date(), nullable=False),
+        sa.Column("spans", postgresql.ARRAY(sa.Text()), nullable=False),
+        sa.Column("words", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["office_code"], ["office.code"], name=op.f("fk_office_day_office_code")),
+        sa.PrimaryKeyConstraint("office_code", "day", name=op.f("pk_office_day")),
+    )
+    op.create_table(
+        "office_hours",
+        sa.Column("office_code", sa.Text(), nullable=False),
+        sa.Column("weekday", sa.Integer(), nullable=False),
+        sa.Column("spans", postgresql.ARRAY(sa.Text()), nullable=False),
+        sa.CheckConstraint("weekday BETWEEN 0 AND 6", name=op.f("ck_office_hours_weekday")),
+        sa.ForeignKeyConstraint(["office_code"], ["office.code"], name=op.f("fk_office_hours_office_code")),
+        sa.PrimaryKeyConstraint("office_code", "weekday", name=op.f("pk_office_hours")),
+    )
+    op.create_table(
         "organisation",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("credit_code", sa.Text(), nullable=False),
@@ -1678,6 +1696,8 @@ def downgrade() -> None:
     op.drop_table("parcel_event")
     op.drop_index(op.f("ix_organisation_head_id"), table_name="organisation")
     op.drop_table("organisation")
+    op.drop_table("office_hours")
+    op.drop_table("office_day")
     op.drop_index("uq_notice_kind_about", table_name="notice", postgresql_where=sa.text("about IS NOT NULL"))
     op.drop_index(op.f("ix_notice_citizen_id_at"), table_name="notice")
     op.drop_index(op.f("ix_notice_case_id"), table_name="notice")
