@@ -95,7 +95,20 @@ def elsewhere() -> str:
     return lines("这件事这里暂时办不了，请打电话或到窗口问。这里可以在线办理：", *item_links(), *hotlines())
 
 
+@constant
+def proving() -> str:
+    """Whether a paper is ours, and unaltered: the code on it, typed or scanned."""
+    return lines(
+        f"文书上有防伪校验码，打开{link('核对文书', '/h5/verify')}输入或者扫码，就能看到是不是我们出具的。", *hotlines()
+    )
+
+
 MATTERS: dict[str, Matter] = {
+    "proving": Matter(
+        "核对文书",
+        ("核对|核验|验证|查验|真假|真伪|假的|校验码|防伪 文书|证明|回执|决定书|通知书|材料", "防伪码|校验码|辨真伪"),
+        proving,
+    ),
     "human": Matter(
         "人工服务",
         (
@@ -121,7 +134,7 @@ MATTERS: dict[str, Matter] = {
     "damaged": Matter("证件损坏换领", (f"{_CARD} 坏|断|磨损|看不清|消磁|折|烂|换领|换证", "换证|换领"), damaged),
     "work": Matter(
         "单位变更",
-        ("换|变 工作|单位|公司|厂", "跳槽|离职|辞职|新单位|新公司|新厂"),
+        (f"{_CARD} 换|变 工作|单位|公司|厂", "换|变 工作|单位|公司|厂", "跳槽|离职|辞职|新单位|新公司|新厂"),
         work,
     ),
     "school": Matter(

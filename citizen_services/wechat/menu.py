@@ -73,13 +73,14 @@ def declared_for_bound() -> tuple[Button, ...]:
                 Button("我的办件", path="/h5/"),
                 Button("电子居住证", path="/h5/permit"),
                 Button("通知方式", path="/h5/telling"),
-                Button("身份绑定", path="/h5/bind"),
+                Button("我的信息", path="/h5/me"),
             ),
         ),
         Button(
             "更多服务",
             below=(
                 Button("核对文书", path="/h5/verify"),
+                Button("身份绑定", path="/h5/bind"),
                 Button("人工服务", key="human"),
                 Button("帮助", key="help"),
             ),

@@ -54,7 +54,7 @@ def test_every_page_of_the_menus_is_a_page_of_ours_and_the_ways_stand_in_the_rig
     with pytest.raises(NotFound):
         routes.match("/h5/no-such-page", method="GET")
     bound = {one.path for top in declared_for_bound() for one in top.below}
-    assert {"/h5/verify", "/h5/permit", "/h5/telling", "/h5/"} <= bound
+    assert {"/h5/verify", "/h5/permit", "/h5/telling", "/h5/me", "/h5/"} <= bound
     unbound = {one.path for top in declared() for one in top.below}
     assert {"/h5/verify", "/h5/bind"} <= unbound
     assert not {"/h5/permit", "/h5/telling"} & unbound

@@ -1,0 +1,65 @@
+"""长辈版 at the width of a common phone: every page fits, however large its text is set besides."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from flask import Flask
+
+from tests.pages_kit import PagesBrowser, check_page, enlarge, pages_browser, serving
+from tests.portal.conftest import Resident
+
+PAGES = (
+    "/h5/",
+    "/h5/cases",
+    "/h5/items/residence-registration",
+    "/h5/items/residence-permit-endorse",
+    "/h5/items/residence-permit-replace",
+    "/h5/verify",
+    "/h5/telling",
+    "/h5/permit",
+    "/h5/me",
+    "/h5/for",
+    "/h5/agents",
+    "/h5/organisations",
+)
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[PagesBrowser]:
+    """One Chromium for this module."""
+    with pages_browser() as browser:
+        yield browser
+
+
+@pytest.fixture
+def site(_application: Flask, database: None) -> Iterator[str]:
+    """The application on a port of its own."""
+    with serving(_application) as url:
+        yield url
+
+
+def test_every_page_fits_a_phone_in_large_type(
+    chromium: PagesBrowser, site: str, resident: Callable[..., Resident]
+) -> None:
+    person = resident()
+    case_id = person.apply()
+    page = chromium.phone(width=375, care=True, base_url=site)
+    page.context.add_cookies([{"name": "h5_session", "value": person.token, "url": f"{site}/h5/"}])
+    too_wide = []
+    for path in (*PAGES, f"/h5/cases/{case_id}"):
+        answer = page.goto(path)
+        assert answer is not None
+        assert answer.status == 200, path
+        assert page.locator(".mx-care").inner_text() == "标准版", "the switch stands on every page"
+        check_page(page, f"large-type{path.replace('/', '-').replace(str(case_id), 'case')}", least=60)
+        sizes = page.evaluate(
+            "[...document.querySelectorAll('main p')].map(p => parseFloat(getComputedStyle(p).fontSize))"
+        )
+        assert min(sizes, default=18) >= 18, path
+        enlarge(page)
+        if page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") > 0:
+            too_wide.append(path)
+    assert not too_wide
+    chromium.close()
