@@ -11,6 +11,7 @@ from citizen_services.api import schemas
 from citizen_services.api.callers import Caller, caller
 from citizen_services.api.once import do
 from citizen_services.api.operation import blueprint, operation
+from citizen_services.api.problems import Problem
 from citizen_services.cases import corrections, operations, queries, seeing, standing
 from citizen_services.cases.errors import NoSuchCase
 from citizen_services.cases.models import Case, CaseEvent, Document
@@ -21,6 +22,7 @@ from citizen_services.database.idempotency import Once
 from citizen_services.filling import fields
 from citizen_services.parts import parts
 from citizen_services.people import looks
+from citizen_services.people.look_limits import EnoughForToday, count_look
 from citizen_services.people.models import Office
 from citizen_services.people.queries import office, offices
 from citizen_services.rules.keyset import place_from_text, place_to_text
@@ -176,10 +178,14 @@ def _event(item: ServiceItem, event: CaseEvent, own: bool, known: Mapping[str, O
 @bp.get("/<uuid:case_id>/documents/<uuid:document_id>")
 @operation(bp, "一份文书", schemas.WholeDocumentSchema, who=EVERYBODY, scope=READ, for_others=True, problems=(404,))
 def document(case_id: UUID, document_id: UUID) -> dict[str, Any]:
-    """A writing as it was issued; it names the person in full, so a member of the staff's look is recorded."""
+    """A writing as it was issued; it names the person in full: a look of the staff is recorded and counted."""
     case, who = _seen(case_id), caller()
     found = queries.document(case.id, document_id)
     if who.citizen is None:
+        try:
+            count_look("unmasked", who.actor.id)
+        except EnoughForToday as fault:
+            raise Problem("enough-for-today", 429, "The day's number of looks is used up", fault.sentence) from fault
         change = Change(clock.now())
         reason, role = f"查看文书《{found.title}》", seeing.role_of(who.actor)
         looks.note(change, who.actor, case.citizen_id, "unmasked", reason, role=role, case_id=case.id)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
+import pytest
 from flask import Flask
 from sqlalchemy import func, select
 
 from citizen_services.cases.models import Case
 from citizen_services.database import commit, db
-from citizen_services.people import api_keys
+from citizen_services.parts import parts
+from citizen_services.people import api_keys, look_limits
 from citizen_services.people.models import Look, Staff
 from tests.api.conftest import Program
 from tests.materials.pictures import jpeg
@@ -169,7 +172,10 @@ def test_nobody_reaches_what_is_not_theirs(
 
 
 def test_staff_work_at_their_desk_by_program_and_every_look_is_recorded(
-    resident: Callable[..., Resident], desk_program: Callable[[str], Program], application: Flask
+    resident: Callable[..., Resident],
+    desk_program: Callable[[str], Program],
+    application: Flask,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     person = resident()
     case_id = person.apply()
@@ -188,7 +194,15 @@ def test_staff_work_at_their_desk_by_program_and_every_look_is_recorded(
     events = clerk.get(f"/cases/{case_id}/events").get_json()
     assert [one["action"] for one in events["items"]][:3] == ["submit", "accept", "approve"]
     document = clerk.get(f"/cases/{case_id}").get_json()["documents"][0]
+    with application.app_context():
+        settings = replace(parts().settings, daily_looks={**parts().settings.daily_looks, "unmasked": 1})
+        monkeypatch.setitem(application.extensions, "citizen_services", replace(parts(), settings=settings))
+        now = look_limits.protocol_now()
+    # Counted with the looks at the pages, on a day that doesn't end meanwhile.
+    monkeypatch.setattr(look_limits, "protocol_now", lambda: now)
     assert clerk.get(f"/cases/{case_id}/documents/{document['id']}").get_json()["paragraphs"]
+    more = clerk.get(f"/cases/{case_id}/documents/{document['id']}")
+    assert (more.status_code, more.get_json()["type"]) == (429, "enough-for-today")
     with application.app_context():
         looks = db.session.execute(select(Look.what, Look.reason).where(Look.case_id == case_id)).all()
     assert ("opened", "handling") in [tuple(row) for row in looks]
