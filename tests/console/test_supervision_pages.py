@@ -51,6 +51,7 @@ def test_a_supervisor_reads_the_figures_with_eyes_ears_and_at_any_size(
             "/console/supervision/clocks?span=late": "clocks",
             f"/console/supervision/cases/{late}": "case",
             "/console/supervision/visits": "behind",
+            "/console/supervision/refusals": "refusals",
             "/console/supervision/export": "export",
         }.items():
             page.goto(address)

@@ -6,8 +6,13 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from flask import Flask
+from sqlalchemy import select
 
+from citizen_services.cases import documents
+from citizen_services.cases.models import Document
+from citizen_services.database import db
 from tests.pages_kit import PagesBrowser, check_page, enlarge, pages_browser, serving
+from tests.portal.acting import REASONS, staff_acts
 from tests.portal.conftest import Resident
 
 PAGES = (
@@ -47,13 +52,18 @@ def test_every_page_fits_a_phone_in_large_type(
     case_id = person.apply()
     page = chromium.phone(width=375, care=True, base_url=site)
     page.context.add_cookies([{"name": "h5_session", "value": person.token, "url": f"{site}/h5/"}])
+    staff_acts(person, case_id, "decline", "yl-both", REASONS)
+    with person.app.app_context():
+        paper = db.session.scalars(select(Document).where(Document.case_id == case_id)).one()
+        check = documents.proof_address(paper).rpartition("/")[2]
+    papers = (f"/h5/cases/{case_id}/documents/{paper.id}", f"/h5/verify/{paper.id}/{check}")
     too_wide = []
-    for path in (*PAGES, f"/h5/cases/{case_id}"):
+    for number, path in enumerate((*PAGES, f"/h5/cases/{case_id}", *papers)):
         answer = page.goto(path)
         assert answer is not None
         assert answer.status == 200, path
         assert page.locator(".mx-care").inner_text() == "标准版", "the switch stands on every page"
-        check_page(page, f"large-type{path.replace('/', '-').replace(str(case_id), 'case')}", least=60)
+        check_page(page, f"large-type-{number}", least=60)
         sizes = page.evaluate(
             "[...document.querySelectorAll('main p')].map(p => parseFloat(getComputedStyle(p).fontSize))"
         )
