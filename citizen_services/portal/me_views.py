@@ -80,7 +80,7 @@ def _page(status: int = 200, errors: object = None, sent: bool = False) -> Respo
         sent=sent,
         errors=errors or {},
         form_token=new_token(12),
-        back=HOME,
+        back=url_for("portal_me.show") if sent else HOME,
     )
     return page, status
 
