@@ -59,8 +59,13 @@ def _swap(photo: Path, thumbnail: Path) -> None:
     thumbnail.write_bytes(content)
 
 
+def _flip(photo: Path) -> None:
+    content = photo.read_bytes()
+    photo.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+
+
 _DAMAGES: dict[str, Callable[[Path, Path], object]] = {
-    "altered": lambda photo, _: photo.write_bytes(photo.read_bytes()[:-1] + b"\0"),
+    "altered": lambda photo, _: _flip(photo),
     "cut off": lambda photo, _: photo.write_bytes(photo.read_bytes()[:100]),
     "emptied": lambda photo, _: photo.write_bytes(b""),
     "lost": lambda photo, _: photo.unlink(),
