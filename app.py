@@ -215,12 +215,14 @@ def recurring() -> Mapping[str, tuple[float, Callable[[], object]]]:
     from citizen_services.cases.audit import seal_due
     from citizen_services.cases.automatic import lapse_overdue, remind_of_drafts
     from citizen_services.cases.figures import add_up
+    from citizen_services.cases.retention import forget_what_is_over
     from citizen_services.cases.supervising import escalate
     from citizen_services.console.export_work import remove_expired
     from citizen_services.database import commit, idempotency
     from citizen_services.materials import sweep
     from citizen_services.people.sessions import remove_old
     from citizen_services.wechat.memory import forget_old
+    from notifications.own import forget_old as forget_notices
     from notifications.permits import remind_of_years
 
     def seal() -> None:
@@ -241,6 +243,11 @@ def recurring() -> Mapping[str, tuple[float, Callable[[], object]]]:
             remove()
             commit()
 
+    def forget_data() -> None:
+        for _ in forget_what_is_over():
+            commit()
+        commit()
+
     def sweep_photos() -> None:
         # Rows first: a crash between leaves only files, which the next sweep finds without a row.
         while sweep.forget(papers.gathering()):
@@ -253,6 +260,8 @@ def recurring() -> Mapping[str, tuple[float, Callable[[], object]]]:
         "lapse": (60, lapse_overdue),
         "remind of drafts": (600, remind_of_drafts),
         "permits' years": (600, remind_of_years),
+        "data whose time is over": (86_400, forget_data),
+        "notices whose time is over": (86_400, forget_notices),
         "registers that were away": (300, ask_away_registers),
         "clocks to supervisors": (300, escalate_clocks),
         "figures of months": (300, add_up_figures),

@@ -27,14 +27,21 @@ from citizen_services.database import Change, db, new_id
 from citizen_services.parts import parts
 from citizen_services.people.models import Citizen
 from citizen_services.people.queries import office, service_centre
-from citizen_services.people.signals import account_unbound, binding_moved, code_wanted, follower_bound, worker_joined
+from citizen_services.people.signals import (
+    account_unbound,
+    binding_moved,
+    code_wanted,
+    data_answered,
+    follower_bound,
+    worker_joined,
+)
 from citizen_services.registers.signals import permit_carded, permit_endorsed, residence_registered
 from citizen_services.rules.dates import chinese_moment
 from citizen_services.rules.masking import mask_name
 from citizen_services.rules.periods import Deadline
 from citizen_services.rules.templates import fill
 from citizen_services.wechat.signals import bound_follower_came, template_finished
-from notifications import bringing, drafts, letters, queue, rows, texts, writeback
+from notifications import bringing, drafts, letters, own, queue, rows, texts, writeback
 from notifications.models import Notice, Parcel, Receipt
 
 #: What lies in every parcel of ours, as the courier prints it.
@@ -265,6 +272,7 @@ RECEIVERS = (
     (binding_moved, warn_of_move),
     (account_unbound, tell_of_unbinding),
     (worker_joined, tell_worker),
+    (data_answered, own.tell_answer),
     (template_finished, keep_template_report),
     (follower_bound, tag_follower),
     (bound_follower_came, tag_follower),

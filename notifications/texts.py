@@ -212,6 +212,18 @@ PERMIT_SUSPENDED = _permit_year(
     must=True,
 )
 
+DATA_ANSWERED = Notice(
+    code="data_answered",
+    title="个人信息请求已答复",
+    text="您提出的个人信息{kind}请求已经答复，请在首页“我的信息”里查看。",
+    wechat_template=WeChatTemplate(
+        "data_answered", "请求处理结果提醒", (("thing1", "请求内容"), ("thing2", "温馨提示"))
+    ),
+    wechat={"thing1": "个人信息{kind}", "thing2": "已经答复，请在“我的信息”里看"},
+    sms_template=SmsTemplate("data_answered", "您提出的个人信息{kind}请求已经答复，请在微信公众号“我的信息”中查看。"),
+    sms={"kind": "{kind}"},
+)
+
 #: Every notice that is told without a step of a case.
 OWN = (
     BINDING_MOVED,
@@ -225,6 +237,7 @@ OWN = (
     PERMIT_WINDOW,
     PERMIT_LAST_DAYS,
     PERMIT_SUSPENDED,
+    DATA_ANSWERED,
 )
 
 

@@ -61,6 +61,7 @@ def _nav() -> dict[str, Any]:
     if "supervisor" in person.roles:
         places.append(("console_deputies.page", "请假代理", "users", "/console/deputies"))
         places.append(("console_supervision.page", "监督", "chart-bar", "/console/supervision"))
+        places.append(("console_data.page", "个人信息请求", "file-text", "/console/data-requests"))
     if person.roles & {"system_admin", "security_admin"}:
         places.append(("console_admin.page", "管理", "settings", "/console/admin"))
     if person.roles & {"audit_admin", "security_admin"}:

@@ -26,3 +26,7 @@ account_unbound = _signals.signal("account-unbound")
 
 #: A WeChat follower was bound to a person, or is not any more. Sender: the openid; keyword: ``change``.
 follower_bound = _signals.signal("follower-bound")
+
+#: What a person asked of their own data was answered. Sender: the request's id; keywords: ``citizen``, ``kind`` (更正,
+#: 删除), ``change``.
+data_answered = _signals.signal("data-answered")

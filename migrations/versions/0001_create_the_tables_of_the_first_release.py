@@ -588,6 +588,38 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_staff_office_code"), "staff", ["office_code"], unique=False)
     op.create_table(
+        "data_request",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("citizen_id", sa.Uuid(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("words", sa.LargeBinary(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("due", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("answered_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("answered_by", sa.Uuid(), nullable=True),
+        sa.Column("answer", sa.LargeBinary(), nullable=True),
+        sa.CheckConstraint("(answered_at IS NULL) = (answer IS NULL)", name=op.f("ck_data_request_answered")),
+        sa.CheckConstraint("kind IN ('correction', 'deletion')", name=op.f("ck_data_request_kind")),
+        sa.ForeignKeyConstraint(["answered_by"], ["staff.id"], name=op.f("fk_data_request_answered_by")),
+        sa.ForeignKeyConstraint(["citizen_id"], ["citizen.id"], name=op.f("fk_data_request_citizen_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_data_request")),
+    )
+    op.create_index(op.f("ix_data_request_citizen_id"), "data_request", ["citizen_id"], unique=False)
+    op.create_index(
+        "ix_data_request_due",
+        "data_request",
+        ["due", "id"],
+        unique=False,
+        postgresql_where=sa.text("answered_at IS NULL"),
+    )
+    op.create_index(
+        "uq_data_request_open",
+        "data_request",
+        ["citizen_id", "kind"],
+        unique=True,
+        postgresql_where=sa.text("answered_at IS NULL"),
+    )
+    op.create_table(
         "telling_choice",
         sa.Column("citizen_id", sa.Uuid(), nullable=False),
         sa.Column("first", sa.Text(), nullable=False),
@@ -1665,6 +1697,7 @@ def downgrade() -> None:
     )
     op.drop_table("wechat_binding")
     op.drop_table("telling_choice")
+    op.drop_table("data_request")
     op.drop_index(op.f("ix_staff_office_code"), table_name="staff")
     op.drop_table("staff")
     op.drop_index(

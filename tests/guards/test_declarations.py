@@ -33,6 +33,7 @@ LONGEST: Mapping[str, str] = {
     "office": "宁波市公安局奉化分局溪口派出所",
     "visits": "99",
     "until": "12月31日",
+    "kind": "更正",
     "valid_until": "2027年12月31日",
     "count": "99",
     "way": "本人到行政服务中心领取",

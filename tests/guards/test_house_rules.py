@@ -155,6 +155,7 @@ RECEIVERS: Mapping[str, tuple[str, ...]] = {
     "worker-joined": ("notifications.receivers.tell_worker",),
     "letter-wanted": ("notifications.letters.order",),
     "parcel-wanted": ("notifications.receivers.order_parcel",),
+    "data-answered": ("notifications.own.tell_answer",),
     "permit-endorsed": ("notifications.writeback.write_endorsement",),
     "permit-carded": ("notifications.writeback.write_permit",),
     "residence-registered": ("notifications.writeback.write_registration",),

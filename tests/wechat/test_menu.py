@@ -138,7 +138,7 @@ def test_of_two_wishes_the_later_state_stays_and_a_tag_that_was_removed_is_made_
     wechat_api().menus._tags[BOUND] = 7
     bind(openid, make.citizen())
     tasks.send("wechat_tag")
-    (waiting,) = [one for one in wished() if one.state == "pending"]
+    (_waiting,) = [one for one in wished() if one.state == "pending"]
     due_now("wechat_tag")
     tasks.send("wechat_tag")
     assert {one.state for one in wished()} == {"delivered"}

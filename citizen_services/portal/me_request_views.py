@@ -1,0 +1,96 @@
+"""更正和删除: what a person asks of their own data, and how each request was answered (个人信息保护法 art 46, 47)."""
+
+from __future__ import annotations
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from marshmallow import Schema, ValidationError, fields, validate
+
+from citizen_services import clock
+from citizen_services.cases import drafts
+from citizen_services.cases.clocks import calendar
+from citizen_services.database import Change, commit
+from citizen_services.people import data_requests
+from citizen_services.portal.guards import citizen_required, the_citizen
+from citizen_services.portal.home_views import open_drafts
+from citizen_services.rules.dates import chinese_full_day, chinese_moment, last_day
+from citizen_services.rules.periods import Period, deadline
+from citizen_services.security import new_token
+
+bp = Blueprint("portal_me_requests", __name__, url_prefix="/h5/me/requests")
+
+
+class WishSchema(Schema):
+    """What is wrong, or what is to be deleted."""
+
+    words = fields.String(
+        required=True,
+        validate=validate.Length(4, 500, error="请用 4 到 500 个字写明。"),
+        error_messages={"required": "请写明您的请求。"},
+    )
+
+
+_WISH = WishSchema()
+
+
+@bp.get("")
+@citizen_required
+def page() -> ResponseReturnValue:
+    """What was asked and answered, and the forms to ask."""
+    return _page()
+
+
+def _page(status: int = 200, **errors: object) -> ResponseReturnValue:
+    shown = render_template(
+        "h5/people/me_requests.html",
+        asked=[_asked(one) for one in data_requests.of_person(the_citizen().id)],
+        form=request.form,
+        errors=errors,
+        form_token=new_token(12),
+        back=url_for("portal_me.show"),
+    )
+    return shown, status
+
+
+def _asked(one: data_requests.DataRequest) -> list[dict[str, str]]:
+    answer = one.answer or f"最晚 {chinese_full_day(last_day(one.due))} 答复。"
+    return [
+        {"label": f"{data_requests.KINDS[one.kind]}请求", "value": one.words, "note": chinese_moment(one.at)},
+        {"label": "答复", "value": answer},
+    ]
+
+
+@bp.post("/correction")
+@citizen_required
+def correct() -> ResponseReturnValue:
+    """Ask that something be put right."""
+    return _ask("correction", "correction_words")
+
+
+@bp.post("/deletion")
+@citizen_required
+def delete() -> ResponseReturnValue:
+    """Ask that data be deleted: drafts go at once, of the rest an answer in writing says what stays, and why."""
+    return _ask("deletion", "deletion_words")
+
+
+def _ask(kind: str, name: str) -> ResponseReturnValue:
+    citizen, change = the_citizen(), Change(clock.now())
+    try:
+        words = _WISH.load({"words": request.form.get(name, "").strip()})["words"]
+        due = deadline(change.at, Period(data_requests.DAYS, "working"), calendar())
+        data_requests.ask(citizen, kind, words, due.at, change)
+    except ValidationError as fault:
+        return _page(422, **{name: fault.normalized_messages()["words"]})
+    except data_requests.AlreadyAsked as fault:
+        return _page(409, **{name: [fault.sentence]})
+    gone = ""
+    if kind == "deletion":
+        begun = open_drafts(citizen)
+        for draft in begun:
+            drafts.discard(draft)
+        gone = "没有提交的申请已经删除。" if begun else ""
+    change.write()
+    commit()
+    flash(f"请求已收到。{gone}最晚 {chinese_full_day(due.last_day)} 书面答复，答复后会通知您。", "ok")
+    return redirect(url_for("portal_me_requests.page"), 303)

@@ -1,0 +1,174 @@
+"""Requests about one's own data are answered in writing; what is over is forgotten, and nothing that is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from flask import Flask
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import select, update
+
+from app import recurring
+from citizen_services import clock
+from citizen_services.cases import drafts, retention
+from citizen_services.cases.models import Case, Draft
+from citizen_services.database import commit, db, new_id
+from citizen_services.exchange.models import RegisterAnswer
+from citizen_services.people.data_models import DataRequest
+from notifications import own
+from notifications.models import Delivery, Notice
+from tests import factories
+from tests.console.conftest import Desk, desk
+from tests.pages_kit import check_page, pages_browser, serving
+from tests.portal.conftest import Resident
+
+__all__ = ["desk"]
+
+
+def test_a_request_is_answered_in_writing_and_what_nobody_needs_goes_at_once(
+    resident: Callable[..., Resident], desk: Callable[[str], Desk]
+) -> None:
+    person = resident()
+    person.begin("residence-permit-first")
+    page = person.browser
+    page.open("/h5/me/requests")
+    page.submit("deletion", deletion_words="请删")
+    assert page.page.status_code == 422
+    page.submit("deletion", deletion_words="不再需要了，请删除我的信息")
+    assert "没有提交的申请已经删除" in page.words
+    with person.app.app_context():
+        assert drafts.open_draft(person.id, "residence-permit-first") is None
+    page.submit("deletion", deletion_words="不再需要了，请删除我的信息")
+    assert "已经提出过同样的请求" in page.words
+    page.open("/h5/me/requests")
+    page.submit("correction", correction_words="户籍地址门牌号应为5组")
+    supervisor = desk("fw-supervisor")
+    supervisor.open("/console/data-requests")
+    assert "不再需要了" not in supervisor.words
+    with person.app.app_context():
+        ids = {row.kind: row.id for row in db.session.scalars(select(DataRequest))}
+    supervisor.open(f"/console/data-requests/{ids['deletion']}")
+    assert "不再需要了，请删除我的信息" in supervisor.words
+    supervisor.submit("answer", answer="短")
+    assert supervisor.page.status_code == 422
+    written = "草稿已删除；居住登记按《浙江省流动人口居住登记条例》保存，登记终止后按档案规定处理。"
+    supervisor.submit("answer", answer=written)
+    assert desk("yl-clerk").open(f"/console/data-requests/{ids['correction']}").status_code == 403
+    page.open("/h5/me/requests")
+    assert written in page.words
+    page.open("/h5/me")
+    assert "答复个人信息请求" in page.words, "that it was read stands on record"
+    with person.app.app_context():
+        told = db.session.scalars(select(Notice.kind).where(Notice.citizen_id == person.id)).all()
+    assert list(told).count("data_answered") == 1
+
+
+# --- Retention ----------------------------------------------------------------------------------------------------
+
+
+def forget() -> None:
+    """The scheduler's own hook."""
+    recurring()["data whose time is over"][1]()
+
+
+def _aged(person: Any, days: int, *, ended: bool) -> Any:
+    """A draft that nobody touched for so many days, with an answer of its own; and one answer that nothing rests on."""
+    draft = factories.permit_draft(person)
+    loose = factories.answer(person, "market", "business", {"business": "某店"})
+    db.session.flush()
+    at = clock.now() - timedelta(days=days)
+    db.session.execute(update(Draft).where(Draft.id == draft.id).values(saved_at=at, ended_at=at if ended else None))
+    db.session.execute(update(RegisterAnswer).where(RegisterAnswer.citizen_id == person.id).values(at=at))
+    commit()
+    return draft.id, set(draft.answers.values()), loose
+
+
+def _there(table: Any, ids: Any) -> set[str]:
+    db.session.rollback()
+    return {str(one) for one in db.session.scalars(select(table.id).where(table.id.in_(list(ids))))}
+
+
+def test_what_is_over_goes_and_what_is_needed_stays_at_each_border(app: Flask) -> None:
+    made = []
+    for days in (0, 29, 31, 59, 61, 179, 181, 400):
+        for ended in (False, True):
+            made.append((days, ended, *_aged(factories.citizen(), days, ended=ended)))
+    forget()
+    for days, ended, draft, rested, loose in made:
+        kept = days < (30 if ended else 180)
+        assert bool(_there(Draft, [draft])) == kept, (days, ended)
+        assert bool(_there(RegisterAnswer, [loose])) == (days < 60), (days, ended)
+        # Answers stay as long as the draft that rests on them, and young ones in any case.
+        assert bool(_there(RegisterAnswer, rested)) == (kept or days < 60), (days, ended)
+
+
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(ages=st.lists(st.tuples(st.integers(0, 800), st.booleans(), st.booleans()), min_size=1, max_size=4))
+def test_no_age_and_no_order_takes_what_a_case_rests_on(app: Flask, ages: list[tuple[int, bool, bool]]) -> None:
+    kept: set[str] = set()
+    for days, ended, sent in ages:
+        person = factories.citizen()
+        if sent:
+            case_id = factories.submitted_permit(person)
+            kept |= set(db.session.get_one(Case, case_id).answers.values())
+            at = clock.now() - timedelta(days=days)
+            db.session.execute(update(RegisterAnswer).where(RegisterAnswer.citizen_id == person.id).values(at=at))
+            commit()
+        else:
+            _aged(person, days, ended=ended)
+    forget()
+    assert _there(RegisterAnswer, kept) == kept
+    forget()
+    assert _there(RegisterAnswer, kept) == kept
+
+
+def test_a_retention_that_forgets_what_a_case_rests_on_is_noticed(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Planted: nobody asks what the answers are needed for."""
+    person = factories.citizen()
+    needed = set(db.session.get_one(Case, factories.submitted_permit(person)).answers.values())
+    db.session.execute(update(RegisterAnswer).values(at=clock.now() - timedelta(days=90)))
+    commit()
+    monkeypatch.setattr(retention, "_rested_on", lambda _: set())
+    forget()
+    assert _there(RegisterAnswer, needed) != needed
+
+
+def test_old_notices_of_no_case_go_unless_something_of_them_is_open(app: Flask) -> None:
+    def notice(days: int, state: str, tried: str, **more: Any) -> Any:
+        id_ = new_id()
+        at = clock.now() - timedelta(days=days)
+        db.session.add(Notice(id=id_, kind="login_code", values={}, text="验证码", state=state, at=at, **more))
+        db.session.flush()
+        db.session.add(
+            Delivery(
+                id=new_id(), notice_id=id_, channel="sms", payload={}, state=tried, must_be_known=False, by_day=False,
+                made_at=at, due_at=at if tried in ("pending", "sending") else None, attempts=0, checks=0,
+            )
+        )  # fmt: skip
+        commit()
+        return id_
+
+    over = notice(400, "delivered", "delivered")
+    young = notice(300, "delivered", "delivered")
+    doubtful = notice(400, "sent", "uncertain")
+    of_case = notice(400, "delivered", "delivered", case_id=new_id())
+    own.forget_old()
+    assert _there(Notice, [over, young, doubtful, of_case]) == {str(young), str(doubtful), str(of_case)}
+
+
+@pytest.mark.xdist_group("browser")
+def test_the_page_of_requests_can_be_read_and_used_by_everybody(
+    application: Flask, resident: Callable[..., Resident]
+) -> None:
+    person = resident("欧阳小花")
+    with pages_browser() as chromium, serving(application) as site:
+        page = chromium.phone(width=375, base_url=site)
+        page.context.add_cookies([{"name": "h5_session", "value": person.token, "url": f"{site}/h5/"}])
+        page.goto("/h5/me/requests")
+        check_page(page, "own-data-requests")
+        page.get_by_role("button", name="请求更正").click()
+        check_page(page, "own-data-requests-errors")
