@@ -10,6 +10,7 @@ import pytest
 from flask import Flask
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from playwright.sync_api import expect
 from sqlalchemy import select, update
 
 from app import recurring
@@ -162,7 +163,7 @@ def test_old_notices_of_no_case_go_unless_something_of_them_is_open(app: Flask) 
 
 @pytest.mark.xdist_group("browser")
 def test_the_page_of_requests_can_be_read_and_used_by_everybody(
-    application: Flask, resident: Callable[..., Resident]
+    application: Flask, resident: Callable[..., Resident], staff_logins: dict[str, dict[str, Any]]
 ) -> None:
     person = resident("欧阳小花")
     with pages_browser() as chromium, serving(application) as site:
@@ -172,3 +173,17 @@ def test_the_page_of_requests_can_be_read_and_used_by_everybody(
         check_page(page, "own-data-requests")
         page.get_by_role("button", name="请求更正").click()
         check_page(page, "own-data-requests-errors")
+        page.fill("#f-correction_words", "户籍地址门牌号应为5组")
+        page.get_by_role("button", name="请求更正").click()
+        expect(page.get_by_text("请求已收到")).to_be_visible()
+        desktop = chromium.desktop(base_url=site, width=1280)
+        desktop.goto("/console/login")
+        desktop.fill("[name=login]", "fw-supervisor")
+        desktop.fill("[name=password]", staff_logins["fw-supervisor"]["password"])
+        desktop.click("form[data-action=login] button")
+        expect(desktop.locator("form[data-action=logout]")).to_be_visible()
+        desktop.goto("/console/data-requests")
+        check_page(desktop, "console-data-requests", least=24)
+        desktop.locator("[data-row] a").click()
+        expect(desktop.locator("form[data-action=answer]")).to_be_visible()
+        check_page(desktop, "console-data-request", least=24)
