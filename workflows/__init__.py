@@ -3,7 +3,13 @@
 from collections.abc import Sequence
 
 from citizen_services.catalogue import ServiceItem
-from workflows import residence_permit, residence_permit_endorse, residence_permit_replace, residence_registration
+from workflows import (
+    residence_permit,
+    residence_permit_endorse,
+    residence_permit_renew,
+    residence_permit_replace,
+    residence_registration,
+)
 
 
 def declared() -> Sequence[ServiceItem]:
@@ -13,4 +19,5 @@ def declared() -> Sequence[ServiceItem]:
         residence_permit.ITEM,
         residence_permit_endorse.ITEM,
         residence_permit_replace.ITEM,
+        residence_permit_renew.ITEM,
     )

@@ -64,11 +64,13 @@ def card_number(situation: Situation) -> str:
     return number
 
 
-def steps(give: Effect, void: Effect, bring: Bring, guard: tuple[Guard, ...] = ()) -> tuple[Step, ...]:
+def steps(
+    give: Effect, void: Effect, bring: Bring, guard: tuple[Guard, ...] = (), posted: tuple[Effect, ...] = ()
+) -> tuple[Step, ...]:
     """The steps from ``approved`` to ``completed``; ``give`` writes the made card into the register.
 
     ``void`` makes a card void that was lost on its way; ``bring`` says what whoever collects it needs;
-    ``guard`` is of the making.
+    ``guard`` is of the making, ``posted`` follows when the card is given to EMS.
     """
     return (
         Step(
@@ -92,7 +94,7 @@ def steps(give: Effect, void: Effect, bring: Bring, guard: tuple[Guard, ...] = (
                 Guard("has_tracking", "EMS 还没有返回邮件号，请稍后再试。", _has_tracking),
                 Guard("right_label", "扫描的邮件号与这个办件的面单不一致，请核对面单。", _right_label),
             ),
-            then=(posting.name_tracking,),
+            then=(posting.name_tracking, *posted),
             tell=turn(
                 "posted", "证件已寄出",
                 text="您的居住证（{number}）已由 EMS 寄出，邮件号 {tracking}，须本人签收。",

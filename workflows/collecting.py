@@ -15,12 +15,12 @@ def _besides(situation: Situation) -> tuple[str, ...]:
     return (("监护人居民身份证原件", "户口簿或出生医学证明") if child else ()) + posting.also_named(situation)
 
 
-def _a_permit(code: str, what: str) -> Bring:
+def _a_permit(code: str, what: str, *more: str) -> Bring:
     return what_to_bring(
         code,
         what,
         "行政服务中心公安窗口",
-        ("居民身份证原件，没有的带临时居民身份证或户口簿",),
+        ("居民身份证原件，没有的带临时居民身份证或户口簿", *more),
         needed=posting.comes,
         differs=_besides,
     )
@@ -28,3 +28,4 @@ def _a_permit(code: str, what: str) -> Bring:
 
 FIRST_PERMIT = _a_permit("residence_permit_first", "领取居住证")
 REPLACED_CARD = _a_permit("residence_permit_replace", "领取补领的居住证")
+RENEWED_CARD = _a_permit("residence_permit_renew", "领取换领的居住证", "要交回的旧居住证")

@@ -9,8 +9,6 @@ from __future__ import annotations
 from marshmallow import Schema
 
 from citizen_services.cases import decisions
-from citizen_services.cases.errors import NoSuchCase
-from citizen_services.cases.queries import own_case
 from citizen_services.cases.situation import Situation
 from citizen_services.catalogue import (
     ChoiceField,
@@ -18,7 +16,6 @@ from citizen_services.catalogue import (
     Doc,
     Door,
     Effect,
-    Facts,
     Group,
     Guard,
     Guide,
@@ -29,13 +26,10 @@ from citizen_services.catalogue import (
     State,
     Step,
     TextField,
-    Verdict,
 )
 from citizen_services.database import Change
-from citizen_services.registers.models import ResidencePermit
-from citizen_services.registers.operations import replace_card, report_card_lost
-from citizen_services.registers.queries import current_permit
-from workflows import card_making, collecting, reviewing
+from citizen_services.registers.operations import replace_card
+from workflows import card_making, collecting, permit_held, reviewing
 from workflows.permit_grounds import HISTORY, PERSON, registered
 from workflows.posting import DeliverySchema
 from workflows.residence_permit import PORTRAIT, PortraitSchema
@@ -45,18 +39,10 @@ from workflows.telling import turn
 # --- Conditions ---------------------------------------------------------------------------------------------------
 
 
-def _has_card(facts: Facts) -> Verdict:
-    ours = [permit for permit in facts.permits if permit["state"] != "ended"]
-    if any(permit["state"] == "current" for permit in ours):
-        return Verdict(True)
-    if ours:
-        return Verdict(False, "您的居住证还在制作中，没有可以补领的卡片。", "证件在寄送途中丢失的，由我们免费补制。")
-    return Verdict(
-        False,
-        "没有查到本区签发或签注过的居住证。",
-        "其他地方签发的居住证，请向签发地公安机关补领，或者到期时在本区签注后再办。",
-    )
-
+_has_card = permit_held.holds_card(
+    "您的居住证还在制作中，没有可以补领的卡片。",
+    "其他地方签发的居住证，请向签发地公安机关补领，或者到期时在本区签注后再办。",
+)
 
 # --- Form ---------------------------------------------------------------------------------------------------------
 
@@ -75,56 +61,11 @@ class LossSchema(Schema):
 # --- Guards and effects -------------------------------------------------------------------------------------------
 
 
-def _still_registered(situation: Situation) -> bool:
-    return situation.home is not None
-
-
-def _is_current(situation: Situation) -> bool:
-    ours = current_permit(situation.citizen.id)
-    return ours is not None and ours.state == "current"
-
-
-def _is_handed_over(situation: Situation) -> bool:
-    """Whether the card has left the case that it was made for: until then its loss is ours to mend."""
-    ours = current_permit(situation.citizen.id)
-    if ours is None:
-        return False
-    try:
-        return own_case(situation.citizen.id, ours.case_id).ended_at is not None
-    except NoSuchCase:
-        # The register outlives the case files.
-        return True
-
-
-def _is_another_card(situation: Situation) -> bool:
-    ours = current_permit(situation.citizen.id)
-    return ours is None or str(situation.given.get("card_number", "")).strip().upper() != ours.card_number
-
-
-def _permit(situation: Situation) -> ResidencePermit:
-    ours = current_permit(situation.citizen.id)
-    if ours is None:
-        raise LookupError(f"case {situation.case_id} replaces the card of a permit that nobody knows")
-    return ours
-
-
-def _report_lost(situation: Situation, change: Change) -> None:
-    report_card_lost(change, _permit(situation), situation.today)
-
-
 def _replace_card(situation: Situation, change: Change) -> None:
-    replace_card(change, _permit(situation), card_making.card_number(situation))
+    replace_card(change, permit_held.permit_of(situation), card_making.card_number(situation))
 
 
-def _route(situation: Situation) -> str:
-    return situation.home.office_code if situation.home else ""
-
-
-_CURRENT = Guard("permit_current", "申请人的居住证已经不在有效登记中，不能补领。", _is_current)
-_HANDED_OVER = Guard(
-    "handed_over", "您的居住证还在制作或寄送中，请在原来的办件中查看；途中丢失的由我们免费补制。", _is_handed_over
-)
-_ANOTHER = Guard("another_card", "这是已挂失卡片的号码，请扫描新制的证件。", _is_another_card)
+_ANOTHER = Guard("another_card", "这是已挂失卡片的号码，请扫描新制的证件。", permit_held.is_another_card)
 
 # --- Documents and notices ----------------------------------------------------------------------------------------
 
@@ -205,7 +146,7 @@ ITEM = ServiceItem(
             VOUCHER,
             Step(
                 "accepted", "approve", "approved", reviewing.APPROVER, "批准", "已批准",
-                guard=(decisions.not_sent_back, _CURRENT),
+                guard=(decisions.not_sent_back, permit_held.CURRENT),
                 tell=turn(
                     "approved", "申请已批准",
                     text="您申请的{item}（{number}）已批准，正在制证，制好后由 EMS 寄出。",
@@ -224,18 +165,17 @@ ITEM = ServiceItem(
                 ),
             ),
             guard=(
-                Guard("registered", "您的居住登记已经变化，请重新办理居住登记后再申请。", _still_registered),
-                _CURRENT, _HANDED_OVER,
+                permit_held.REGISTERED, permit_held.CURRENT, permit_held.HANDED_OVER,
             ),
-            then=(Effect("report_lost", _report_lost),),
+            then=(permit_held.REPORT_LOST,),
         ),
         *card_making.steps(
-            Effect("replace_card", _replace_card), Effect("report_lost", _report_lost), collecting.REPLACED_CARD,
-            guard=(_CURRENT, _ANOTHER),
+            Effect("replace_card", _replace_card), permit_held.REPORT_LOST, collecting.REPLACED_CARD,
+            guard=(permit_held.CURRENT, _ANOTHER),
         ),
     ),
     clocks=Clocks(Period(1, "working"), Period(2, "working"), Period(15, "calendar"), permit_regulation("第九条")),
-    route=_route,
+    route=permit_held.route,
     documents=(VOUCHER, reviewing.CORRECTION, reviewing.DECLINED, REFUSED, reviewing.LAPSED),
     commitment="我承诺原居住证确已丢失，所填内容真实、准确；原卡片自提交之日起作废，找回后交回公安机关。",
     number_prefix="BL",

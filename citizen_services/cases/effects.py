@@ -52,7 +52,7 @@ def issue(document: Doc) -> Effect:
     return Effect(f"issue_{document.kind}", do)
 
 
-def _order_parcel(situation: Situation, change: Change) -> None:
+def _want_parcel(situation: Situation, change: Change, direction: str) -> None:
     delivery = situation.data["delivery"]
     parcel_wanted.send(
         situation.case_id,
@@ -64,13 +64,26 @@ def _order_parcel(situation: Situation, change: Change) -> None:
             "county": delivery["county"],
             "address": delivery["postal_address"],
         },
-        direction="out",
+        direction=direction,
         change=change,
     )
 
 
+def _order_parcel(situation: Situation, change: Change) -> None:
+    _want_parcel(situation, change, "out")
+
+
+def _fetch_old(situation: Situation, change: Change) -> None:
+    # Sent again, the first order to fetch it still stands.
+    if not situation.results.get("fetched"):
+        situation.results["fetched"] = True
+        _want_parcel(situation, change, "back")
+
+
 #: Have the result posted to the address of the group ``delivery``.
 order_parcel = Effect("order_parcel", _order_parcel)
+#: Have the courier bring what the new result takes the place of, from the same address, at our cost.
+fetch_old = Effect("fetch_old", _fetch_old)
 
 
 def _note_tracking(situation: Situation, change: Change) -> None:

@@ -168,14 +168,17 @@ def report_card_lost(change: Change, permit: ResidencePermit, day: date) -> None
     )
 
 
-def replace_card(change: Change, permit: ResidencePermit, card_number: str) -> None:
-    """Another card was made instead of the lost one: the permit, its years and its day of issue stay."""
+def replace_card(change: Change, permit: ResidencePermit, card_number: str, *, kind: str = "replace") -> None:
+    """Another card was made instead of the lost or damaged one: the permit, its years and its day of issue stay.
+
+    ``kind`` is what the province is told: ``replace`` (补领) or ``renew`` (换领). The card before is void from now on.
+    """
     change.guard(
         update(ResidencePermit)
         .where(
             ResidencePermit.id == permit.id,
             ResidencePermit.state == "current",
-            ResidencePermit.card_lost_on.is_not(None),
+            ResidencePermit.card_lookup == permit.card_lookup,
         )
         .values(
             card_number=card_number,
@@ -184,7 +187,7 @@ def replace_card(change: Change, permit: ResidencePermit, card_number: str) -> N
         )
         .execution_options(synchronize_session=False)
     )
-    permit_carded.send(permit.id, permit=permit, card_number=card_number, kind="replace", change=change)
+    permit_carded.send(permit.id, permit=permit, card_number=card_number, kind=kind, change=change)
 
 
 def window_opens(endorsed_until: date) -> date:

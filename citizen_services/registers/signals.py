@@ -15,5 +15,5 @@ residence_registered = _signals.signal("residence-registered")
 permit_endorsed = _signals.signal("permit-endorsed")
 
 #: A permit has a card, and so a number. Sender: the permit's id; keywords: ``permit`` (the row), ``card_number``,
-#: ``kind`` (``first``, or ``replace`` where the card before was lost), ``change``.
+#: ``kind`` (``first``; ``replace`` where the card before was lost, ``renew`` where it was damaged), ``change``.
 permit_carded = _signals.signal("permit-carded")

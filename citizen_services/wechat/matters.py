@@ -29,12 +29,6 @@ def hours() -> str:
 
 
 @constant
-def damaged() -> str:
-    """A damaged permit: renewed (换领), the old card is handed back; 居住证暂行条例 art 11."""
-    return _not_online("居住证损坏、看不清的，可以申请换领，换领时要交回旧证。")
-
-
-@constant
 def work() -> str:
     """Another workplace is reported within ten days; 浙江省流动人口居住登记条例 art 19."""
     return _not_online("有居住证的，换了工作单位要在10日内申报变更，证件不用换。")
@@ -131,7 +125,6 @@ MATTERS: dict[str, Matter] = {
         ),
         hours,
     ),
-    "damaged": Matter("证件损坏换领", (f"{_CARD} 坏|断|磨损|看不清|消磁|折|烂|换领|换证", "换证|换领"), damaged),
     "work": Matter(
         "单位变更",
         (f"{_CARD} 换|变 工作|单位|公司|厂", "换|变 工作|单位|公司|厂", "跳槽|离职|辞职|新单位|新公司|新厂"),

@@ -57,7 +57,13 @@ def test_the_document_names_this_door_alone_and_each_operation_whole(application
     assert len(ids) == len(set(ids))
     sent = document["paths"]["/api/v1/cases"]["post"]["requestBody"]["content"]["application/json"]["schema"]
     named = [one["$ref"].rpartition("/")[2] for one in sent["oneOf"] if "$ref" in one]
-    assert named == ["ResidenceRegistrationV1", "ResidencePermitFirstV1", "ResidencePermitEndorseV1"]
+    assert named == [
+        "ResidenceRegistrationV1",
+        "ResidencePermitFirstV1",
+        "ResidencePermitEndorseV1",
+        "ResidencePermitReplaceV1",
+        "ResidencePermitRenewV1",
+    ]
     permit = document["components"]["schemas"]["ResidencePermitFirstV1"]["properties"]["data"]["properties"]
     assert "receiver_phone" in permit["delivery"]["properties"]
 

@@ -170,12 +170,28 @@ def replacement(person: Citizen, variant: int) -> Draft:
     return draft
 
 
+def renewal(person: Citizen, variant: int) -> Draft:
+    """A draft of another card for one that is damaged."""
+    if current_permit(person.id) is None:
+        make.permit(person, clock.today() - timedelta(days=100))
+    item = parts().catalogue.item("residence-permit-renew")
+    draft = drafts.begin(item, person.id, "wechat", {})
+    draft.data = {
+        "damage": {"damage": ("unreadable", "broken", "other")[variant % 3]},
+        "portrait": {"portrait_correct": "yes"},
+        "delivery": make.PERMIT_DATA["delivery"],
+    }
+    commit()
+    return draft
+
+
 #: How an application of each item is made, which a number varies; and the state in which people meet it then.
 PLAYED: Mapping[str, tuple[Callable[[Citizen, int], Draft], str]] = {
     "residence-permit-first": (permit, "submitted"),
     "residence-registration": (registration, "verifying"),
     "residence-permit-endorse": (endorsement, "submitted"),
     "residence-permit-replace": (replacement, "submitted"),
+    "residence-permit-renew": (renewal, "submitted"),
 }
 #: Which items are not played, and why not.
 LEFT_OUT: Mapping[str, str] = {}
@@ -337,8 +353,9 @@ def new_key() -> str:
 
 
 def last_parcel(case_id: UUID) -> Parcel | None:
-    """The parcel that counts."""
-    query = select(Parcel).where(Parcel.case_id == case_id).order_by(Parcel.id.desc()).limit(1)
+    """The parcel that counts: what goes to the person."""
+    query = select(Parcel).where(Parcel.case_id == case_id, Parcel.direction == "out")
+    query = query.order_by(Parcel.id.desc()).limit(1)
     return db.session.scalars(query).first()
 
 

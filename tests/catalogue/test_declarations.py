@@ -261,6 +261,7 @@ def test_everything_declared_may_be_run() -> None:
         "residence-permit-first",
         "residence-permit-endorse",
         "residence-permit-replace",
+        "residence-permit-renew",
     ]
 
 

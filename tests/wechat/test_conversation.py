@@ -146,7 +146,7 @@ _MEANT = {
         "居住登记 暂住登记 我搬傢了 地址变了 新租的房子 流动人口登记"
     ),
     "residence-permit-replace": "证丢了 居住证丢了怎么办 補辦居住證 居住证掉了",
-    "damaged": "居住证坏了",
+    "residence-permit-renew": "居住证坏了 证看不清了 换领 居住证折断了怎么办",
     "residence-permit-endorse": "到期了 居住证到期 居住证年审 签注 证件快到期了 續簽",
     "school": "孩子上学 小孩读书要居住证吗",
     "hours": "几点下班 周末上班吗 你们什么时候开门 上班时间",

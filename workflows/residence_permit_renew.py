@@ -1,0 +1,182 @@
+"""Another card of a residence permit for one that is damaged (居住证换领); online, at no visit.
+
+The old card counts until the new one is made; the courier who delivers the new one takes the old one back at our cost
+(居住证暂行条例 art 11: 换领时交回原证). The permit, its day of issue and its years stay as they are.
+"""
+
+from __future__ import annotations
+
+from marshmallow import Schema
+
+from citizen_services.cases import decisions
+from citizen_services.cases.effects import fetch_old
+from citizen_services.cases.situation import Situation
+from citizen_services.catalogue import (
+    ChoiceField,
+    Clocks,
+    Doc,
+    Door,
+    Effect,
+    Group,
+    Guard,
+    Guide,
+    Material,
+    Period,
+    PreCheck,
+    ServiceItem,
+    State,
+    Step,
+    TextField,
+)
+from citizen_services.database import Change
+from citizen_services.registers.operations import replace_card
+from workflows import card_making, collecting, permit_held, reviewing
+from workflows.permit_grounds import HISTORY, PERSON, registered
+from workflows.posting import DeliverySchema
+from workflows.residence_permit import PORTRAIT, PortraitSchema
+from workflows.sources import migrant_regulation, permit_regulation
+from workflows.telling import turn
+
+# --- Conditions ---------------------------------------------------------------------------------------------------
+
+
+_has_card = permit_held.holds_card(
+    "您的居住证还在制作中，没有可以换领的卡片。",
+    "其他地方签发的居住证，请向签发地公安机关换领，或者到期时在本区签注后再办。",
+)
+
+# --- Form ---------------------------------------------------------------------------------------------------------
+
+
+class DamageSchema(Schema):
+    """What is wrong with the card."""
+
+    damage = ChoiceField(
+        "居住证怎样损坏了",
+        (("unreadable", "磨损、看不清"), ("broken", "折断、开裂"), ("other", "读不出或其他")),
+        hint="旧证请留好：快递员送新证时，把旧证交给他带回，不用付费",
+    )
+    damage_remark = TextField("情况说明", most=100, lines=True, required=False)
+
+
+# --- Guards and effects -------------------------------------------------------------------------------------------
+
+
+def _renew_card(situation: Situation, change: Change) -> None:
+    replace_card(change, permit_held.permit_of(situation), card_making.card_number(situation), kind="renew")
+
+
+_ANOTHER = Guard("another_card", "这是旧证的号码，请扫描新制的证件。", permit_held.is_another_card)
+
+# --- Documents and notices ----------------------------------------------------------------------------------------
+
+VOUCHER = Doc(
+    "voucher",
+    "受理凭证",
+    (
+        "{name}：您申请的“{item}”（办件编号{number}）于{at}受理。",
+        "已收到：{taken}。{shared}",
+        "旧证在新证制好前可以继续使用，新证制好后作废。收到新证时，请把旧证交给送证的快递员带回，不用付费。",
+        "承诺办结日期：{due}前。新证将通过 EMS 寄到您填写的地址，须本人签收。",
+        "办理进度可在微信公众号“我的办件”中查看。对办理过程有意见的，可拨打服务热线或 12345 反映。",
+        "{office}",
+    ),
+)
+REFUSED = Doc(
+    "refused",
+    "不予换领居住证决定书",
+    (
+        "{name}：您申请的“{item}”（办件编号{number}），经审查决定不予换领。",
+        "理由：{reasons}",
+        "依据：{ground}。",
+        decisions.REMEDIES,
+        "{issuer}　{at}",
+    ),
+    served=True,
+)
+
+ITEM = ServiceItem(
+    code="residence-permit-renew",
+    name="居住证换领",
+    version=1,
+    legal_basis=(permit_regulation("第十一条"),),
+    guide=Guide(
+        summary="居住证坏了、看不清了，手机上换领：新证 EMS 送到家，旧证交给快递员带回，一次也不用跑。",
+        audience="持有本区签发或签注过的居住证、卡片损坏、难以辨认的人员",
+        result="居住证（卡片，EMS 寄送）",
+        fee="目前不收费，邮寄费由公安机关承担",
+        keeps="申请资料随办件归档保存，仅用于居住证的审核、制作、签发和法律规定的公共服务。",
+        words=(
+            "居住证|暂住证|证件|证 坏|断|磨损|看不清|消磁|折|烂|换领|换证",
+            "换证|换领",
+        ),
+    ),
+    doors=(Door("online", 0), Door("counter", 1)),
+    pre_checks=(
+        PreCheck("permit", "持有本区签发或签注过的居住证", permit_regulation("第十一条"), _has_card),
+        PreCheck("registered", "在本区办理了居住登记", migrant_regulation("第十三条"), registered),
+    ),
+    groups=(
+        Group(
+            "damage", "旧证", DamageSchema(),
+            intro="新证制好前，旧证和电子居住证照常使用。旧证在收到新证时交回。",
+        ),
+        Group(
+            "portrait", "核对证件照片", PortraitSchema(),
+            intro="照片来自人口信息库，将印在新的居住证上。", confirms="portrait",
+        ),
+        Group("delivery", "证件寄到哪里", DeliverySchema(), intro="证件制好后由 EMS 免费寄送，须本人签收。"),
+    ),
+    materials=(
+        Material("identity", "居民身份证", permit_regulation("第十一条"), (PERSON,)),
+        Material(
+            "portrait", "本人相片", permit_regulation("第九条"), (PORTRAIT,), shown_as=(("证件照片", "portrait"),)
+        ),
+        Material("residence", "居住登记和居住证", permit_regulation("第十一条"), (HISTORY,)),
+    ),
+    states=(
+        reviewing.SUBMITTED,
+        reviewing.CORRECTING,
+        reviewing.ACCEPTED,
+        *card_making.STATES,
+        State("refused", "不予换领", "没有批准，理由和救济途径写在决定书里。", final=True),
+        *reviewing.ENDINGS,
+    ),
+    steps=(
+        *reviewing.steps(
+            VOUCHER,
+            Step(
+                "accepted", "approve", "approved", reviewing.APPROVER, "批准", "已批准",
+                guard=(decisions.not_sent_back, permit_held.CURRENT),
+                tell=turn(
+                    "approved", "申请已批准",
+                    text="您申请的{item}（{number}）已批准，正在制证，制好后由 EMS 寄出。",
+                    hint="已批准，制好后由EMS寄出",
+                    sms="您申请的{item}已批准，编号{number}，证件制好后由EMS寄到您填写的地址。",
+                ),
+            ),
+            reviewing.refusing(
+                "不予换领", REFUSED,
+                turn(
+                    "not_renewed", "居住证不予换领",
+                    text="您申请的{item}（{number}）不予换领，理由和救济途径见决定书。",
+                    hint="理由和救济途径见决定书",
+                    sms="您申请的{item}不予换领，编号{number}。理由和救济途径请在微信公众号“我的办件”中查看决定书。",
+                    must_be_known=True,
+                ),
+            ),
+            guard=(
+                permit_held.REGISTERED, permit_held.CURRENT, permit_held.NOT_LOST, permit_held.HANDED_OVER,
+            ),
+        ),
+        *card_making.steps(
+            Effect("renew_card", _renew_card), permit_held.REPORT_LOST, collecting.RENEWED_CARD,
+            guard=(permit_held.CURRENT, _ANOTHER), posted=(fetch_old,),
+        ),
+    ),
+    clocks=Clocks(Period(1, "working"), Period(2, "working"), Period(15, "calendar"), permit_regulation("第九条")),
+    route=permit_held.route,
+    documents=(VOUCHER, reviewing.CORRECTION, reviewing.DECLINED, REFUSED, reviewing.LAPSED),
+    commitment="我承诺所填内容真实、准确；收到新证时将旧证交回。",
+    number_prefix="HL",
+)  # fmt: skip
