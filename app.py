@@ -215,6 +215,7 @@ def recurring() -> Mapping[str, tuple[float, Callable[[], object]]]:
     from citizen_services.cases.audit import seal_due
     from citizen_services.cases.automatic import lapse_overdue, remind_of_drafts
     from citizen_services.cases.figures import add_up
+    from citizen_services.cases.permit_facts import read_facts
     from citizen_services.cases.retention import forget_what_is_over
     from citizen_services.cases.supervising import escalate
     from citizen_services.console.export_work import remove_expired
@@ -262,6 +263,7 @@ def recurring() -> Mapping[str, tuple[float, Callable[[], object]]]:
         "permits' years": (600, remind_of_years),
         "data whose time is over": (86_400, forget_data),
         "notices whose time is over": (86_400, forget_notices),
+        "permits ended by fact": (300, read_facts),
         "registers that were away": (300, ask_away_registers),
         "clocks to supervisors": (300, escalate_clocks),
         "figures of months": (300, add_up_figures),

@@ -123,6 +123,8 @@ class Settings:
     #: What a residence permit's years are counted from, and how many months before a full one it may be endorsed.
     permit_years_from: str
     endorsement_window_months: int
+    #: In how many days the registers are asked once about each permit, whether a fact has ended it.
+    permit_check_days: int
     #: Within how many working days a bad rating is put right.
     rectification_days: int
     #: How often a day one member of the staff may look for a reason: names and defaults in _DAILY_LOOKS.
@@ -193,6 +195,7 @@ class Settings:
             correction_grace_days=max(1, _whole_number(given, "CORRECTION_GRACE_DAYS", causes) or 3),
             permit_years_from=_one_of(given, "PERMIT_YEARS_FROM", ("issue", "residence"), causes),
             endorsement_window_months=max(1, _whole_number(given, "ENDORSEMENT_WINDOW_MONTHS", causes) or 1),
+            permit_check_days=max(1, _whole_number(given, "PERMIT_CHECK_DAYS", causes) or 30),
             rectification_days=max(1, _whole_number(given, "RECTIFICATION_DAYS", causes) or 5),
             daily_looks=_daily_looks(given.get("DAILY_LOOKS", ""), causes),
             tell_wechat_wait_minutes=max(1, _whole_number(given, "TELL_WECHAT_WAIT_MINUTES", causes) or 30),

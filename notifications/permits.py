@@ -1,12 +1,16 @@
 """The years of residence permits: their people hear when one may be endorsed, when few days are left, when it ran out.
 
+And, once, when a fact has ended it.
+
 A look costs what there is to tell: permits of which nobody is to hear today are not read (ix_residence_permit_remind).
 """
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from datetime import date, timedelta
+from typing import Any
 from uuid import UUID, uuid5
 
 from sqlalchemy import Select, select, text, update
@@ -28,6 +32,8 @@ log = logging.getLogger(__name__)
 ENDORSEMENT = "residence-permit-endorse"
 #: How long before the year ends its person is reminded again; ours.
 _LAST_DAYS = timedelta(days=7)
+#: What its person reads; the dead are not written to.
+_WHY_ENDED = {"hukou_moved": "户籍已迁入本市市区", "new_permit": "已在别处领取新的居住证"}
 #: Permits of one look; the next look goes on behind them.
 BATCH = 500
 
@@ -98,6 +104,16 @@ def what_to_tell(endorsed_until: date, today: date) -> tuple[Notice | None, date
     if today < last_days:
         return texts.PERMIT_WINDOW, last_days
     return texts.PERMIT_LAST_DAYS, endorsed_until + timedelta(days=1)
+
+
+def tell_of_end(permit_id: UUID, *, permit: Mapping[str, Any], change: Change) -> None:
+    """A permit ended by a fact: its person is told why; nobody is where it was their death."""
+    why = _WHY_ENDED.get(permit["ended_reason"])
+    if why is None:
+        return
+    citizen = db.session.get_one(Citizen, permit["citizen_id"])
+    values = {"ended_on": chinese_full_day(permit["ended_on"]), "why_ended": why}
+    rows.tell(change, texts.PERMIT_ENDED, values, citizen, rows.About(None, permit_id, "/h5/permit"), by_day=True)
 
 
 def _applies(citizen_id: UUID) -> bool:

@@ -35,13 +35,13 @@ from citizen_services.people.signals import (
     follower_bound,
     worker_joined,
 )
-from citizen_services.registers.signals import permit_carded, permit_endorsed, residence_registered
+from citizen_services.registers.signals import permit_carded, permit_ended, permit_endorsed, residence_registered
 from citizen_services.rules.dates import chinese_moment
 from citizen_services.rules.masking import mask_name
 from citizen_services.rules.periods import Deadline
 from citizen_services.rules.templates import fill
 from citizen_services.wechat.signals import bound_follower_came, template_finished
-from notifications import bringing, drafts, letters, own, queue, rows, texts, writeback
+from notifications import bringing, drafts, letters, own, permits, queue, rows, texts, writeback
 from notifications.models import Notice, Parcel, Receipt
 
 #: What lies in every parcel of ours, as the courier prints it.
@@ -267,6 +267,7 @@ RECEIVERS = (
     (letter_wanted, letters.order),
     (residence_registered, writeback.write_registration),
     (permit_carded, writeback.write_permit),
+    (permit_ended, permits.tell_of_end),
     (permit_endorsed, writeback.write_endorsement),
     (code_wanted, send_code),
     (binding_moved, warn_of_move),

@@ -212,6 +212,21 @@ PERMIT_SUSPENDED = _permit_year(
     must=True,
 )
 
+PERMIT_ENDED = Notice(
+    code="permit_ended",
+    title="居住证已终止",
+    text="您的居住证已于{ended_on}终止：{why_ended}。这张居住证和电子居住证都不能再使用；情况不符的，请联系居住地派出所核实。",
+    wechat_template=WeChatTemplate(
+        "permit_ended", "证件终止通知", (("thing1", "证件名称"), ("date2", "终止日期"), ("thing3", "终止原因"))
+    ),
+    wechat={"thing1": "居住证", "date2": "{ended_on}", "thing3": "{why_ended}"},
+    sms_template=SmsTemplate(
+        "permit_ended", "您的居住证已于{ended_on}终止：{why_ended}。情况不符的，请联系居住地派出所核实。"
+    ),
+    sms={"ended_on": "{ended_on}", "why_ended": "{why_ended}"},
+    must_be_known=True,
+)
+
 DATA_ANSWERED = Notice(
     code="data_answered",
     title="个人信息请求已答复",
@@ -237,6 +252,7 @@ OWN = (
     PERMIT_WINDOW,
     PERMIT_LAST_DAYS,
     PERMIT_SUSPENDED,
+    PERMIT_ENDED,
     DATA_ANSWERED,
 )
 

@@ -53,7 +53,7 @@ def anew(about: UUID | None, before: Mapping[str, Any]) -> dict[str, Any]:
             raise NotCurrent
         return _registration(registration, db.session.get_one(Citizen, registration.citizen_id, populate_existing=True))
     permit = db.session.get(ResidencePermit, about, populate_existing=True)
-    if permit is None or permit.card_number is None:
+    if permit is None or permit.card_number is None or permit.state == "ended":
         raise NotCurrent
     citizen = db.session.get_one(Citizen, permit.citizen_id, populate_existing=True)
     return _permit(permit, citizen, permit.card_number, before["kind"])

@@ -133,6 +133,7 @@ def permit(person: Citizen, issued_on: date, **more: Any) -> ResidencePermit:
         "counted_from": issued_on,
         "endorsed_until": until,
         "remind_on": window_opens(until),
+        "checked_on": clock.today(),
         "issued_by": "宁波市公安局奉化分局",
         "district": "330213",
         "ground": "employment",

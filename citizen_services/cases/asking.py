@@ -13,6 +13,7 @@ from sqlalchemy import func, select
 
 from citizen_services import clock
 from citizen_services.cases.models import Case
+from citizen_services.cases.permit_facts import end_if_told
 from citizen_services.cases.queries import register_answers
 from citizen_services.catalogue import Supplier
 from citizen_services.database import commit, db
@@ -62,6 +63,8 @@ def ask_away_registers() -> int:
         citizen = db.session.get_one(Citizen, case.citizen_id)
         answers = gather(citizen.id, citizen.id_number, citizen.name, needs)
         commit()
+        if end_if_told(citizen.id, answers):
+            commit()
         came += sum(1 for need in needs if answers[need.key]["outcome"] != "unavailable")
         asked += 1
         if asked == _MOST:

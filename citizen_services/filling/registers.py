@@ -14,6 +14,7 @@ from flask import Response, abort
 
 from citizen_services import clock
 from citizen_services.cases.models import Draft
+from citizen_services.cases.permit_facts import end_if_told
 from citizen_services.cases.queries import register_answers
 from citizen_services.catalogue.vocabulary import Material, ServiceItem, Supplier
 from citizen_services.database import commit, db
@@ -54,11 +55,16 @@ def source_name(source: str) -> str:
 
 
 def ask(citizen: Citizen, needs: Sequence[Supplier]) -> Answers:
-    """What the registers know of the person, by ``source.topic``; asked where no fresh answer is kept. Commits."""
+    """What the registers know of the person, by ``source.topic``; asked where no fresh answer is kept. Commits.
+
+    A permit that one of them shows to have ended by a fact ends with it.
+    """
     commit()
     known = [need for need in needs if need.key in TOPICS]
     answers = gather(citizen.id, citizen.id_number, citizen.name, known)
     commit()
+    if end_if_told(citizen.id, answers):
+        commit()
     return answers
 
 

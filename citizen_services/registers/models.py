@@ -71,6 +71,8 @@ class ResidencePermit(Base):
     #: ``employment, residence, study``.
     ground: Mapped[str] = mapped_column(Text)
     address: Mapped[str] = mapped_column(Secret("residence_permit.address"))
+    #: The day on which the registers were last asked, by themselves, whether a fact has ended it.
+    checked_on: Mapped[date] = mapped_column()
     #: The day on which its person is to hear next of its year: the window opens, few days are left, it ran out.
     remind_on: Mapped[date | None] = mapped_column()
     #: ``approved`` (being made), ``current``, ``ended``.
@@ -87,6 +89,8 @@ class ResidencePermit(Base):
         CheckConstraint("state IN ('approved', 'current', 'ended')", name="state"),
         # What the daily look goes by: it reads the permits of which somebody is to hear, and no others.
         Index("ix_residence_permit_remind", "remind_on", "id", postgresql_where=text("state = 'current'")),
+        # What the round of the facts goes by, those about whom nobody asked for longest first.
+        Index("ix_residence_permit_checked", "checked_on", "id", postgresql_where=text("state = 'current'")),
         CheckConstraint("endorsed_until > counted_from", name="years"),
         CheckConstraint(
             "(state = 'ended') = (ended_on IS NOT NULL AND ended_reason IS NOT NULL)"

@@ -12,7 +12,7 @@ from citizen_services.database import Change, new_id
 from citizen_services.parts import parts
 from citizen_services.registers.models import ResidencePermit, ResidenceRegistration
 from citizen_services.registers.queries import current_registration, permit_of_case, registration_of_case
-from citizen_services.registers.signals import permit_carded, permit_endorsed, residence_registered
+from citizen_services.registers.signals import permit_carded, permit_ended, permit_endorsed, residence_registered
 from citizen_services.rules import permit_years
 from citizen_services.security import keyring
 
@@ -122,6 +122,7 @@ def grant_permit(
         issued_on=issued_on,
         counted_from=counted_from,
         endorsed_until=until,
+        checked_on=issued_on,
         remind_on=window_opens(until),
         issued_by=issued_by,
         district=district,
@@ -240,6 +241,7 @@ def take_over_permit(
         issued_on=issued_on,
         counted_from=permit_years.counted_from_of(issued_on, endorsed_until),
         endorsed_until=endorsed_until,
+        checked_on=applied_on,
         issued_by=issued_by,
         district=district,
         ground=ground,
@@ -251,6 +253,21 @@ def take_over_permit(
     change.add(ResidencePermit, **row)
     permit_endorsed.send(permit.id, permit=row, change=change)
     return row["endorsed_until"]
+
+
+def end_permit(change: Change, permit: ResidencePermit, *, reason: str, day: date) -> None:
+    """A permit in use ended by a fact: ``hukou_moved``, ``death`` or ``new_permit``, on that day, and for good.
+
+    The province is not written to: it is where the fact was read.
+    """
+    new = {"state": "ended", "ended_reason": reason, "ended_on": day, "remind_on": None}
+    change.guard(
+        update(ResidencePermit)
+        .where(ResidencePermit.id == permit.id, ResidencePermit.state == "current")
+        .values(**new)
+        .execution_options(synchronize_session=False)
+    )
+    permit_ended.send(permit.id, permit=_columns(permit) | new, change=change)
 
 
 def _next_year(counted_from: date, endorsed_until: date, applied_on: date) -> dict[str, date]:

@@ -14,6 +14,10 @@ residence_registered = _signals.signal("residence-registered")
 #: ``change``.
 permit_endorsed = _signals.signal("permit-endorsed")
 
+#: A permit ended by a fact. Sender: the permit's id; keywords: ``permit`` (its columns, as they are from now on),
+#: ``change``.
+permit_ended = _signals.signal("permit-ended")
+
 #: A permit has a card, and so a number. Sender: the permit's id; keywords: ``permit`` (the row), ``card_number``,
 #: ``kind`` (``first``; ``replace`` where the card before was lost, ``renew`` where it was damaged), ``change``.
 permit_carded = _signals.signal("permit-carded")

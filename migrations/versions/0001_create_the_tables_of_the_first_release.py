@@ -492,6 +492,7 @@ def upgrade() -> None:
         sa.Column("district", sa.Text(), nullable=False),
         sa.Column("ground", sa.Text(), nullable=False),
         sa.Column("address", sa.LargeBinary(), nullable=False),
+        sa.Column("checked_on", sa.Date(), nullable=False),
         sa.Column("remind_on", sa.Date(), nullable=True),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("ended_reason", sa.Text(), nullable=True),
@@ -508,6 +509,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_residence_permit")),
         sa.UniqueConstraint("card_lookup", name=op.f("uq_residence_permit_card_lookup")),
         sa.UniqueConstraint("case_id", name=op.f("uq_residence_permit_case_id")),
+    )
+    op.create_index(
+        "ix_residence_permit_checked",
+        "residence_permit",
+        ["checked_on", "id"],
+        unique=False,
+        postgresql_where=sa.text("state = 'current'"),
     )
     op.create_index(op.f("ix_residence_permit_citizen_id"), "residence_permit", ["citizen_id"], unique=False)
     op.create_index(
@@ -1715,6 +1723,9 @@ def downgrade() -> None:
         "ix_residence_permit_remind", table_name="residence_permit", postgresql_where=sa.text("state = 'current'")
     )
     op.drop_index(op.f("ix_residence_permit_citizen_id"), table_name="residence_permit")
+    op.drop_index(
+        "ix_residence_permit_checked", table_name="residence_permit", postgresql_where=sa.text("state = 'current'")
+    )
     op.drop_table("residence_permit")
     op.drop_index(op.f("ix_register_answer_citizen_id_source_topic_at"), table_name="register_answer")
     op.drop_table("register_answer")

@@ -35,6 +35,8 @@ LONGEST: Mapping[str, str] = {
     "until": "12月31日",
     "kind": "更正",
     "valid_until": "2027年12月31日",
+    "ended_on": "2027年12月31日",
+    "why_ended": "已在别处领取新的居住证",
     "count": "99",
     "way": "本人到行政服务中心领取",
     "who": "代办人欧阳**",

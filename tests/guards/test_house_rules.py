@@ -91,8 +91,8 @@ def test_a_planted_import_is_seen() -> None:
 #: Modules that open no door: whoever calls them commits.
 _NO_DOOR = re.compile(
     r"(citizen_services/(people|cases|registers|exchange|wechat|materials)|notifications)/(operations|queries|models|schemas)\.py"
-    # The scheduler's doors into cases are automatic.py and asking.py.
-    r"|citizen_services/cases/(?!(?:automatic|asking)\.py).*|citizen_services/rules/.*|citizen_services/catalogue/.*|workflows/.*"
+    # The scheduler's doors into cases are automatic.py, asking.py and permit_facts.py.
+    r"|citizen_services/cases/(?!(?:automatic|asking|permit_facts)\.py).*|citizen_services/rules/.*|citizen_services/catalogue/.*|workflows/.*"
 )
 _COMMITS = {"commit", "rollback", "begin"}
 #: Functions that end the caller's transaction all the same, each with the reason.
@@ -156,6 +156,7 @@ RECEIVERS: Mapping[str, tuple[str, ...]] = {
     "letter-wanted": ("notifications.letters.order",),
     "parcel-wanted": ("notifications.receivers.order_parcel",),
     "data-answered": ("notifications.own.tell_answer",),
+    "permit-ended": ("notifications.permits.tell_of_end",),
     "permit-endorsed": ("notifications.writeback.write_endorsement",),
     "permit-carded": ("notifications.writeback.write_permit",),
     "residence-registered": ("notifications.writeback.write_registration",),
