@@ -31,6 +31,9 @@ PARTNERS: Mapping[str, tuple[str, ...]] = {
     "MARKET": ("APP_ID", "APP_KEY"),
     "SCHOOLS": ("APP_ID", "APP_KEY"),
 }
+#: Systems that an installation may do without: what would go there is not made where no address is set.
+OPTIONAL_PARTNERS: Mapping[str, tuple[str, ...]] = {"ONE_WINDOW": ("APP_ID", "APP_KEY")}
+ALL_PARTNERS: Mapping[str, tuple[str, ...]] = {**PARTNERS, **OPTIONAL_PARTNERS}
 
 #: The urban area of Ningbo: its districts, and 330201, the collective code that some registers give for them.
 _CITY_AREA = "330201,330203,330205,330206,330211,330212,330213"
@@ -218,7 +221,7 @@ class Settings:
                     given[f"{prefix}_BASE_URL"].rstrip("/"),
                     {key.lower(): given.get(f"{prefix}_{key}", "") for key in credentials},
                 )
-                for prefix, credentials in PARTNERS.items()
+                for prefix, credentials in ALL_PARTNERS.items()
                 if given.get(f"{prefix}_BASE_URL")
             },
             templates=_templates(given.get("CHANNEL_TEMPLATES", ""), causes),
@@ -281,7 +284,7 @@ def _production_faults(settings: Settings, given: Mapping[str, str]) -> list[str
     values = [(name, value) for name in _SECRETS for value in (_keys(given.get(name, "")) or ("",))]
     values += [
         (f"{prefix}_{key}", given.get(f"{prefix}_{key}", ""))
-        for prefix, credentials in PARTNERS.items()
+        for prefix, credentials in ALL_PARTNERS.items()
         for key in credentials
         if prefix.lower() in settings.partners
     ]
@@ -310,10 +313,11 @@ def _production_faults(settings: Settings, given: Mapping[str, str]) -> list[str
     address = urlsplit(settings.public_base_url)
     if address.scheme != "https" or _LOOPBACK.match(address.hostname or ""):
         causes.append("PUBLIC_BASE_URL must be a public https address")
-    for prefix in PARTNERS:
+    for prefix in ALL_PARTNERS:
         partner = settings.partners.get(prefix.lower())
         if partner is None:
-            causes.append(f"{prefix}_BASE_URL is missing")
+            if prefix in PARTNERS:
+                causes.append(f"{prefix}_BASE_URL is missing")
         elif urlsplit(partner.base_url).scheme != "https" or _LOOPBACK.match(urlsplit(partner.base_url).hostname or ""):
             causes.append(f"{prefix}_BASE_URL must be the partner's https address, not a stand-in")
     return causes

@@ -12,7 +12,7 @@ import string
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from citizen_services.settings import PARTNERS, read_env_file
+from citizen_services.settings import ALL_PARTNERS, read_env_file
 from deploy.serving import write_private
 
 _LETTERS = string.ascii_letters + string.digits
@@ -77,11 +77,11 @@ def write(var_dir: Path, addresses: Mapping[str, str], sandbox_url: str, environ
     constant = kept(path)
     for name, make in _MAKERS.items():
         constant.setdefault(name, make())
-    for prefix, credentials in PARTNERS.items():
+    for prefix, credentials in ALL_PARTNERS.items():
         for credential in credentials:
             constant.setdefault(f"{prefix}_{credential}", _default(prefix, credential))
     changing = dict(addresses)
-    for prefix in PARTNERS:
+    for prefix in ALL_PARTNERS:
         if f"{prefix}_BASE_URL" not in constant:
             address = environ.get(f"{prefix}_BASE_URL") or f"{sandbox_url}/{prefix.lower()}"
             changing[f"{prefix}_BASE_URL"] = address

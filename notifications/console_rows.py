@@ -25,13 +25,14 @@ from citizen_services.rules.dates import last_day
 from citizen_services.rules.masking import mask_name, scrub
 from notifications import queries, told
 from notifications.models import Delivery, Notice, Parcel
+from notifications.reports import CHANNEL as REPORTS
 from notifications.writeback import CHANNEL as WRITE_BACK
 
 #: After so many days without news a parcel is asked after.
 SILENT_DAYS = 3
 CHANNELS: Mapping[str, str] = {
     "wechat": "微信消息", "sms": "短信", "ems": "邮政下单", "registration": "省流动人口登记库",
-    "wechat_tag": "公众号菜单",
+    "wechat_tag": "公众号菜单", "one_window": "省一窗受理平台",
     "call": "电话告知", "visit": "上门告知",
 }  # fmt: skip
 #: How reasons begin, and what that means to whoever reads the page.
@@ -77,10 +78,12 @@ def tries_seen_by(actor: Actor) -> ColumnElement[bool]:
     notice = select(Notice.id).join(Case, Case.id == Notice.case_id).where(Notice.id == Delivery.notice_id, own)
     parcel = select(Parcel.id).join(Case, Case.id == Parcel.case_id)
     parcel = parcel.where(Parcel.id == Delivery.parcel_id, parcels_seen_by(actor))
-    seen = [notice.exists(), parcel.exists()]
+    seen: list[ColumnElement[bool]] = [notice.exists(), parcel.exists()]
     for register in (ResidenceRegistration, ResidencePermit):
         row = select(register.id).join(Case, Case.id == register.case_id)
         seen.append(row.where(register.id == Delivery.about, own).exists())
+    case = select(Case.id).where(Case.id == Delivery.about, own)
+    seen.append(and_(Delivery.channel == REPORTS, case.exists()))
     if actor.office_kind == "service_centre":
         without_case = select(Notice.id).where(Notice.id == Delivery.notice_id, Notice.case_id.is_(None))
         seen.append(without_case.exists())
@@ -95,9 +98,10 @@ def everything(actor: Actor) -> dict[str, Any]:
     within, seen = parcels_seen_by(actor), tries_seen_by(actor)
     # What has lost its use is not tried again, so nobody need look at it.
     useful = or_(Delivery.expires_at.is_(None), Delivery.expires_at > func.now())
-    letters = and_(seen, Delivery.channel != WRITE_BACK, useful)
+    letters = and_(seen, Delivery.channel.not_in((WRITE_BACK, REPORTS)), useful)
     dead = queries.dead_letters(within=letters)
     writes = queries.rejected_writebacks(within=seen)
+    reports = queries.rejected_reports(within=seen)
     doubtful = queries.in_doubt(within=seen)
     calls = corrections.unreached(clock.now(), cases_of(actor), queries.PAGE)
     without = queries.parcels_without_number(within=within)
@@ -106,7 +110,7 @@ def everything(actor: Actor) -> dict[str, Any]:
         "silent": queries.parcels_silent(SILENT_DAYS, within=within),
         "returning": [*queries.parcels_returned(within=within), *queries.parcels_coming_back(within=within)],
     }
-    case_of = _cases_of_tries([*dead, *writes, *doubtful])
+    case_of = _cases_of_tries([*dead, *writes, *reports, *doubtful])
     texts = _texts(doubtful)
     parcels = [*without, *(parcel for rows in lists.values() for parcel in rows)]
     cases = _cases([*(c.case_id for c in calls), *(p.case_id for p in parcels), *case_of.values()])
@@ -128,6 +132,7 @@ def everything(actor: Actor) -> dict[str, Any]:
         ],
         "dead": [_try(row, cases.get(case_of.get(row.id))) for row in dead],
         "writes": [{**_try(row, cases.get(case_of.get(row.id))), "words": words} for row, words in _words_of(writes)],
+        "reports": [{**_try(row, cases.get(case_of.get(row.id))), "words": words} for row, words in _words_of(reports)],
         "doubtful": [
             {**_try(row, cases.get(case_of.get(row.id))), "text": texts.get(row.notice_id, "")} for row in doubtful
         ],
@@ -172,7 +177,7 @@ def _cases(ids: Iterable[UUID]) -> dict[UUID | None, CaseLine]:
 
 def _cases_of_tries(rows: Sequence[Delivery]) -> dict[UUID, UUID]:
     """The cases that tries are about, by the try's id."""
-    found: dict[UUID, UUID] = {}
+    found = {row.id: row.about for row in rows if row.channel == REPORTS and row.about is not None}
     for model, name in (
         (Notice, "notice_id"), (Parcel, "parcel_id"), (ResidenceRegistration, "about"), (ResidencePermit, "about")
     ):  # fmt: skip

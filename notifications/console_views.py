@@ -143,6 +143,13 @@ def write(delivery_id: UUID) -> ResponseReturnValue:
     return _try_again(delivery_id, operations.write_again, "已按现在的登记内容重新写入。", "writes")
 
 
+@bp.post("/reports/<uuid:delivery_id>")
+@staff_required(*MEND)
+def report(delivery_id: UUID) -> ResponseReturnValue:
+    """Report to the one-window platform once more what it rejected."""
+    return _try_again(delivery_id, operations.report_again, "已重新上报。", "reports")
+
+
 def _try_again(delivery_id: UUID, do: Callable[[UUID], UUID], done: str, anchor: str) -> ResponseReturnValue:
     actor = current_actor()
     _known(Delivery, delivery_id, console_rows.tries_seen_by(actor))

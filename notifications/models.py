@@ -85,10 +85,11 @@ class Delivery(Base):
     #: The notice told, or the parcel ordered.
     notice_id: Mapped[UUID | None] = mapped_column(ForeignKey("notice.id"), index=True)
     parcel_id: Mapped[UUID | None] = mapped_column(ForeignKey("parcel.id"), index=True)
-    #: The register row that is written back, and whose it is: a person's writes go in the order of the facts.
+    #: The register row that is written back, and whose it is: a person's writes go in the order of the facts. Of a
+    #: report outward both are the case: a case's reports go in the order of its facts.
     about: Mapped[UUID | None] = mapped_column()
     person: Mapped[UUID | None] = mapped_column()
-    #: ``wechat``, ``sms``, ``ems``, ``registration`` (written back to the province) …
+    #: ``wechat``, ``sms``, ``ems``, ``registration`` (written back to the province), ``one_window`` …
     channel: Mapped[str] = mapped_column(Text)
     #: What the channel needs: template, values, receiver.
     payload: Mapped[Any] = mapped_column(SecretJSON("delivery.payload"))

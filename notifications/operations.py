@@ -11,7 +11,7 @@ from citizen_services.database import Change, db, new_id
 from citizen_services.database.base import after_commit
 from citizen_services.rules.tracking import check_tracking
 from citizen_services.security import CannotDecrypt
-from notifications import ladder, parcels, queue, rows, writeback
+from notifications import ladder, parcels, queue, reports, rows, writeback
 from notifications.errors import AlreadyNumbered, NotInDoubt, NotRequeueable
 from notifications.models import ChannelHold, Delivery, Notice, Parcel
 
@@ -104,6 +104,8 @@ def requeue(delivery_id: UUID) -> UUID:
         raise NotRequeueable from fault
     if row.channel == writeback.CHANNEL:
         payload = writeback.anew(row.about, payload)
+    if row.channel == reports.CHANNEL:
+        payload = reports.anew(row.about, payload)
     if row.parcel_id is not None and "cancel" not in payload and parcels.lock(row.parcel_id).tracking is not None:
         raise NotRequeueable
     new = rows.add_delivery(
@@ -128,8 +130,17 @@ def requeue(delivery_id: UUID) -> UUID:
 
 def write_again(delivery_id: UUID) -> UUID:
     """Write to the province's register what it rejected, as our register has it now; as ``requeue``."""
-    channel = db.session.execute(select(Delivery.channel).where(Delivery.id == delivery_id)).scalar_one_or_none()
-    if channel != writeback.CHANNEL:
+    return _requeue_on(writeback.CHANNEL, delivery_id)
+
+
+def report_again(delivery_id: UUID) -> UUID:
+    """Report to the one-window platform what it rejected, as item and office are called now; as ``requeue``."""
+    return _requeue_on(reports.CHANNEL, delivery_id)
+
+
+def _requeue_on(channel: str, delivery_id: UUID) -> UUID:
+    found = db.session.execute(select(Delivery.channel).where(Delivery.id == delivery_id)).scalar_one_or_none()
+    if found != channel:
         raise NotRequeueable
     return requeue(delivery_id)
 

@@ -19,6 +19,7 @@ from notifications import daytime
 from notifications.courses import ABSENT, WRONG_ADDRESS
 from notifications.models import DOUBTFUL, PARCEL_MOVES, ChannelHold, Delivery, Notice, Parcel, ParcelEvent
 from notifications.queue import SENDING
+from notifications.reports import CHANNEL as REPORTS
 from notifications.writeback import CHANNEL as WRITE_BACK
 
 PAGE = 50
@@ -190,8 +191,20 @@ def rejected_writebacks(limit: int = PAGE, *, within: ColumnElement[bool] = _EVE
     ``words`` are the register's, ``about`` the registration or permit. ``operations.write_again`` writes it as it is
     by then.
     """
+    return _rejected(WRITE_BACK, limit, within)
+
+
+def rejected_reports(limit: int = PAGE, *, within: ColumnElement[bool] = _EVERYWHERE) -> Sequence[Delivery]:
+    """What the one-window platform rejected, oldest first: ``words`` are its own, ``about`` is the case.
+
+    ``operations.report_again`` reports it once more.
+    """
+    return _rejected(REPORTS, limit, within)
+
+
+def _rejected(channel: str, limit: int, within: ColumnElement[bool]) -> Sequence[Delivery]:
     query = select(Delivery).where(
-        Delivery.channel == WRITE_BACK, Delivery.state == "failed", Delivery.requeued_as.is_(None), within
+        Delivery.channel == channel, Delivery.state == "failed", Delivery.requeued_as.is_(None), within
     )
     query = query.options(defer(Delivery.payload))
     return db.session.scalars(query.order_by(Delivery.id).limit(limit)).all()

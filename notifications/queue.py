@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 RECEIPTS = "receipts"
 TRACKING = "tracking"
 EXPORTS = "exports"
-SENDING = ("send-wechat", "send-sms", "send-ems", "send-registration", "send-wechat_tag")
+SENDING = ("send-wechat", "send-sms", "send-ems", "send-registration", "send-wechat_tag", "send-one_window")
 #: Every queue, all of them served by each worker in turn.
 QUEUES = (*SENDING, RECEIPTS, TRACKING, EXPORTS)
 

@@ -13,6 +13,7 @@ from citizen_services import clock
 from citizen_services.cases.models import Case, Correction
 from citizen_services.cases.signals import (
     case_moved,
+    case_rated,
     correction_extended,
     draft_waits,
     export_wanted,
@@ -41,7 +42,7 @@ from citizen_services.rules.masking import mask_name
 from citizen_services.rules.periods import Deadline
 from citizen_services.rules.templates import fill
 from citizen_services.wechat.signals import bound_follower_came, template_finished
-from notifications import bringing, drafts, letters, own, permits, queue, rows, texts, writeback
+from notifications import bringing, drafts, letters, own, permits, queue, reports, rows, texts, writeback
 from notifications.models import Notice, Parcel, Receipt
 
 #: What lies in every parcel of ours, as the courier prints it.
@@ -260,6 +261,8 @@ def wake_exporter(export_id: UUID, *, change: Change) -> None:
 
 RECEIVERS = (
     (case_moved, tell_of_step),
+    (case_moved, reports.report_step),
+    (case_rated, reports.report_rating),
     (correction_extended, tell_of_grace),
     (draft_waits, drafts.remind),
     (export_wanted, wake_exporter),

@@ -14,6 +14,7 @@ from sqlalchemy import func, select, update
 from citizen_services.cases.clocks import calendar
 from citizen_services.cases.errors import GuardFailed, MovedOn
 from citizen_services.cases.models import Case, Rating, Rectification
+from citizen_services.cases.signals import case_rated
 from citizen_services.database import Change, db, new_id
 from citizen_services.people import parameters
 from citizen_services.people.actors import Actor
@@ -68,6 +69,7 @@ def rate(change: Change, case: Case, grade: int, words: str, door: str) -> None:
         door=door,
         at=change.at,
     )
+    case_rated.send(case.id, case=case, grade=grade, change=change)
     if grade > BAD:
         return
     until = deadline(change.at, Period(parameters.number("rectification_days"), "working"), calendar())

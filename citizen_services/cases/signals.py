@@ -28,5 +28,8 @@ draft_waits = _signals.signal("draft-waits")
 #: ``correction``, ``due`` (a Deadline), ``change``.
 correction_extended = _signals.signal("correction-extended")
 
+#: A case was rated. Sender: the case's id; keywords: ``case``, ``grade`` (5 to 1), ``change``.
+case_rated = _signals.signal("case-rated")
+
 #: A long export was asked for and waits for a worker. Sender: its id; keywords: ``change``.
 export_wanted = _signals.signal("export-wanted")

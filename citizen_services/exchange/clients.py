@@ -12,6 +12,7 @@ from citizen_services.exchange.ems import Ems
 from citizen_services.exchange.http import Caller
 from citizen_services.exchange.market import Market
 from citizen_services.exchange.migrants import Migrants
+from citizen_services.exchange.one_window import OneWindow
 from citizen_services.exchange.outcomes import Refused
 from citizen_services.exchange.population import Population
 from citizen_services.exchange.schools import Schools
@@ -36,6 +37,7 @@ def partner_clients(settings: Settings, engine: Engine) -> Mapping[str, Any]:
         "social_insurance": SocialInsurance,
         "market": Market,
         "schools": Schools,
+        "one_window": OneWindow,
         "sms_aliyun": lambda partner: SmsAliyun(partner, settings.templates),
         "ems": Ems,
         "wechat_api": lambda partner: _wechat_api(partner, settings, engine),
@@ -87,6 +89,11 @@ def market() -> Market:
 def schools() -> Schools:
     """The school rolls' client."""
     return _client("schools", Schools)
+
+
+def one_window() -> OneWindow:
+    """The client of the province's one-window platform."""
+    return _client("one_window", OneWindow)
 
 
 def sms_aliyun() -> SmsAliyun:

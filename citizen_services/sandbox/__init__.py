@@ -27,6 +27,7 @@ def create_sandbox(config: SandboxConfig) -> Flask:
         ems,
         market,
         migrants,
+        one_window,
         page,
         population,
         schools,
@@ -51,6 +52,7 @@ def create_sandbox(config: SandboxConfig) -> Flask:
         social_insurance,
         market,
         schools,
+        one_window,
         control,
         page,
     ):

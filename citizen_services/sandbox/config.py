@@ -8,6 +8,8 @@ from pathlib import Path
 
 REGISTERS = ("population", "migrants", "addresses", "social_insurance", "market", "schools")
 PARTNERS = ("wechat_api", "wechat_oauth", "sms_aliyun", "ems", *REGISTERS)
+#: Systems of the registers' kind that an installation may do without.
+OPTIONAL = ("one_window",)
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,8 @@ class SandboxConfig:
             ems_sign_key=text("EMS_SIGN_KEY"),
             ems_receipt_token=text("EMS_RECEIPT_TOKEN"),
             register_keys={
-                name: (text(f"{name.upper()}_APP_ID"), text(f"{name.upper()}_APP_KEY")) for name in REGISTERS
+                name: (text(f"{name.upper()}_APP_ID"), text(f"{name.upper()}_APP_KEY"))
+                for name in (*REGISTERS, *OPTIONAL)
             },
             speed=float(text("SANDBOX_SPEED", "60")),
             receipt_delay_s=float(text("SANDBOX_RECEIPT_DELAY_S", "0.3")),

@@ -17,7 +17,7 @@ from citizen_services.rules.errors import RuleError
 from citizen_services.rules.identity import parse_identity
 from citizen_services.rules.phones import parse_mobile
 from citizen_services.sandbox import addresses, market, migrants, population, schools
-from citizen_services.sandbox.config import PARTNERS
+from citizen_services.sandbox.config import OPTIONAL, PARTNERS
 from citizen_services.sandbox.ems import EmsDesk
 from citizen_services.sandbox.faults import parse_fault
 from citizen_services.sandbox.server import is_loopback
@@ -204,8 +204,8 @@ def blueprint(world: World) -> Blueprint:
 
     @routes.put("/faults/<partner>")
     def fault(partner: str) -> Response:
-        if partner not in PARTNERS:
-            raise ControlError(404, f"partner must be one of {', '.join(PARTNERS)}")
+        if partner not in (*PARTNERS, *OPTIONAL):
+            raise ControlError(404, f"partner must be one of {', '.join((*PARTNERS, *OPTIONAL))}")
         try:
             planted = parse_fault(fields())
         except ValueError as error:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Callable
 from datetime import date, datetime
 from typing import Any
 
 from flask import Blueprint
 
-from citizen_services.sandbox.signed import CHINA, Body, Operation, RegisterError, bad, register_blueprint
+from citizen_services.sandbox.signed import CHINA, Body, Operation, bad, register_blueprint, taken_once
 from citizen_services.sandbox.world import World
 
 TABLE = "migrants"
+#: What was written, by our reference.
+REFS = "migrants_refs"
 #: Whose permit a number is.
 HOLDERS = "permit_holders"
 NEW_CARDS = ("first", "renew", "replace")
@@ -81,22 +80,6 @@ def blueprint(world: World) -> Blueprint:
             "permits": [{name: row[name] for name in shown} for row in permits],
         }
 
-    def once(body: Body, kind: str, write: Callable[[str], str]) -> dict[str, Any]:
-        """Do a write unless its reference is known; `write` gets the reference and returns the register's number."""
-        ref = str(body.fields["ref"])
-        content = hashlib.sha256(json.dumps([kind, body.fields], sort_keys=True).encode()).hexdigest()
-        known = world.state.get("migrants_refs", ref)
-        if known is None:
-            written_at = datetime.fromtimestamp(world.now(), CHINA).isoformat(timespec="seconds")
-            known = {"kind": kind, "register_number": write(ref), "written_at": written_at, "content": content}
-            world.state.put("migrants_refs", ref, known)
-            created = True
-        elif known["content"] != content:
-            raise RegisterError(409, "ref_conflict", "the reference was used for other content")
-        else:
-            created = False
-        return {"register_number": known["register_number"], "created": created, "written_at": known["written_at"]}
-
     def write_registration(body: Body) -> dict[str, Any]:
         id_number, district = body.identity(), body.matching("district", DISTRICT)
         body.text("name", 50)
@@ -121,7 +104,7 @@ def blueprint(world: World) -> Blueprint:
             world.state.put(TABLE, id_number, kept)
             return number
 
-        return once(body, "registration", write)
+        return taken_once(world, REFS, body, "registration", write)
 
     def write_permit(body: Body) -> dict[str, Any]:
         kind, number = body.text("kind", 20), body.matching("number", NUMBER)
@@ -166,10 +149,10 @@ def blueprint(world: World) -> Blueprint:
             world.state.put(TABLE, id_number, kept)
             return register_number
 
-        return once(body, "permit", write)
+        return taken_once(world, REFS, body, "permit", write)
 
     def by_reference(body: Body) -> dict[str, Any]:
-        known = world.state.get("migrants_refs", body.text("written_ref", 64))
+        known = world.state.get(REFS, body.text("written_ref", 64))
         if known is None:
             return {"found": False}
         return {"found": True} | {name: known[name] for name in ("kind", "register_number", "written_at")}

@@ -14,7 +14,7 @@ from flask import Blueprint, Response, abort, redirect, render_template, request
 from werkzeug.wrappers import Response as BaseResponse
 
 from citizen_services.rules.masking import mask_id, mask_phone, scrub
-from citizen_services.sandbox.config import PARTNERS
+from citizen_services.sandbox.config import OPTIONAL, PARTNERS
 from citizen_services.sandbox.ems import EmsDesk
 from citizen_services.sandbox.faults import Fault
 from citizen_services.sandbox.server import is_loopback
@@ -38,8 +38,11 @@ PARTNER_NAMES = {
     "social_insurance": "社会保险",
     "market": "市场主体登记",
     "schools": "学籍登记",
+    "one_window": "省一窗受理平台",
 }
 OPERATION_NAMES = {
+    "steps": "上报办理环节",
+    "ratings": "上报评价",
     "token": "取接口凭据",
     "stable_token": "取接口凭据",
     "message/template/send": "模板消息",
@@ -241,7 +244,7 @@ def blueprint(world: World) -> Blueprint:
     @routes.post("/fault")
     def fault() -> BaseResponse:
         partner, mode = request.form.get("faulty", ""), request.form.get("mode", "")
-        if partner not in PARTNERS or mode not in FAULT_NAMES:
+        if partner not in (*PARTNERS, *OPTIONAL) or mode not in FAULT_NAMES:
             abort(404)
         world.faults.plant(partner, Fault(mode))
         return back()

@@ -107,6 +107,21 @@ class Body:
         raise bad(name, f"{name}: not an identity number")
 
 
+def taken_once(world: World, table: str, body: Body, kind: str, write: Callable[[str], str]) -> dict[str, Any]:
+    """Do a write unless its reference is known in a table; `write` gets the reference and returns the number given."""
+    ref = str(body.fields["ref"])
+    content = hashlib.sha256(json.dumps([kind, body.fields], sort_keys=True).encode()).hexdigest()
+    known = world.state.get(table, ref)
+    created = known is None
+    if known is None:
+        written_at = datetime.fromtimestamp(world.now(), CHINA).isoformat(timespec="seconds")
+        known = {"kind": kind, "register_number": write(ref), "written_at": written_at, "content": content}
+        world.state.put(table, ref, known)
+    elif known["content"] != content:
+        raise RegisterError(409, "ref_conflict", "the reference was used for other content")
+    return {"register_number": known["register_number"], "created": created, "written_at": known["written_at"]}
+
+
 @dataclass(frozen=True)
 class Operation:
     """One operation of a register: `act` gets the body and returns `data`; `to` and `text` are for the ledger."""

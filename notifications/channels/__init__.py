@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from notifications.channels.base import Channel
 from notifications.channels.ems import EmsChannel
+from notifications.channels.one_window import OneWindowChannel
 from notifications.channels.registration import RegistrationChannel
 from notifications.channels.sms import SmsChannel
 from notifications.channels.wechat import WeChatChannel
@@ -29,5 +30,7 @@ def channels() -> Mapping[str, Channel]:
     return dict(_channels)
 
 
-for _channel in (WeChatChannel(), SmsChannel(), EmsChannel(), RegistrationChannel(), WeChatTagChannel()):
+for _channel in (
+    WeChatChannel(), SmsChannel(), EmsChannel(), RegistrationChannel(), WeChatTagChannel(), OneWindowChannel(),
+):  # fmt: skip
     register(_channel)

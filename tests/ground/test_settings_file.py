@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from citizen_services.settings import PARTNERS, Settings, SettingsError
+from citizen_services.settings import ALL_PARTNERS, Settings, SettingsError
 from deploy import devsettings
 
 ADDRESSES = {
@@ -25,7 +25,7 @@ def test_secrets_are_drawn_once_and_addresses_follow_the_sandbox(tmp_path: Path)
         tmp_path, ADDRESSES | {"REDIS_URL": "redis://:y@127.0.0.1:7/0"}, "http://127.0.0.1:9001", {}
     )
     changed = {name for name in first if first[name] != second[name]}
-    assert changed == {"REDIS_URL", *(f"{prefix}_BASE_URL" for prefix in PARTNERS)}
+    assert changed == {"REDIS_URL", *(f"{prefix}_BASE_URL" for prefix in ALL_PARTNERS)}
     assert second["EMS_BASE_URL"] == "http://127.0.0.1:9001/ems"
     (tmp_path / "another").mkdir()
     assert devsettings.write(tmp_path / "another", ADDRESSES, SANDBOX, {})["SECRET_KEY"] != first["SECRET_KEY"]
@@ -34,7 +34,7 @@ def test_secrets_are_drawn_once_and_addresses_follow_the_sandbox(tmp_path: Path)
 def test_what_is_written_is_what_the_application_accepts(tmp_path: Path) -> None:
     devsettings.write(tmp_path, ADDRESSES, SANDBOX, {})
     settings = Settings.load({"VAR_DIR": str(tmp_path)})
-    assert set(settings.partners) == {prefix.lower() for prefix in PARTNERS}
+    assert set(settings.partners) == {prefix.lower() for prefix in ALL_PARTNERS}
     assert all(all(partner.credentials.values()) for partner in settings.partners.values())
     assert settings.wechat.mode == "safe"
     with pytest.raises(SettingsError):

@@ -15,7 +15,7 @@ import pytest
 from app import cli
 from citizen_services.catalogue import Catalogue
 from citizen_services.rules.periods import packaged_calendar
-from citizen_services.settings import PARTNERS
+from citizen_services.settings import ALL_PARTNERS
 from tests.house import ROOT
 
 DOCS = ["README.md", "CONTRIBUTING.md", "deploy/README.md", *(f"docs/{p.name}" for p in ROOT.glob("docs/*.md"))]
@@ -48,7 +48,7 @@ def settings() -> set[str]:
             read,
         )
     )
-    for prefix, credentials in PARTNERS.items():
+    for prefix, credentials in ALL_PARTNERS.items():
         found |= {f"{prefix}_BASE_URL", *(f"{prefix}_{key}" for key in credentials)}
     return found
 

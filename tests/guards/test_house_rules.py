@@ -147,7 +147,8 @@ RECEIVERS: Mapping[str, tuple[str, ...]] = {
     "bound-follower-came": ("notifications.receivers.tag_follower",),
     "follower-bound": ("notifications.receivers.tag_follower",),
     "binding-moved": ("notifications.receivers.warn_of_move",),
-    "case-moved": ("notifications.receivers.tell_of_step",),
+    "case-moved": ("notifications.receivers.tell_of_step", "notifications.reports.report_step"),
+    "case-rated": ("notifications.reports.report_rating",),
     "code-wanted": ("notifications.receivers.send_code",),
     "correction-extended": ("notifications.receivers.tell_of_grace",),
     "draft-waits": ("notifications.drafts.remind",),
@@ -202,5 +203,5 @@ def test_a_planted_receiver_is_seen_and_a_weak_one_as_such(app: Flask, weak: boo
         found = receivers()["case-moved"]
     finally:
         case_moved.disconnect(stranger)
-    assert len(found) == 2
+    assert len(found) == 3
     assert any(name.endswith("stranger") and name.startswith("weak ") == weak for name in found), found
