@@ -36,7 +36,13 @@ from citizen_services.people.signals import (
     follower_bound,
     worker_joined,
 )
-from citizen_services.registers.signals import permit_carded, permit_ended, permit_endorsed, residence_registered
+from citizen_services.registers.signals import (
+    permit_carded,
+    permit_changed,
+    permit_ended,
+    permit_endorsed,
+    residence_registered,
+)
 from citizen_services.rules.dates import chinese_moment
 from citizen_services.rules.masking import mask_name
 from citizen_services.rules.periods import Deadline
@@ -272,6 +278,7 @@ RECEIVERS = (
     (permit_carded, writeback.write_permit),
     (permit_ended, permits.tell_of_end),
     (permit_endorsed, writeback.write_endorsement),
+    (permit_changed, writeback.write_change),
     (code_wanted, send_code),
     (binding_moved, warn_of_move),
     (account_unbound, tell_of_unbinding),

@@ -36,10 +36,19 @@ def write_permit(permit_id: UUID, *, permit: ResidencePermit, card_number: str, 
 
 def write_endorsement(permit_id: UUID, *, permit: Mapping[str, Any], change: Change) -> None:
     """A permit was endorsed: the province is to know until when."""
+    _write_again(permit_id, permit, "endorse", change)
+
+
+def write_change(permit_id: UUID, *, permit: Mapping[str, Any], change: Change) -> None:
+    """Another address or workplace stands on a permit: the province is to know."""
+    _write_again(permit_id, permit, "change", change)
+
+
+def _write_again(permit_id: UUID, permit: Mapping[str, Any], kind: str, change: Change) -> None:
     row = ResidencePermit(**permit)
     if row.card_number is None:
-        raise LookupError(f"permit {permit_id} is endorsed and has no card")
-    write_permit(permit_id, permit=row, card_number=row.card_number, kind="endorse", change=change)
+        raise LookupError(f"permit {permit_id} has no card and nothing to {kind}")
+    write_permit(permit_id, permit=row, card_number=row.card_number, kind=kind, change=change)
 
 
 def anew(about: UUID | None, before: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from citizen_services.catalogue import ServiceItem
 from workflows import (
     residence_permit,
+    residence_permit_change,
     residence_permit_endorse,
     residence_permit_renew,
     residence_permit_replace,
@@ -20,4 +21,5 @@ def declared() -> Sequence[ServiceItem]:
         residence_permit_endorse.ITEM,
         residence_permit_replace.ITEM,
         residence_permit_renew.ITEM,
+        residence_permit_change.ITEM,
     )

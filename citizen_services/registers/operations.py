@@ -12,7 +12,13 @@ from citizen_services.database import Change, new_id
 from citizen_services.parts import parts
 from citizen_services.registers.models import ResidencePermit, ResidenceRegistration
 from citizen_services.registers.queries import current_registration, permit_of_case, registration_of_case
-from citizen_services.registers.signals import permit_carded, permit_ended, permit_endorsed, residence_registered
+from citizen_services.registers.signals import (
+    permit_carded,
+    permit_changed,
+    permit_ended,
+    permit_endorsed,
+    residence_registered,
+)
 from citizen_services.rules import permit_years
 from citizen_services.security import keyring
 
@@ -189,6 +195,24 @@ def replace_card(change: Change, permit: ResidencePermit, card_number: str, *, k
         .execution_options(synchronize_session=False)
     )
     permit_carded.send(permit.id, permit=permit, card_number=card_number, kind=kind, change=change)
+
+
+def change_permit(
+    change: Change, permit: ResidencePermit, *, address: str | None = None, ground: str | None = None
+) -> None:
+    """Another address, another ground, or both stand on a permit from now on; its card and its years stay."""
+    new = {name: value for name, value in (("address", address), ("ground", ground)) if value is not None}
+    change.guard(
+        update(ResidencePermit)
+        .where(
+            ResidencePermit.id == permit.id,
+            ResidencePermit.state == "current",
+            ResidencePermit.card_lookup == permit.card_lookup,
+        )
+        .values(**new)
+        .execution_options(synchronize_session=False)
+    )
+    permit_changed.send(permit.id, permit=_columns(permit) | new, change=change)
 
 
 def window_opens(endorsed_until: date) -> date:

@@ -18,6 +18,10 @@ permit_endorsed = _signals.signal("permit-endorsed")
 #: ``change``.
 permit_ended = _signals.signal("permit-ended")
 
+#: Another address or ground stands on a permit. Sender: the permit's id; keywords: ``permit`` (its columns, as they are
+#: from now on), ``change``.
+permit_changed = _signals.signal("permit-changed")
+
 #: A permit has a card, and so a number. Sender: the permit's id; keywords: ``permit`` (the row), ``card_number``,
 #: ``kind`` (``first``; ``replace`` where the card before was lost, ``renew`` where it was damaged), ``change``.
 permit_carded = _signals.signal("permit-carded")

@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from citizen_services.parts import parts
 from citizen_services.wechat.texts import constant, hotlines, how_long, human, item_links, lines, link
 
-_CARD = "居住证|暂住证|证件|证"
-
 
 @dataclass(frozen=True)
 class Matter:
@@ -26,16 +24,6 @@ class Matter:
 def hours() -> str:
     """When counters are open: their own notices say, and a phone call."""
     return lines("手机上随时可以办，不分上下班。窗口的开放时间以窗口公布的为准，节假日会有调整。", human())
-
-
-@constant
-def work() -> str:
-    """Another workplace is reported within ten days; 浙江省流动人口居住登记条例 art 19."""
-    return _not_online("有居住证的，换了工作单位要在10日内申报变更，证件不用换。")
-
-
-def _not_online(fact: str) -> str:
-    return lines(fact, "这件事暂时不能在手机上办，请到派出所窗口办理，可以先打电话问要带什么。", *hotlines())
 
 
 @constant
@@ -124,11 +112,6 @@ MATTERS: dict[str, Matter] = {
             "上班|下班|开门",
         ),
         hours,
-    ),
-    "work": Matter(
-        "单位变更",
-        (f"{_CARD} 换|变 工作|单位|公司|厂", "换|变 工作|单位|公司|厂", "跳槽|离职|辞职|新单位|新公司|新厂"),
-        work,
     ),
     "school": Matter(
         "孩子上学",

@@ -63,6 +63,7 @@ def test_the_document_names_this_door_alone_and_each_operation_whole(application
         "ResidencePermitEndorseV1",
         "ResidencePermitReplaceV1",
         "ResidencePermitRenewV1",
+        "ResidencePermitChangeV1",
     ]
     permit = document["components"]["schemas"]["ResidencePermitFirstV1"]["properties"]["data"]["properties"]
     assert "receiver_phone" in permit["delivery"]["properties"]

@@ -31,7 +31,7 @@ from citizen_services.parts import parts
 from citizen_services.people import relations
 from citizen_services.people.actors import Actor
 from citizen_services.people.models import Citizen, Staff
-from citizen_services.registers.queries import current_permit
+from citizen_services.registers.queries import current_permit, current_registration
 from citizen_services.rules.errors import RuleError
 from notifications import parcels
 from notifications.models import Parcel
@@ -185,6 +185,28 @@ def renewal(person: Citizen, variant: int) -> Draft:
     return draft
 
 
+def permit_change(person: Citizen, variant: int) -> Draft:
+    """A draft of another workplace that a register or a paper shows, or of another address."""
+    if current_permit(person.id) is None:
+        make.permit(person, clock.today() - timedelta(days=100), address="奉化区锦屏街道南山路26号")
+    item = parts().catalogue.item("residence-permit-change")
+    answers = {"social_insurance.employment": make.employment(person)}
+    db.session.flush()
+    draft = drafts.begin(item, person.id, "wechat", answers)
+    drafts.refresh_answers(draft, answers)
+    home, ours = current_registration(person.id), current_permit(person.id)
+    moved = home is not None and ours is not None and home.address != ours.address
+    what = ("work", "address", "both")[variant % 3] if moved else "work"
+    by_register = variant % 2 == 0
+    draft.data = {"change": {"change": what}}
+    if what != "address":
+        draft.data = {**draft.data, "employment": {"employment_correct": "yes" if by_register else "no"}}
+    commit()
+    if what != "address" and not by_register:
+        bring(person.id, draft.id, "employment_proof")
+    return draft
+
+
 #: How an application of each item is made, which a number varies; and the state in which people meet it then.
 PLAYED: Mapping[str, tuple[Callable[[Citizen, int], Draft], str]] = {
     "residence-permit-first": (permit, "submitted"),
@@ -192,6 +214,7 @@ PLAYED: Mapping[str, tuple[Callable[[Citizen, int], Draft], str]] = {
     "residence-permit-endorse": (endorsement, "submitted"),
     "residence-permit-replace": (replacement, "submitted"),
     "residence-permit-renew": (renewal, "submitted"),
+    "residence-permit-change": (permit_change, "submitted"),
 }
 #: Which items are not played, and why not.
 LEFT_OUT: Mapping[str, str] = {}

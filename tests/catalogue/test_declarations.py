@@ -262,6 +262,7 @@ def test_everything_declared_may_be_run() -> None:
         "residence-permit-endorse",
         "residence-permit-replace",
         "residence-permit-renew",
+        "residence-permit-change",
     ]
 
 

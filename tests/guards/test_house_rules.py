@@ -159,6 +159,7 @@ RECEIVERS: Mapping[str, tuple[str, ...]] = {
     "data-answered": ("notifications.own.tell_answer",),
     "permit-ended": ("notifications.permits.tell_of_end",),
     "permit-endorsed": ("notifications.writeback.write_endorsement",),
+    "permit-changed": ("notifications.writeback.write_change",),
     "permit-carded": ("notifications.writeback.write_permit",),
     "residence-registered": ("notifications.writeback.write_registration",),
     "wechat-template-finished": ("notifications.receivers.keep_template_report",),

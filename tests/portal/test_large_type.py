@@ -22,6 +22,7 @@ PAGES = (
     "/h5/items/residence-permit-endorse",
     "/h5/items/residence-permit-replace",
     "/h5/items/residence-permit-renew",
+    "/h5/items/residence-permit-change",
     "/h5/verify",
     "/h5/telling",
     "/h5/permit",
