@@ -38,7 +38,9 @@ def test_the_menu_pushed_is_the_menu_that_the_account_shows(app: Flask, outside:
     pages = [below["url"] for button in shown for below in button.get("sub_button", []) if below.get("type") == "view"]
     base = parts().settings.public_base_url
     assert f"{base}/h5/bind" in pages
-    assert {f"{base}/h5/items/{item.code}" for item in parts().catalogue.items()} <= set(pages)
+    # WeChat takes five below a button: the first four services, and the front page has them all.
+    first = [f"{base}/h5/items/{item.code}" for item in parts().catalogue.items()][:4]
+    assert pages[:5] == [*first, f"{base}/h5/"]
 
 
 def everything() -> list[Button]:
