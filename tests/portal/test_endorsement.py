@@ -25,7 +25,7 @@ from citizen_services.rules.dates import add_months, chinese_full_day
 from notifications import permits, tasks
 from notifications.models import Delivery, Notice
 from tests import factories
-from tests.cases.engine_world import endorsement as drafted
+from tests.cases.engine_drafts import endorsement as drafted
 from tests.house import House
 from tests.notifications.conftest import business_time
 from tests.pages_kit import check_page, pages_browser, serving
