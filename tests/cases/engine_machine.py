@@ -28,6 +28,7 @@ from citizen_services.people.models import Citizen
 from tests import factories as make
 from tests.cases import engine_world as world
 from tests.cases.engine_invariants import holds, registers_hold
+from tests.cases.engine_drafts import bring
 from tests.cases.engine_world import COURIER, FIRED, PLAYED, REPORT_FOR, STAFF, Hands
 from tests.cases.test_years import YEAR
 
@@ -275,7 +276,7 @@ class EngineMachine(RuleBasedStateMachine):
         asked = corrections.open_correction(case.id)
         if step.action == "answer_correction" and asked is not None:
             for material in corrections.papers_of(item, asked):
-                world.bring(case.citizen_id, asked.id, material.code)
+                bring(case.citizen_id, asked.id, material.code)
         data = world.given_with(step, step.action, item, case, variant)
         return self._press(case, step.action, actor, case.version, data, variant % 3 == 0)
 
