@@ -27,8 +27,8 @@ from citizen_services.people.actors import Actor
 from citizen_services.people.models import Citizen
 from tests import factories as make
 from tests.cases import engine_world as world
-from tests.cases.engine_invariants import holds, registers_hold
 from tests.cases.engine_drafts import bring
+from tests.cases.engine_invariants import holds, registers_hold
 from tests.cases.engine_world import COURIER, FIRED, PLAYED, REPORT_FOR, STAFF, Hands
 from tests.cases.test_years import YEAR
 
