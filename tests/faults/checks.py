@@ -94,7 +94,7 @@ def open_tries(installation: Installation) -> list[tuple[Any, ...]]:
     return installation.sql(
         """
         SELECT id, channel, state, reason FROM delivery
-        WHERE state IN ('pending', 'sending')
+        WHERE (state IN ('pending', 'sending') AND channel NOT IN ('call', 'visit'))
            OR (state = 'uncertain' AND (due_at IS NOT NULL OR pass_on_at IS NOT NULL))
         """
     )

@@ -121,7 +121,18 @@ class ToldBySms(Told):
             assert self.took(kind).count("sms") <= 1
         if self.mode in REFUSED_FOR_GOOD:
             self.desk(self.office_of(self.notes["case"]), "clerk").tries_again()
-        return all("sms" in self.took(kind) for kind in ("submitted", "refused"))
+        # What must be known goes on to a call where the gateway refused it for good while the fault lasted.
+        return "sms" in self.took("submitted") and ("sms" in self.took("refused") or self.is_to_be_called("refused"))
+
+    def is_to_be_called(self, kind: str) -> bool:
+        """Whether the person stands on the list of people to call, of the notice of that kind."""
+        rows = self.installation.sql(
+            "SELECT 1 FROM delivery d JOIN notice n ON n.id = d.notice_id"
+            " WHERE n.kind = %s AND n.case_id = %s AND d.channel = 'call' AND d.state = 'pending'",
+            kind,
+            self.notes["case"],
+        )
+        return bool(rows)
 
 
 class Posted(Story):
