@@ -40,16 +40,6 @@ def notices_of_case(case_id: UUID) -> Sequence[Notice]:
     return db.session.scalars(query).all()
 
 
-def deliveries_of(notice_id: UUID) -> Sequence[Delivery]:
-    """A notice's tries, in order."""
-    return db.session.scalars(select(Delivery).where(Delivery.notice_id == notice_id).order_by(Delivery.id)).all()
-
-
-def parcels_of_case(case_id: UUID) -> Sequence[Parcel]:
-    """A case's parcels, in order."""
-    return db.session.scalars(select(Parcel).where(Parcel.case_id == case_id).order_by(Parcel.id)).all()
-
-
 def parcels_without_number(limit: int = PAGE, *, within: ColumnElement[bool] = _EVERYWHERE) -> Sequence[Parcel]:
     """Parcels whose order may have been taken though we have no number: a clerk types it from the label.
 

@@ -11,8 +11,3 @@ def permit_regulation(place: str) -> Source:
 def migrant_regulation(place: str) -> Source:
     """浙江省流动人口居住登记条例 (2016)."""
     return Source("浙江省流动人口居住登记条例", place)
-
-
-def one_trip_regulation(place: str) -> Source:
-    """浙江省保障“最多跑一次”改革规定 (2018)."""
-    return Source("浙江省保障“最多跑一次”改革规定", place)

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import func, select, update
+from sqlalchemy import select, update
 
 from citizen_services.cases.clocks import calendar
 from citizen_services.cases.errors import GuardFailed, MovedOn
@@ -40,11 +40,6 @@ class AlreadyRated(MovedOn):
 def rating_of(case_id: UUID) -> Rating | None:
     """The rating of a case; None where there is none."""
     return db.session.scalars(select(Rating).where(Rating.case_id == case_id)).one_or_none()
-
-
-def rectification_of(case_id: UUID) -> Rectification | None:
-    """What a bad rating of a case led to; None where there is no such."""
-    return db.session.scalars(select(Rectification).where(Rectification.case_id == case_id)).one_or_none()
 
 
 def rate(change: Change, case: Case, grade: int, words: str, door: str) -> None:
@@ -125,12 +120,6 @@ def task(office_code: str, id_: UUID) -> Rectification | None:
     """A rectification of an office; None for any other."""
     found = db.session.get(Rectification, id_, populate_existing=True)
     return found if found is not None and found.office_code == office_code else None
-
-
-def open_count(office_code: str) -> int:
-    """How many an office still has to put right."""
-    query = select(func.count()).where(Rectification.office_code == office_code, Rectification.state == "open")
-    return db.session.execute(query).scalar_one()
 
 
 def note_call(change: Change, one: Rectification, actor: Actor, note: str) -> None:

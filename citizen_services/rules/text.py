@@ -17,7 +17,6 @@ _MANY_LINES = re.compile(r"\n{3,}")
 # GB 18030 / Unicode blocks of Chinese characters that occur in names and addresses, and 〇.
 _HAN = "\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 HAN_CHARACTER = re.compile(f"[{_HAN}]")
-HAN_ONLY = re.compile(f"[{_HAN}]+")
 
 
 _ASCII_TWINS = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {0x3000: 0x20}
