@@ -80,9 +80,13 @@ def _remind(permit_id: UUID) -> bool:
     if permit is None or permit.state != "current" or permit.remind_on is None or permit.remind_on > clock.today():
         return False
     declared, again = what_to_tell(permit.endorsed_until, clock.today())
+    applies = declared is not None and _applies(permit.citizen_id)
+    if applies:
+        # What comes of it is not known yet: refused, lapsed or withdrawn, they are still to hear.
+        again = clock.today() + timedelta(days=1)
     change = Change(clock.now())
     change.guard(update(ResidencePermit).where(ResidencePermit.id == permit.id).values(remind_on=again))
-    if declared is None or _applies(permit.citizen_id):
+    if declared is None or applies:
         change.write()
         return False
     citizen = db.session.get_one(Citizen, permit.citizen_id)

@@ -44,7 +44,9 @@ OWN_AGE = 16
 
 def migrant(facts: Facts) -> Verdict:
     """The person's household is registered outside the urban area (浙江省流动人口居住登记条例 art 2)."""
-    if is_migrant(facts.hukou_code, facts.district, facts.city_area):
+    # As the register has it now: what was kept at the binding may be of years ago.
+    person = (facts.answers.get(PERSON.key) or {}).get("content") or {}
+    if is_migrant(person.get("hukou_code") or facts.hukou_code, facts.district, facts.city_area):
         return Verdict(True)
     return Verdict(
         False,

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from citizen_services.cases.errors import NoSuchCase
-from citizen_services.cases.queries import own_case
+from citizen_services.cases.queries import cases_of, own_case
 from citizen_services.cases.situation import Situation
 from citizen_services.catalogue import Effect, Facts, Guard, Verdict
 from citizen_services.database import Change
 from citizen_services.registers.models import ResidencePermit
 from citizen_services.registers.operations import report_card_lost
 from citizen_services.registers.queries import current_permit
+
+#: The services that make another card, and their states before it is decided that one is made.
+_OF_CARDS = frozenset({"residence-permit-replace", "residence-permit-renew"})
+_UNDECIDED = frozenset({"submitted", "correcting", "accepted"})
 
 
 def holds_card(in_making: str, elsewhere: str) -> Callable[[Facts], Verdict]:
@@ -68,6 +72,9 @@ def _is_handed_over(situation: Situation) -> bool:
     """Whether the card has left the case that it was made for: until then its loss is ours to mend."""
     ours = current_permit(situation.citizen.id)
     if ours is None:
+        return False
+    others = [case for case in cases_of(situation.citizen.id) if case.ended_at is None and case.id != situation.case_id]
+    if any(case.item in _OF_CARDS and case.state not in _UNDECIDED for case in others):
         return False
     try:
         return own_case(situation.citizen.id, ours.case_id).ended_at is not None

@@ -94,7 +94,10 @@ def _no_permit(facts: Facts) -> Verdict:
     history = (facts.answers.get(HISTORY.key) or {}).get("content") or {}
     ours = any(permit["state"] != "ended" for permit in facts.permits)
     theirs = any(
-        permit["district"] in facts.city_area | {facts.district} and permit.get("state", "valid") == "valid"
+        permit["district"] in facts.city_area | {facts.district}
+        and permit.get("state", "valid") == "valid"
+        # One that we wrote is in our own register: ended there, it has ended.
+        and permit.get("written_ref") is None
         for permit in history.get("permits", ())
     )
     if not ours and not theirs:

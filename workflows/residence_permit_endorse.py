@@ -13,6 +13,7 @@ from typing import Any
 
 from citizen_services.cases import decisions
 from citizen_services.cases.effects import issue
+from citizen_services.cases.queries import newest_answers
 from citizen_services.cases.situation import Situation
 from citizen_services.catalogue import (
     SYSTEM,
@@ -47,6 +48,7 @@ from workflows.permit_grounds import (
     day_of,
     earning,
     employed_on,
+    migrant,
     registered,
     studying_on,
 )
@@ -57,8 +59,13 @@ from workflows.telling import turn
 
 
 def elsewhere(content: Mapping[str, Any] | None, area: frozenset[str]) -> Mapping[str, Any] | None:
-    """The valid permit that another district of the urban area issued, as the province's register has it."""
-    valid = [row for row in (content or {}).get("permits", ()) if row["state"] == "valid" and row["district"] in area]
+    """The valid permit that another district of the urban area issued, as the province's register has it.
+
+    One that we wrote is in our own register, and what it says there counts: ended, it is endorsed no more.
+    """
+    permits = (content or {}).get("permits", ())
+    valid = [row for row in permits if row["state"] == "valid" and row.get("written_ref") is None]
+    valid = [row for row in valid if row["district"] in area]
     return max(valid, key=lambda row: str(row["issued"]), default=None)
 
 
@@ -107,7 +114,18 @@ def _still_registered(situation: Situation) -> bool:
 
 
 def _theirs(situation: Situation) -> Mapping[str, Any] | None:
-    return elsewhere(situation.content(HISTORY.key), parts().settings.city_area)
+    asked = situation.answers.get(HISTORY.key)
+    if asked is not None and asked["outcome"] == "unavailable":
+        # Away when it was sent: what it told since is all that an officer can go by.
+        later = newest_answers(situation.citizen.id, [HISTORY.key]).get(HISTORY.key)
+        asked = later if later is not None and later["at"] >= asked["at"] else asked
+    found = asked is not None and asked["outcome"] == "found"
+    return elsewhere(asked["content"] if asked is not None and found else None, parts().settings.city_area)
+
+
+def _still_migrant(situation: Situation) -> bool:
+    person = situation.content(PERSON.key) or {}
+    return (person.get("hukou_code") or situation.citizen.hukou_code) not in parts().settings.city_area
 
 
 def _permit_known(situation: Situation) -> bool:
@@ -170,6 +188,7 @@ def _route(situation: Situation) -> str:
 _RESTORED = "本次为补办签注，居住证使用功能自今日恢复，居住年限从补办之日起重新计算。"
 _ENDORSE = Effect("endorse_permit", _endorse, gives=("valid_until", "restored"))
 _KNOWN = Guard("permit_known", "还没有查到申请人的居住证，请等登记恢复后再办，或核实后不予签注。", _permit_known)
+_MIGRANT = Guard("migrant", "申请人的户籍已在本市市区，不再需要居住证，请核实后不予签注。", _still_migrant)
 
 # --- Documents and notices ----------------------------------------------------------------------------------------
 
@@ -242,6 +261,7 @@ ITEM = ServiceItem(
     doors=(Door("online", 0), Door("counter", 1)),
     pre_checks=(
         PreCheck("permit", "持有本市市区签发的居住证", permit_regulation("第十条"), _has_permit),
+        PreCheck("migrant", "户籍不在本市市区", migrant_regulation("第二条"), migrant),
         PreCheck(
             "window", "到了签注的时候（满一年之前的一个月内，过期的可以补办）",
             migrant_regulation("第十九条"), _in_window,
@@ -275,7 +295,7 @@ ITEM = ServiceItem(
             VOUCHER,
             Step(
                 "accepted", "approve", "completed", reviewing.APPROVER, "签注", "已签注",
-                guard=(decisions.not_sent_back, _KNOWN), then=(_ENDORSE, issue(ENDORSED)), tell=DONE,
+                guard=(decisions.not_sent_back, _KNOWN, _MIGRANT), then=(_ENDORSE, issue(ENDORSED)), tell=DONE,
             ),
             reviewing.refusing("不予签注", REFUSED, NOT_ENDORSED),
             guard=(Guard("registered", "您的居住登记已经变化，请重新办理居住登记后再申请。", _still_registered),),
@@ -284,7 +304,8 @@ ITEM = ServiceItem(
         Step(
             "submitted", "complete", "completed", SYSTEM, "自动签注", "登记核对一致，已签注",
             guard=(
-                _KNOWN, Guard("shown_by_registers", "登记没有证明签注的理由，由民警审核。", _shown_by_registers),
+                _KNOWN, _MIGRANT,
+                Guard("shown_by_registers", "登记没有证明签注的理由，由民警审核。", _shown_by_registers),
             ),
             then=(_ENDORSE, issue(ENDORSED)), tell=DONE, automatic=True,
         ),

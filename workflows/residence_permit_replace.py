@@ -146,7 +146,7 @@ ITEM = ServiceItem(
             VOUCHER,
             Step(
                 "accepted", "approve", "approved", reviewing.APPROVER, "批准", "已批准",
-                guard=(decisions.not_sent_back, permit_held.CURRENT),
+                guard=(decisions.not_sent_back, permit_held.CURRENT, permit_held.HANDED_OVER),
                 tell=turn(
                     "approved", "申请已批准",
                     text="您申请的{item}（{number}）已批准，正在制证，制好后由 EMS 寄出。",

@@ -19,7 +19,7 @@ from citizen_services.cases.errors import NoSuchCase
 from citizen_services.cases.standing import Standing
 from citizen_services.database import commit
 from citizen_services.parts import parts
-from citizen_services.people import api_keys
+from citizen_services.people import api_keys, second_factor
 from citizen_services.people.actors import Actor
 from citizen_services.people.models import Citizen
 from citizen_services.people.sessions import LoggedIn, citizen_actor, load_session, staff_actor, touch
@@ -143,6 +143,9 @@ def _of_session(person: LoggedIn) -> Caller:
         if person.staff.must_change_password:
             detail = "现在的密码是别人设的。请先登录工作台修改密码，再使用接口。"
             raise Problem("password-to-change", 403, "The password must be changed first", detail)
+        if second_factor.demanded(person.roles) and not second_factor.enrolled(person.staff.id):
+            detail = "您的岗位要求使用动态验证码。请先登录工作台，在“我的账号”里启用，再使用接口。"
+            raise Problem("second-factor-wanted", 403, "A second factor must be set up first", detail)
         return Caller(staff_actor(person.staff, person.roles), None, None, subject, PER_MINUTE)
     if person.citizen is None:
         detail = "这个令牌还没有核验身份。请先在公众号里绑定身份，再使用接口。"

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from uuid import UUID
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 
 from citizen_services import clock
+from citizen_services.cases.household_models import HouseholdMember
 from citizen_services.cases.models import Case, Draft
 from citizen_services.database import db
 from citizen_services.exchange.models import RegisterAnswer
@@ -28,9 +29,21 @@ def forget_drafts() -> Iterator[int]:
     )
     # Photos that stand in it are swept by their own hook, once the draft is gone.
     ids = select(Draft.id).where(over).order_by(Draft.saved_at).limit(BATCH).with_for_update(skip_locked=True)
-    gone = delete(Draft).where(Draft.id.in_(ids), over).execution_options(synchronize_session=False)
-    while removed := int(db.session.execute(gone).rowcount):  # type: ignore[attr-defined]
-        yield removed
+    while found := db.session.scalars(ids).all():
+        # Of whoever sent it by themselves the draft alone says which case it became: their household goes on knowing.
+        db.session.execute(
+            update(HouseholdMember)
+            .where(
+                HouseholdMember.draft_id.in_(found),
+                HouseholdMember.draft_id == Draft.id,
+                HouseholdMember.case_id.is_(None),
+                Draft.case_id.is_not(None),
+            )
+            .values(case_id=Draft.case_id)
+            .execution_options(synchronize_session=False)
+        )
+        db.session.execute(delete(Draft).where(Draft.id.in_(found)).execution_options(synchronize_session=False))
+        yield len(found)
 
 
 def forget_answers() -> Iterator[int]:

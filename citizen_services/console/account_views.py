@@ -114,11 +114,12 @@ def factor_code() -> ResponseReturnValue:
 @staff_required(unready=True)
 def confirm_factor() -> ResponseReturnValue:
     """Put it in force; the recovery codes are shown on this one answer."""
-    staff = current_member().staff
+    person = current_member()
+    staff = person.staff
     try:
         one = second_factor.reserve(staff.id)
         commit()
-        codes = second_factor.confirm(one, staff, request.form.get("code", ""))
+        codes = second_factor.confirm(one, staff, request.form.get("code", ""), person.session)
     except PeopleError as fault:
         rollback()
         return _factor_page(429 if isinstance(fault, TooMany) else 422, {"code": [fault.sentence]})

@@ -9,6 +9,7 @@ from uuid import UUID
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from marshmallow import ValidationError, fields, validate
+from sqlalchemy.exc import IntegrityError
 
 from citizen_services.cases import years
 from citizen_services.cases.clocks import calendar
@@ -31,6 +32,8 @@ bp = Blueprint("console_admin", __name__, url_prefix="/console/admin")
 tell_refusals(bp)
 
 SYSTEM, SECURITY, AUDIT = "system_admin", "security_admin", "audit_admin"
+#: Two did the same at the same moment: the constraint let one of them be.
+FASTER = "同事刚刚做了同样的操作，请刷新页面查看。"
 
 
 def _text(least: int, most: int, label: str, *, required: bool = True) -> fields.Field[Any]:
@@ -223,6 +226,9 @@ def _do(schema: FormSchema, act: Act, words: str, failed: str, again: Callable[[
     except (RuleError, PeopleError) as fault:
         rollback()
         return again({failed: [fault.sentence]})
+    except IntegrityError:
+        rollback()
+        return again({failed: [FASTER]})
     flash(words, "ok")
     return redirect(url_for(".page"), 303)
 
@@ -257,6 +263,9 @@ def add() -> ResponseReturnValue:
     except RuleError as fault:
         rollback()
         return _page({"id_number": [fault.sentence]}, "staff"), 422
+    except IntegrityError:
+        rollback()
+        return _page({"login": [FASTER]}, "staff"), 422
     commit()
     return _page(shown={"what": f"{one.name}（{one.login}）的初始密码，首次登录须修改", "secret": password})
 

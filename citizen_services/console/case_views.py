@@ -327,17 +327,19 @@ def reveal(case_id: UUID) -> ResponseReturnValue:
     if line is None:
         return render_error(400, text=_STALE)
 
-    def note(once: Once) -> str:
+    def note(once: Once) -> list[str | int]:
         count_look("unmasked", actor.id)
         change = Change(clock.now())
         reason = f"{line.label}：{given['reason']}"
         looks.note(change, actor, case.citizen_id, "unmasked", reason, role=role_of(actor), case_id=case.id)
-        once.remember(change, line.key)
+        told: list[str | int] = [line.key, int(clock.protocol_now().timestamp())]
+        once.remember(change, told)
         change.write()
-        return line.key
+        return told
 
-    key = do_once(once_of(actor, given["form_token"]), note)
-    session[_SHOWN] = [str(case.id), key, int(clock.protocol_now().timestamp())]
+    # With the moment of the look that was noted: the same form sent again later shows nothing anew.
+    key, noted_at = do_once(once_of(actor, given["form_token"]), note)
+    session[_SHOWN] = [str(case.id), key, noted_at]
     return redirect(url_for("console_cases.show", case_id=case_id, _anchor="applicant"), 303)
 
 

@@ -9,6 +9,8 @@ from flask.typing import ResponseReturnValue
 from marshmallow import Schema, ValidationError, fields, validate
 
 from citizen_services import clock
+from citizen_services.cases import recusal
+from citizen_services.console.access import OwnMatter, tell_refusals
 from citizen_services.console.guards import current_actor, staff_required
 from citizen_services.database import Change, commit, db
 from citizen_services.database.base import rollback
@@ -21,6 +23,7 @@ from citizen_services.rules.masking import mask_name
 from citizen_services.rules.retention import KEPT
 
 bp = Blueprint("console_data", __name__, url_prefix="/console/data-requests")
+tell_refusals(bp)
 
 ROLE = "supervisor"
 _WHY = "答复个人信息请求"
@@ -61,7 +64,11 @@ def _found(request_id: UUID) -> tuple[DataRequest, Citizen]:
     found = db.session.get(DataRequest, request_id)
     if found is None:
         abort(404)
-    return found, db.session.get_one(Citizen, found.citizen_id)
+    citizen = db.session.get_one(Citizen, found.citizen_id)
+    why = recusal.why_apart_from(citizen.id_lookup, current_actor())
+    if why is not None:
+        raise OwnMatter(why)
+    return found, citizen
 
 
 def _page(found: DataRequest, citizen: Citizen, status: int = 200, errors: object = None) -> ResponseReturnValue:

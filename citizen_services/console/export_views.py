@@ -111,8 +111,10 @@ def export() -> ResponseReturnValue:
         change.write()
         return "noted"
 
+    # An answer that was noted stands for these people only: the address may name another month, and a month goes on.
+    about = {"codes": scope.codes, "month": scope.month, "people": sorted(map(str, people))}
     try:
-        do_once(once_of(actor, given["form_token"]), note)
+        do_once(once_of(actor, given["form_token"], **about), note)
     except EnoughForToday as fault:
         rollback()
         return _page(scope, {"reason": [fault.sentence]}), 429
@@ -138,7 +140,8 @@ def _ask(actor: Actor, scope: Scope, given: dict[str, Any]) -> ResponseReturnVal
         return str(id_)
 
     try:
-        export_id = do_once(once_of(actor, given["form_token"]), ask)
+        about = {"codes": scope.codes, "month": scope.month}
+        export_id = do_once(once_of(actor, given["form_token"], **about), ask)
     except EnoughForToday as fault:
         rollback()
         return _page(scope, {"reason": [fault.sentence]}), 429

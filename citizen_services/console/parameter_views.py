@@ -9,11 +9,12 @@ from uuid import UUID
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from marshmallow import ValidationError, fields, validate
+from sqlalchemy.exc import IntegrityError
 
 from citizen_services import clock
 from citizen_services.cases.once import do_once, note
 from citizen_services.console.access import tell_refusals
-from citizen_services.console.admin_views import SECURITY, SYSTEM
+from citizen_services.console.admin_views import FASTER, SECURITY, SYSTEM
 from citizen_services.console.guards import current_actor, staff_required
 from citizen_services.console.schemas import FormSchema, once_of, read_form
 from citizen_services.database.base import rollback
@@ -93,6 +94,9 @@ def _do(schema: FormSchema, act: Callable[[Mapping[str, Any]], None], words: str
     except CannotSet as fault:
         rollback()
         return _page({fault.field: [fault.sentence]}), 422
+    except IntegrityError:
+        rollback()
+        return _page({"name": [FASTER]}), 422
     parameters.forget_parameters()
     flash(words, "ok")
     return redirect(url_for(".page"), 303)

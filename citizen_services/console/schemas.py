@@ -148,7 +148,7 @@ def by_field(errors: Mapping[str, Any], schema: Schema | None, data: Mapping[str
     return rest
 
 
-def once_of(actor: Actor, form_token: str) -> Once:
-    """This form as a write that is done once: the same token with other content is refused."""
+def once_of(actor: Actor, form_token: str, **about: Any) -> Once:
+    """This form as a write that is done once: the same token with other content, or ``about`` others, is refused."""
     body = {name: value for name, value in request.form.items() if name not in _TOKENS}
-    return Once.of(actor.key, request.endpoint or "", form_token, {"path": request.path, "form": body})
+    return Once.of(actor.key, request.endpoint or "", form_token, {"path": request.path, "form": body, **about})

@@ -159,6 +159,8 @@ def decide(actor: Actor, change_id: UUID, *, approve: bool) -> None:
         raise CannotSet("decision", "这项修改已经由同事决定了。")
     if change.asked_by == actor.id:
         raise CannotSet("decision", "须由另一位管理员决定：提出人不能自己批准。")
+    # Read before anything is written: this transaction would see, and this process keep, what is not committed yet.
+    before = _words(change.name, number(change.name))
     change.state, change.decided_by, change.decided_at = (
         ("approved" if approve else "rejected"),
         actor.id,
@@ -166,7 +168,7 @@ def decide(actor: Actor, change_id: UUID, *, approve: bool) -> None:
     )
     change.from_day = max(change.from_day, clock.today())
     db.session.flush()
-    before, after = _words(change.name, number(change.name)), _words(change.name, change.value, change.from_day)
+    after = _words(change.name, change.value, change.from_day)
     record(actor, "parameter_approved" if approve else "parameter_rejected", change.name, before, after)
 
 

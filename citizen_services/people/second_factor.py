@@ -60,7 +60,14 @@ def begin(staff: Staff) -> str:
         raise PeopleError("已经启用了动态验证码。")
     fresh = {"secret": pyotp.random_base32(), "confirmed_at": None, "last_step": 0}
     write = insert(SecondFactor).values(staff_id=staff.id, **fresh)
-    db.session.execute(write.on_conflict_do_update(index_elements=["staff_id"], set_=fresh))
+    # One that another page puts in force at this moment is left alone.
+    done = db.session.execute(
+        write.on_conflict_do_update(
+            index_elements=["staff_id"], set_=fresh, where=SecondFactor.confirmed_at.is_(None)
+        ).returning(SecondFactor.staff_id)
+    ).first()
+    if done is None:
+        raise PeopleError("已经启用了动态验证码。")
     return _address(staff, str(fresh["secret"]))
 
 
@@ -81,8 +88,10 @@ def reserve(staff_id: UUID) -> Try:
     return limits.reserve("second_factor", {"staff": str(staff_id)})
 
 
-def confirm(one: Try, staff: Staff, code: str) -> list[str]:
+def confirm(one: Try, staff: Staff, code: str, session: Session) -> list[str]:
     """Put the drawn secret in force by its first right code; returns the recovery codes, shown once.
+
+    Every other session of the person ends: the password alone opened it.
 
     Raises WrongFactor. The caller commits.
     """
@@ -94,6 +103,7 @@ def confirm(one: Try, staff: Staff, code: str) -> list[str]:
     row.confirmed_at = protocol_now()
     db.session.flush()
     db.session.execute(delete(RecoveryCode).where(RecoveryCode.staff_id == staff.id))
+    db.session.execute(delete(Session).where(Session.staff_id == staff.id, Session.id != session.id))
     codes = ["".join(secrets.choice(_LETTERS) for _ in range(_LENGTH)) for _ in range(CODES)]
     db.session.add_all(RecoveryCode(id=new_id(), staff_id=staff.id, code_hash=_hash(code)) for code in codes)
     db.session.flush()

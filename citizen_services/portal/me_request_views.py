@@ -5,11 +5,14 @@ from __future__ import annotations
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from marshmallow import Schema, ValidationError, fields, validate
+from sqlalchemy.exc import IntegrityError
 
 from citizen_services import clock
 from citizen_services.cases import drafts
 from citizen_services.cases.clocks import calendar
+from citizen_services.cases.errors import MovedOn
 from citizen_services.database import Change, commit
+from citizen_services.database.base import rollback
 from citizen_services.people import data_requests
 from citizen_services.portal.guards import citizen_required, the_citizen
 from citizen_services.portal.home_views import open_drafts
@@ -85,12 +88,20 @@ def _ask(kind: str, name: str) -> ResponseReturnValue:
     except data_requests.AlreadyAsked as fault:
         return _page(409, **{name: [fault.sentence]})
     gone = ""
-    if kind == "deletion":
-        begun = open_drafts(citizen)
-        for draft in begun:
-            drafts.discard(draft)
-        gone = "没有提交的申请已经删除。" if begun else ""
-    change.write()
-    commit()
+    try:
+        if kind == "deletion":
+            begun = open_drafts(citizen)
+            for draft in begun:
+                drafts.discard(draft)
+            gone = "没有提交的申请已经删除。" if begun else ""
+        change.write()
+        commit()
+    except IntegrityError:
+        # Another page of the person's, a moment ago.
+        rollback()
+        return _page(409, **{name: [data_requests.AlreadyAsked.sentence]})
+    except MovedOn as fault:
+        rollback()
+        return _page(409, **{name: [fault.sentence]})
     flash(f"请求已收到。{gone}最晚 {chinese_full_day(due.last_day)} 书面答复，答复后会通知您。", "ok")
     return redirect(url_for("portal_me_requests.page"), 303)

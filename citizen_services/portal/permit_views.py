@@ -181,5 +181,5 @@ def _elsewhere(citizen: Citizen) -> list[dict[str, Any]]:
             "note": "来自浙江省流动人口登记；到期可以在本区签注，签注后电子居住证在这里显示。",
         }
         for row in (answer.get("content") or {}).get("permits", ())
-        if row["state"] == "valid" and row["district"] in area
+        if row["state"] == "valid" and row["district"] in area and row.get("written_ref") is None
     ]

@@ -237,7 +237,15 @@ def test_a_lost_phone_is_a_matter_of_four_eyes_and_a_role_may_ask_for_a_second_f
     assert security.open("/console/admin").status_code == 200
     assert "请先启用动态验证码" in security.words
     assert security.at == "/console/account"
+    token = security.client.get_cookie("console_session", path="/console", domain="127.0.0.1")
+    assert token is not None
+    bearer = {"Authorization": f"Bearer {token.value}"}
+    asked = security.client.get("/api/v1/cases", base_url=house.web_url, headers=bearer)
+    assert (asked.status_code, asked.json["type"]) == (403, "second-factor-wanted")
+    elsewhere = login(app, house, "fw-security", staff_logins["fw-security"]["password"])
     enrol(security, phone)
+    # What the password alone had opened is closed.
+    assert elsewhere.open("/console/account", follow=False).status_code == 303
     assert security.open("/console/admin", follow=False).status_code == 200
     security.open("/console/account")
     assert "remove_factor" not in security.actions

@@ -272,6 +272,13 @@ def test_who_has_applied_already_is_not_reminded(app: Flask) -> None:
     sent_for_judging(person)
     permits.remind_of_years()
     assert told(person) == []
+    # Nobody knows yet what comes of it: refused or withdrawn, they are still to hear.
+    case = db.session.scalars(select(Case).where(Case.citizen_id == person.id)).one()
+    operations.perform(parts().catalogue, case.id, "withdraw", factories.applicant(person), case.version)
+    commit()
+    with business_time(clock.now() + timedelta(days=1)):
+        permits.remind_of_years()
+    assert told(person) == ["permit_last_days"]
 
 
 def test_one_reminder_that_fails_holds_up_no_other(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:

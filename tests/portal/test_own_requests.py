@@ -20,6 +20,7 @@ from citizen_services.cases.models import Case, Draft
 from citizen_services.database import commit, db, new_id
 from citizen_services.exchange.models import RegisterAnswer
 from citizen_services.people.data_models import DataRequest
+from citizen_services.people.models import Citizen, Staff
 from notifications import own
 from notifications.models import Delivery, Notice
 from tests import factories
@@ -159,6 +160,23 @@ def test_old_notices_of_no_case_go_unless_something_of_them_is_open(app: Flask) 
     of_case = notice(400, "delivered", "delivered", case_id=new_id())
     own.forget_old()
     assert _there(Notice, [over, young, doubtful, of_case]) == {str(young), str(doubtful), str(of_case)}
+
+
+@pytest.mark.xdist_group("browser")
+def test_nobody_answers_what_they_asked_themselves(
+    resident: Callable[..., Resident], desk: Callable[[str], Desk]
+) -> None:
+    person = resident()
+    person.browser.open("/h5/me/requests")
+    person.browser.submit("correction", correction_words="户籍地址门牌号应为5组")
+    with person.app.app_context():
+        citizen = db.session.get_one(Citizen, person.id)
+        db.session.execute(update(Staff).where(Staff.login == "fw-supervisor").values(id_lookup=citizen.id_lookup))
+        commit()
+        request_id = db.session.scalars(select(DataRequest.id)).one()
+    supervisor = desk("fw-supervisor")
+    assert supervisor.open(f"/console/data-requests/{request_id}").status_code == 403
+    assert "户籍地址门牌号" not in supervisor.words
 
 
 @pytest.mark.xdist_group("browser")

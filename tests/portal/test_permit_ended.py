@@ -48,3 +48,7 @@ def test_whoever_moves_their_household_here_sees_the_permit_ended_at_the_next_lo
     assert f"您的居住证已于{day}终止：户籍已迁入本市市区" in person.browser.words
     office.open(path)
     assert "居住证已失效" in office.words
+    # What has ended is not endorsed by way of what we once wrote to the province.
+    person.browser.open("/h5/items/residence-permit-endorse")
+    assert "户籍在本市市区" in person.browser.words
+    assert "start" not in person.browser.actions

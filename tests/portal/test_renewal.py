@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
 from sqlalchemy import select
 
+from citizen_services.cases.errors import GuardFailed
 from citizen_services.cases.models import Case
 from citizen_services.database import db
 from notifications import tasks
@@ -71,6 +73,18 @@ def test_a_damaged_card_is_renewed_and_the_courier_takes_the_old_one_back(
     assert any(
         f"居住证 renew {person.name} {NEW_CARD}" in one["text"] and one["outcome"] in ("ok", "accepted") for one in told
     ), "the province knows"
+
+
+def test_one_card_at_a_time_is_made(resident: Callable[..., Resident]) -> None:
+    person = holder(resident)
+    renew(person)
+    renewal = renewals(person)[0].id
+    replacement = report_lost(person)
+    staff_acts(person, replacement, "accept", "yl-clerk")
+    staff_acts(person, replacement, "approve", "yl-officer")
+    staff_acts(person, renewal, "accept", "yl-clerk")
+    with pytest.raises(GuardFailed):
+        staff_acts(person, renewal, "approve", "yl-officer")
 
 
 def test_a_card_that_was_reported_lost_is_replaced_and_not_renewed(resident: Callable[..., Resident]) -> None:
