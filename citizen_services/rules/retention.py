@@ -94,7 +94,7 @@ KEPT: tuple[Kept, ...] = (
         "您本人和窗口人员",
         "通知之日",
         timedelta(days=365),
-        "一年；办件的通知随办件保存",
+        "365天；办件的通知随办件保存",
     ),
     Kept(
         "unsent_photos",

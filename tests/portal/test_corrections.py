@@ -17,7 +17,7 @@ from tests.house import House
 from tests.people.browser import Browser
 from tests.portal.acting import ASKED, MENDED, asked, lapsed, staff_acts
 from tests.portal.conftest import Resident, log_in
-from tests.portal.test_rules import _together
+from tests.portal.test_rules import together
 
 
 def correction_of(person: Resident, case_id: UUID) -> Correction:
@@ -136,7 +136,7 @@ def test_ten_taps_on_one_button_answer_once(house: House, resident: Callable[...
     case = asked(person)
     person.browser.open(f"/h5/cases/{case}")
     data = person.browser.form("answer_correction").inputs | MENDED
-    answers = _together(house, person, f"/h5/cases/{case}", data)
+    answers = together(house, person, f"/h5/cases/{case}", data)
     assert set(answers) == {(303, f"/h5/cases/{case}")}
     assert (person.cases()[0].state, person.cases()[0].version) == ("submitted", 3)
 

@@ -28,7 +28,7 @@ from tests.materials import pictures
 from tests.people.browser import upload
 from tests.portal.acting import staff_acts
 from tests.portal.conftest import EMPLOYER, Resident
-from tests.portal.test_rules import _together
+from tests.portal.test_rules import together
 
 __all__ = ["desk"]
 
@@ -266,7 +266,7 @@ def test_ten_taps_bring_one_photo_and_the_same_photo_sent_again_is_kept_once(
     person.browser.open(f"{person.path}?step=papers")
     data = person.browser.form("remove").inputs
     path = person.browser.form("remove").url
-    assert {status for status, _ in _together(house, person, path, data)} == {303}
+    assert {status for status, _ in together(house, person, path, data)} == {303}
     assert pieces(person) == []
 
 
