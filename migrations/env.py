@@ -3,28 +3,22 @@
 from __future__ import annotations
 
 from importlib import import_module
+from pkgutil import walk_packages
 from typing import Any, Literal
 
 from alembic import context
 from alembic.autogenerate.api import AutogenContext
 from sqlalchemy import create_engine, pool
 
+import citizen_services
+import notifications
 from citizen_services.database.base import Base
 from citizen_services.database.types import Secret, SecretJSON
 
-for room in ("database", "people", "exchange", "registers", "materials", "cases", "wechat"):
-    import_module(f"citizen_services.{room}.models")
-for module in (
-    "people.acting_models",
-    "people.administration_models",
-    "people.credential_models",
-    "cases.figure_models",
-    "cases.household_models",
-    "cases.export_models",
-    "cases.serving_models",
-):
-    import_module(f"citizen_services.{module}")
-import_module("notifications.models")
+for package in (citizen_services, notifications):
+    for found in walk_packages(package.__path__, f"{package.__name__}."):
+        if found.name.endswith("models"):
+            import_module(found.name)
 
 
 def render_item(kind: str, item: Any, autogen_context: AutogenContext) -> str | Literal[False]:

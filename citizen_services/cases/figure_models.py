@@ -52,23 +52,27 @@ class MonthFigure(Base):
 
 
 class Escalation(Base):
-    """A clock that runs out today or ran out, put before whoever supervises the office: once for each date."""
+    """A clock that runs out, put before the next one up: the holder, the supervisor, the level above. Once for each."""
 
     __tablename__ = "escalation"
     id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
     case_id: Mapped[UUID] = mapped_column(ForeignKey("case.id"))
     office_code: Mapped[str] = mapped_column(ForeignKey("office.code"))
-    #: ``today``, ``late``.
+    #: ``soon`` (before whoever holds the case, else before the desk), ``today`` (the office's supervisor), ``late`` (who
+    #: answers for the district).
     kind: Mapped[str] = mapped_column(Text)
     #: The clock: 24:00 of its last day.
     due: Mapped[datetime] = mapped_column(timestamp)
     at: Mapped[datetime] = mapped_column(timestamp)
-    #: Who of the supervisors took note of it.
+    #: Who held the case then; None where nobody did.
+    holder_id: Mapped[UUID | None] = mapped_column(ForeignKey("staff.id"))
+    #: Who of those before whom it was put took note of it.
     seen_at: Mapped[datetime | None] = mapped_column(timestamp)
     seen_by: Mapped[UUID | None] = mapped_column(ForeignKey("staff.id"))
 
     __table_args__ = (
         Index("uq_escalation_case_id_kind_due", "case_id", "kind", "due", unique=True),
         Index("ix_escalation_unseen", "office_code", "due", "id", postgresql_where=text("seen_at IS NULL")),
-        CheckConstraint("kind IN ('today', 'late')", name="kind"),
+        Index("ix_escalation_holder", "holder_id", "due", "id", postgresql_where=text("seen_at IS NULL")),
+        CheckConstraint("kind IN ('soon', 'today', 'late')", name="kind"),
     )

@@ -255,9 +255,12 @@ class Rating(Base):
     #: ``wechat``, ``web``.
     door: Mapped[str] = mapped_column(Text)
     at: Mapped[datetime] = mapped_column(timestamp)
+    #: When a contest was upheld: it is kept, and counts in no rate any more.
+    set_aside_at: Mapped[datetime | None] = mapped_column(timestamp)
 
     __table_args__ = (
         Index("ix_rating_office_code_at", "office_code", "at"),
+        Index("ix_rating_set_aside", "at", postgresql_where=text("set_aside_at IS NOT NULL")),
         CheckConstraint("grade BETWEEN 1 AND 5", name="grade"),
     )
 
@@ -270,7 +273,7 @@ class Rectification(Base):
     rating_id: Mapped[UUID] = mapped_column(ForeignKey("rating.id"), unique=True)
     case_id: Mapped[UUID] = mapped_column(ForeignKey("case.id"))
     office_code: Mapped[str] = mapped_column(ForeignKey("office.code"))
-    #: ``open``, ``done``.
+    #: ``open``, ``done``; ``contested`` while its rating is (the clock stands still), ``dropped`` where that was upheld.
     state: Mapped[str] = mapped_column(Text)
     #: 24:00 of the last day; whether it rests on a calendar that isn't published yet.
     due: Mapped[datetime] = mapped_column(timestamp)
@@ -286,7 +289,7 @@ class Rectification(Base):
 
     __table_args__ = (
         Index("ix_rectification_open", "office_code", "due", postgresql_where=text("state = 'open'")),
-        CheckConstraint("state IN ('open', 'done')", name="state"),
+        CheckConstraint("state IN ('open', 'contested', 'done', 'dropped')", name="state"),
         CheckConstraint("(state = 'done') = (done_at IS NOT NULL)", name="done"),
     )
 
