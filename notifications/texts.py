@@ -271,7 +271,7 @@ class Registered:
 def templates_of(catalogue: Catalogue) -> Iterator[Registered]:
     """Every template that we send by, each once, in the partner's own notation: for the operator who registers them."""
     seen: set[tuple[str, str]] = set()
-    notices = [notice for item in catalogue.items() for step in item.steps for notice in step.tells]
+    notices = [notice for item in catalogue.every() for step in item.steps for notice in step.tells]
     found = [Registered("sms_aliyun", t.key, "验证码", aliyun_template(t.text), "code") for t in CODES.values()]
     for notice in (*notices, *OWN):
         wechat, sms = notice.wechat_template, notice.sms_template

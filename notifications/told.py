@@ -57,7 +57,7 @@ class Told:
 
 def to_bring(told: Sequence[Told], state: str) -> tuple[str, ...]:
     """What the person still has to bring in a state, by the newest notice of such a step."""
-    every = [step for item in parts().catalogue.items() for step in item.steps]
+    every = [step for item in parts().catalogue.every() for step in item.steps]
     steps = [step for step in every if step.bring is not None and step.start == state]
     kinds = {notice.code for step in steps for notice in step.tells}
     return next((one.things for one in told if one.kind in kinds), ())
@@ -94,7 +94,7 @@ def tries_of(notices: Iterable[UUID]) -> dict[UUID, list[Try]]:
 
 def titles_of() -> dict[str, str]:
     """The title of each notice that can be told, by its code."""
-    declared = [notice for item in parts().catalogue.items() for step in item.steps for notice in step.tells]
+    declared = [notice for item in parts().catalogue.every() for step in item.steps for notice in step.tells]
     return {notice.code: notice.title for notice in (*declared, *texts.OWN)}
 
 

@@ -38,7 +38,7 @@ class OwnMatter(Exception):
 
 def case_roles() -> frozenset[str]:
     """The roles that have to do with cases: those that any declared step names, and who supervises."""
-    named = (step.by.roles for item in parts().catalogue.items() for step in item.steps if step.by.kind == "staff")
+    named = (step.by.roles for item in parts().catalogue.every() for step in item.steps if step.by.kind == "staff")
     return frozenset().union(*named) | _SEEING
 
 

@@ -92,7 +92,7 @@ def _action(step: Step) -> dict[str, Any]:
 
 def golden(item: ServiceItem) -> dict[str, Any]:
     """Everything that a released version promised, functions by their names: a change of it is a new version."""
-    return {field.name: plain(getattr(item, field.name)) for field in dataclass_fields(item)}
+    return _parts(item)
 
 
 def plain(value: Any) -> Any:
@@ -102,7 +102,7 @@ def plain(value: Any) -> Any:
             field_of(name, field) | {"hint": field.metadata.get("hint", "")} for name, field in value.fields.items()
         ]
     if is_dataclass(value) and not isinstance(value, type):
-        return {"is": type(value).__name__} | {f.name: plain(getattr(value, f.name)) for f in dataclass_fields(value)}
+        return {"is": type(value).__name__} | _parts(value)
     if isinstance(value, Mapping):
         return {str(key): plain(part) for key, part in value.items()}
     if isinstance(value, frozenset):
@@ -112,3 +112,27 @@ def plain(value: Any) -> Any:
     if callable(value):
         return f"{value.__module__}.{value.__qualname__}"
     return value
+
+
+def _parts(value: Any) -> dict[str, Any]:
+    """The fields of a declaration's part; one that came after a release is left out where it says nothing."""
+    every = ((field, getattr(value, field.name)) for field in dataclass_fields(value))
+    return {f.name: plain(part) for f, part in every if not (f.metadata.get("added") and part == f.default)}
+
+
+def changed_in(older: ServiceItem, newer: ServiceItem) -> list[str]:
+    """What a newer version doesn't hold as the older one has it; empty where it only adds to it.
+
+    What is read before an application alone (guide, name, legal basis, words of the promise) may differ: whoever
+    applied before has it behind them.
+    """
+    before, after = golden(older), golden(newer)
+    whole_parts = ("code", "clocks", "route", "fee", "no_agent", "household", "number_prefix", "groups")
+    found = [name for name in whole_parts if before[name] != after[name]]
+    for name in ("doors", "materials", "states", "steps", "documents", "params"):
+        found += [
+            f"{name}: {part.get('code') or part.get('kind') or ' from '.join((part['action'], str(part['start'])))}"
+            for part in before[name]
+            if part not in after[name]
+        ]
+    return found

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from citizen_services.catalogue.check import faults_of
-from citizen_services.catalogue.vocabulary import ServiceItem
+from citizen_services.catalogue.describe import changed_in
+from citizen_services.catalogue.vocabulary import ServiceItem, SmsTemplate, WeChatTemplate
 from citizen_services.rules.templates import ALIYUN, Gateway
 from citizen_services.rules.working_days import Calendar
 
@@ -25,7 +26,10 @@ class UnknownItem(LookupError):
 
 
 class Catalogue:
-    """The declared items. The newest version of each is offered; older ones serve the cases that stay on them."""
+    """The declared items. The newest version of each is offered; older ones serve the cases that stay on them.
+
+    A version that a newer one continues is served by that one: its cases have whatever was added since.
+    """
 
     def __init__(
         self,
@@ -43,9 +47,14 @@ class Catalogue:
                 faults.append(f"{item.code}: version {item.version} is declared twice")
             versions[item.version] = item
             faults += faults_of(item, calendar, sms_signature, gateways)
-        faults += self._repeated_prefixes()
+        faults += [*self._repeated_prefixes(), *self._broken_continuations(), *self._changed_templates()]
         if faults:
             raise InvalidDeclaration(faults)
+        #: By which version the cases of an earlier one go on.
+        self._served_by: dict[tuple[str, int], int] = {}
+        for item in reversed(self.every()):
+            served_by = self._served_by.get((item.code, item.version), item.version)
+            self._served_by |= {(item.code, earlier): served_by for earlier in item.continues}
 
     def _repeated_prefixes(self) -> list[str]:
         seen: dict[str, str] = {}
@@ -56,12 +65,37 @@ class Catalogue:
                 faults.append(f"{item.code}: number prefix {item.number_prefix} belongs to {other}")
         return faults
 
+    def _broken_continuations(self) -> Iterator[str]:
+        for item in self.every():
+            for version in item.continues:
+                older = self._versions[item.code].get(version)
+                if older is None or version >= item.version:
+                    yield f"{item.code}: version {item.version} continues {version}, which is no earlier version"
+                    continue
+                yield from (
+                    f"{item.code}: version {item.version} continues {version}, but changes {what}"
+                    for what in changed_in(older, item)
+                )
+
+    def _changed_templates(self) -> Iterator[str]:
+        """A template is registered with its partner once, under its key: all that send by it mean one text."""
+        texts: dict[tuple[str, str], SmsTemplate | WeChatTemplate] = {}
+        for item in self.every():
+            for notice in (notice for step in item.steps for notice in step.tells):
+                for template in (notice.wechat_template, notice.sms_template):
+                    place = type(template).__name__, template.key
+                    if texts.setdefault(place, template) != template:
+                        yield f"{item.code}: version {item.version} has another text under the key {template.key}"
+
     def items(self) -> tuple[ServiceItem, ...]:
         """The current version of each item, in the order declared."""
         return tuple(versions[max(versions)] for versions in self._versions.values())
 
     def item(self, code: str, version: int | None = None) -> ServiceItem:
-        """The item of a code, its current version unless one is named; raises UnknownItem."""
+        """The item of a code, its current version unless one is named; raises UnknownItem.
+
+        For a version that a newer one continues, the newer one.
+        """
         versions = self._versions.get(code)
         if not versions:
             raise UnknownItem(code)
@@ -69,7 +103,11 @@ class Catalogue:
             return versions[max(versions)]
         if version not in versions:
             raise UnknownItem(f"{code} version {version}")
-        return versions[version]
+        return versions[self._served_by.get((code, version), version)]
+
+    def every(self) -> tuple[ServiceItem, ...]:
+        """Every version of every item, older ones first: what any case that there is may say or show."""
+        return tuple(versions[n] for versions in self._versions.values() for n in sorted(versions))
 
     def versions(self) -> frozenset[tuple[str, int]]:
         """Every (code, version) that is declared."""

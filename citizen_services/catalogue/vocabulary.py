@@ -24,6 +24,14 @@ if TYPE_CHECKING:
 __all__ = ["Period"]
 
 
+def added(default: Any) -> Any:
+    """A field that came to the vocabulary after a release.
+
+    Where it has its default, what a released version promised reads as before: golden files leave it out.
+    """
+    return field(default=default, metadata={"added": True})
+
+
 @dataclass(frozen=True)
 class Source:
     """Where a rule stands: law or standard, and the place in it."""
@@ -444,6 +452,8 @@ class ServiceItem:
     household: Household | None = None
     #: Prefix of its case numbers, two letters.
     number_prefix: str = "MP"
+    #: Earlier versions whose open cases go on by this one: it holds all that they hold, unchanged, and adds to it.
+    continues: tuple[int, ...] = added(())
 
     def state(self, code: str) -> State:
         """The state of that code; KeyError where the item has none such."""

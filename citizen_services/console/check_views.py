@@ -29,7 +29,7 @@ def page() -> ResponseReturnValue:
     actor = current_actor()
     places = [
         (item.code, state.code)
-        for item in parts().catalogue.items()
+        for item in parts().catalogue.every()
         for state in item.states
         if any(step.by.kind == "staff" and ROLE in step.by.roles for step in item.steps_from(state.code))
     ]

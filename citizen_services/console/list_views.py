@@ -148,7 +148,7 @@ def _found(actor: Actor, tab: str, chosen: dict[str, str]) -> Page:
 def _filters(chosen: dict[str, str]) -> list[dict[str, Any]]:
     """The filters of the list; a value that is none of theirs counts as none."""
     items = [(item.code, item.name, "") for item in parts().catalogue.items()]
-    codes = dict.fromkeys(state.code for item in parts().catalogue.items() for state in item.states)
+    codes = dict.fromkeys(state.code for item in parts().catalogue.every() for state in item.states)
     states = [(code, state_word(code).text, "") for code in codes]
     return [_filter("state", "状态", states, chosen), _filter("item", "事项", items, chosen)]
 

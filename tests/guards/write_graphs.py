@@ -10,8 +10,9 @@ FOLDER = ROOT / "docs" / "services"
 
 
 def drawn() -> dict[str, str]:
-    """The page of each declared item by its file's name; the newest version of an item is the last."""
-    return {f"{item.code}.md": page(item) for item in workflows.declared()}
+    """The page of each declared item, in its newest version, by its file's name."""
+    oldest_first = sorted(workflows.declared(), key=lambda item: item.version)
+    return {f"{item.code}.md": page(item) for item in oldest_first}
 
 
 if __name__ == "__main__":
