@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import DDL, CheckConstraint, ForeignKey, Index, Text, event, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from citizen_services.database import Base, Secret, SecretJSON, new_id, timestamp
@@ -21,6 +22,9 @@ PARCEL_STATES = (
 
 #: Rungs of the ladder that people climb: no worker sends them.
 BY_HAND = frozenset({"call", "visit"})
+#: The rung that the post climbs, of a document that law wants on paper; its order is a parcel's. No worker sends it.
+LETTER = "letter"
+NOT_SENT = BY_HAND | {LETTER}
 #: How a person wishes to be told first.
 FIRST = ("wechat", "sms", "call")
 
@@ -222,15 +226,51 @@ class Parcel(Base):
 
 
 class Letter(Base):
-    """A document that goes by post: which parcel, and who handed it over, after its label was scanned."""
+    """A document that goes by post: which parcel, and who handed it over, after its label was scanned.
+
+    One that came to nothing is followed by another, under a parcel of its own.
+    """
 
     __tablename__ = "letter"
     parcel_id: Mapped[UUID] = mapped_column(ForeignKey("parcel.id"), primary_key=True)
-    document_id: Mapped[UUID] = mapped_column(ForeignKey("document.id"), unique=True)
+    document_id: Mapped[UUID] = mapped_column(ForeignKey("document.id"))
+    #: Which letter of this document it is, from 1 on.
+    nth: Mapped[int] = mapped_column(default=1)
+    #: Where its address comes from (``application``, ``citizen``, ``staff``), and who of the staff wrote it down.
+    given_by: Mapped[str] = mapped_column(Text, default="application")
+    given_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("staff.id"))
     handed_at: Mapped[datetime | None] = mapped_column(timestamp)
     handed_by: Mapped[UUID | None] = mapped_column(ForeignKey("staff.id"))
+    #: When its person signed, by the courier; None again where that was revoked.
+    signed_at: Mapped[datetime | None] = mapped_column(timestamp)
 
-    __table_args__ = (Index("ix_letter_waiting", "parcel_id", postgresql_where=text("handed_at IS NULL")),)
+    __table_args__ = (
+        Index("uq_letter_document_id_nth", "document_id", "nth", unique=True),
+        Index("ix_letter_waiting", "parcel_id", postgresql_where=text("handed_at IS NULL")),
+        CheckConstraint("nth >= 1", name="nth"),
+        CheckConstraint("given_by IN ('application', 'citizen', 'staff')", name="given_by"),
+        CheckConstraint("(given_by = 'staff') = (given_by_id IS NOT NULL)", name="given_by_id"),
+    )
+
+
+class StaffDigest(Base):
+    """What was stuck at an office on a working day, as it was counted at the hour of the digest: once a day."""
+
+    __tablename__ = "staff_digest"
+    office_code: Mapped[str] = mapped_column(ForeignKey("office.code"), primary_key=True)
+    day: Mapped[date] = mapped_column(primary_key=True)
+    made_at: Mapped[datetime] = mapped_column(timestamp)
+    #: ``[{kind, code, count}]``: how much of each; names nobody.
+    counts: Mapped[Any] = mapped_column(JSONB)
+
+
+class DigestWish(Base):
+    """A supervisor who wants the digest by SMS as well, on which phone. Without a row: on the page only."""
+
+    __tablename__ = "digest_wish"
+    staff_id: Mapped[UUID] = mapped_column(ForeignKey("staff.id"), primary_key=True)
+    phone: Mapped[str] = mapped_column(Secret("digest_wish.phone"))
+    at: Mapped[datetime] = mapped_column(timestamp)
 
 
 class ParcelEvent(Base):
