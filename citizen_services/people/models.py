@@ -20,7 +20,7 @@ class Office(Base):
     code: Mapped[str] = mapped_column(Text, primary_key=True)
     #: As citizens know it: 岳林派出所.
     name: Mapped[str] = mapped_column(Text)
-    #: ``station``, ``service_centre``.
+    #: ``station``, ``service_centre``, ``traffic``.
     kind: Mapped[str] = mapped_column(Text)
     #: The district that it belongs to (GB/T 2260).
     district: Mapped[str] = mapped_column(Text)
@@ -30,7 +30,7 @@ class Office(Base):
     #: The streets and towns that it serves, as citizens know them: 岳林街道、江口街道. Empty for a service centre.
     serves: Mapped[str] = mapped_column(Text, default="", server_default="")
 
-    __table_args__ = (CheckConstraint("kind IN ('station', 'service_centre')", name="kind"),)
+    __table_args__ = (CheckConstraint("kind IN ('station', 'service_centre', 'traffic')", name="kind"),)
 
 
 class Staff(Base):
