@@ -1,6 +1,6 @@
 """Parameters: numbers that a bureau sets on a page, by two pairs of eyes, from a day on.
 
-The environment's value (settings) is in force where no page ever said otherwise. Each process reads the decided values
+The declared value, else the environment's (settings), is in force where no page ever said otherwise. Each process reads the decided values
 again after READ_AGAIN_S, so that all have them within a minute.
 """
 
@@ -30,12 +30,18 @@ _LOOKS = "looks_"
 
 @dataclass(frozen=True)
 class Declared:
-    """A parameter as the page shows it, and the least and the most that it may be."""
+    """A parameter as the page shows it, and the least and the most that it may be.
+
+    ``value`` is in force where no page ever said otherwise; None: the environment says it. ``source``: where the number
+    comes from.
+    """
 
     label: str
     unit: str
     least: int
     most: int
+    value: int | None = None
+    source: str = ""
 
 
 DECLARED: Mapping[str, Declared] = {
@@ -45,10 +51,21 @@ DECLARED: Mapping[str, Declared] = {
     "tell_wechat_wait_minutes": Declared("微信通知等回执", "分钟", 1, 1440),
     "tell_sms_wait_minutes": Declared("短信通知等回执", "分钟", 1, 10_080),
     "tell_call_days": Declared("电话告知名单保留", "天", 1, 30),
+    "letter_tries": Declared("文书最多邮寄", "次", 1, 5),
+    "staff_digest_hour": Declared("每日摘要时间", "点", 1, 22),
     "looks_opened": Declared("每人每天打开本单位以外的办件", "次", 1, 10_000),
     "looks_searched": Declared("每人每天按人查办件", "次", 1, 10_000),
     "looks_unmasked": Declared("每人每天显示隐去的信息", "次", 1, 10_000),
     "looks_exported": Declared("每人每天导出", "次", 1, 1_000),
+    "booking_hold_minutes": Declared("选中号源后保留", "分钟", 2, 60, 10, "本局规定"),
+    "booking_holds_a_day": Declared("每人每天最多选号", "次", 1, 100, 8, "本局规定"),
+    "booking_expired_holds": Declared("当天选号后未确认几次即暂停", "次", 1, 20, 2, "本局规定"),
+    "booking_pause_minutes": Declared("选号后未确认的暂停时间", "分钟", 1, 1440, 30, "本局规定"),
+    "booking_no_shows": Declared("爽约几次即暂停预约", "次", 1, 20, 3, "本局规定"),
+    "booking_no_show_days": Declared("爽约在多少天内累计", "天", 1, 365, 90, "本局规定"),
+    "booking_no_show_pause_days": Declared("爽约后暂停预约", "天", 1, 180, 30, "本局规定"),
+    "booking_offer_minutes": Declared("候补号源保留", "分钟", 5, 1440, 60, "本局规定"),
+    "booking_late_minutes": Declared("预约时段过后仍按预约叫号", "分钟", 0, 120, 15, "本局规定"),
 }
 
 
@@ -97,7 +114,10 @@ def forget_parameters() -> None:
 
 
 def default(name: str) -> int:
-    """The environment's value."""
+    """The value in force where no page ever said otherwise."""
+    declared = DECLARED[name].value
+    if declared is not None:
+        return declared
     settings = parts().settings
     if name.startswith(_LOOKS):
         return settings.daily_looks[name.removeprefix(_LOOKS)]
