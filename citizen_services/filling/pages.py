@@ -52,6 +52,11 @@ class Filled:
     #: What was searched for among the addresses.
     words: str = ""
 
+    @classmethod
+    def of(cls, place: Place, citizen: Citizen, draft: Draft) -> Filled:
+        """A draft that was just read, at a place."""
+        return cls(place, citizen, draft, parts().catalogue.item(draft.item))
+
     @cached_property
     def wanted(self) -> tuple[Material, ...]:
         """The materials of which photos are brought, given the answers so far and the registers'."""
@@ -85,8 +90,7 @@ class Filled:
 
 def filled_of(place: Place, citizen: Citizen, draft_id: UUID) -> Filled:
     """A draft of a person's; raises NoSuchCase for anybody else's."""
-    draft = drafts.mine(citizen.id, draft_id)
-    return Filled(place, citizen, draft, parts().catalogue.item(draft.item))
+    return Filled.of(place, citizen, drafts.mine(citizen.id, draft_id))
 
 
 def group_page(filled: Filled, group: Group, status: int = 200) -> ResponseReturnValue:

@@ -52,11 +52,11 @@ def acted_draft(draft_id: UUID) -> Filled:
     """A draft of the visitor's own, or one that they fill in for another; NoSuchCase for any other."""
     visitor = the_citizen()
     try:
-        drafts.mine(visitor.id, draft_id)
+        draft = drafts.mine(visitor.id, draft_id)
     except NoSuchCase:
         found = _here(standing.draft_for(visitor, draft_id))
         return filled_of(place_for(found), found.principal, draft_id)
-    return filled_of(PORTAL, visitor, draft_id)
+    return Filled.of(PORTAL, visitor, draft)
 
 
 def place_for(found: Standing) -> Place:
