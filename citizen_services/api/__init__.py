@@ -3,6 +3,7 @@
 from apiflask import APIFlask
 
 from citizen_services.api import (
+    booking_views,
     case_views,
     docs_views,
     draft_views,
@@ -23,6 +24,14 @@ def init_app(app: APIFlask) -> None:
     app.register_blueprint(health_views.bp)
     app.register_blueprint(metrics_views.bp)
     app.register_blueprint(docs_views.bp)
-    for bp in (item_views.bp, case_views.bp, draft_views.bp, draft_views.sending, me_views.bp, household_views.bp):
+    for bp in (
+        item_views.bp,
+        case_views.bp,
+        draft_views.bp,
+        draft_views.sending,
+        me_views.bp,
+        household_views.bp,
+        *booking_views.BLUEPRINTS,
+    ):
         app.register_blueprint(bp)
     spec.configure(app)

@@ -16,11 +16,12 @@ bp = blueprint("items", "/items", "事项")
 @operation(bp, "事项列表", schemas.ItemsPage)
 def items() -> dict[str, Any]:
     """The service items that are offered, current versions."""
-    return {"items": [describe.summary(item) for item in parts().catalogue.items()], "next": None}
+    offered = parts().catalogue
+    return {"items": [describe.summary(item) for item in (*offered.items(), *offered.counter_services())], "next": None}
 
 
 @bp.get("/<string:code>")
 @operation(bp, "一个事项", schemas.WholeItemSchema, problems=(404,))
 def item(code: str) -> dict[str, Any]:
     """One service item: its form, materials, states, actions and clocks."""
-    return describe.whole(parts().catalogue.item(code))
+    return describe.whole(parts().catalogue.service(code))

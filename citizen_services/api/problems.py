@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ from flask import Blueprint, Response, g, request
 from marshmallow import ValidationError
 from werkzeug.exceptions import HTTPException, InternalServerError, default_exceptions
 
+from citizen_services import clock
 from citizen_services.cases.errors import (
     AlreadyOpen,
     CaseError,
@@ -31,6 +33,7 @@ from citizen_services.database.idempotency import KeyReused
 from citizen_services.materials.errors import Busy, MaterialError, NoSuchUpload
 from citizen_services.people.errors import TooMany
 from citizen_services.people.queries import NoSuchOffice
+from citizen_services.windows.errors import BookingError, HoldLimit, SlotFull
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -126,10 +129,23 @@ def of_case(fault: CaseError) -> Problem:
         return Problem("not-eligible", 422, "Not eligible", fault.sentence, conditions=conditions)
     if isinstance(fault, GuardFailed):
         return Problem("guard-failed", 409, "A condition does not hold", fault.sentence, guard=fault.guard)
+    if isinstance(fault, BookingError):
+        return _of_booking(fault)
     for kind, type_, status, title in _CASE:
         if isinstance(fault, kind):
             return Problem(type_, status, title, fault.sentence)
     return Problem("not-done", 409, "Not done", fault.sentence)
+
+
+def _of_booking(fault: BookingError) -> Problem:
+    more: dict[str, Any] = {}
+    if isinstance(fault, SlotFull):
+        more["nearest"] = [{"slot_id": free.slot_id, "start": free.start, "end": free.end} for free in fault.nearest]
+    headers = {}
+    if isinstance(fault, HoldLimit):
+        headers["Retry-After"] = str(max(1, math.ceil((fault.until - clock.now()).total_seconds())))
+    title = fault.type.replace("-", " ").capitalize()
+    return Problem(fault.type, fault.status, title, fault.sentence, headers=headers, **more)
 
 
 _CASE: Sequence[tuple[type[CaseError], str, int, str]] = (

@@ -120,12 +120,19 @@ class WholeItemSchema(ItemSchema):
 
     legal_basis = List(String(), required=True)
     pre_checks = List(Dict(), required=True)
-    groups = List(Nested(GroupSchema), required=True)
-    materials = List(Dict(), required=True)
-    states = List(Dict(), required=True)
-    actions = List(Dict(), required=True)
-    clocks = Dict(required=True)
-    documents = List(String(), required=True)
+    groups = List(Nested(GroupSchema))
+    materials = List(Dict())
+    states = List(Dict())
+    actions = List(Dict())
+    clocks = Dict()
+    documents = List(String())
+    subject = String(metadata={"description": "Of a counter service: person or vehicle"})
+    minutes = Integer(metadata={"description": "Of a counter service: what a visit takes"})
+    bring = List(String(), metadata={"description": "Of a counter service: what to bring"})
+    desks = List(String(), metadata={"description": "Of a counter service: partner desks that must be open"})
+    in_person = String(allow_none=True, metadata={"description": "The law that wants the owner in person"})
+    parts = List(Dict(), metadata={"description": "What other desks and registers must have done (一站式)"})
+    case = Boolean(metadata={"description": "False: done at a window, without a case here"})
 
 
 # --- Cases --------------------------------------------------------------------------------------------------------

@@ -26,9 +26,15 @@ BEGIN
     IF left_slot IS NOT DISTINCT FROM came_slot THEN RETURN NULL; END IF;
     IF left_slot < came_slot THEN
         UPDATE slot SET taken = taken - 1 WHERE id = left_slot;
-        UPDATE slot SET taken = taken + 1 WHERE id = came_slot;
-    ELSE
-        UPDATE slot SET taken = taken + 1 WHERE id = came_slot;
+    END IF;
+    IF came_slot IS NOT NULL THEN
+        UPDATE slot SET taken = taken + 1 WHERE id = came_slot AND state = 'open';
+        IF NOT FOUND THEN
+            RAISE EXCEPTION 'the slot is closed'
+                USING ERRCODE = 'check_violation', TABLE = 'slot', CONSTRAINT = 'slot_closed';
+        END IF;
+    END IF;
+    IF left_slot IS NOT NULL AND (came_slot IS NULL OR left_slot > came_slot) THEN
         UPDATE slot SET taken = taken - 1 WHERE id = left_slot;
     END IF;
     RETURN NULL;

@@ -1,0 +1,404 @@
+"""Appointments (预约): a hold becomes one in place; it is moved, cancelled, come to or missed.
+
+The order in which rows are locked is one: an appointment, a hold or a waiting entry, then the slots (by id, which the
+database does itself where an appointment moves). Whoever is offered a freed place is passed over while somebody else
+has their entry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import bindparam, func, select, text, tuple_, update
+from sqlalchemy.exc import IntegrityError
+
+from citizen_services import clock
+from citizen_services.cases.once import do_once
+from citizen_services.catalogue import CounterService
+from citizen_services.catalogue.vocabulary import ServiceItem
+from citizen_services.database import Change, Conflict, commit, db, new_id
+from citizen_services.database.base import rollback
+from citizen_services.database.direct import Direct, columns_of, remembered
+from citizen_services.database.idempotency import Once
+from citizen_services.parts import parts
+from citizen_services.people.models import Citizen, Office
+from citizen_services.people.parameters import number
+from citizen_services.people.queries import office
+from citizen_services.rules.dates import local_date, start_of_day
+from citizen_services.rules.keyset import Place
+from citizen_services.security import keyring, new_token
+from citizen_services.windows import holds, offered, slots, waiting
+from citizen_services.windows.booking_models import (
+    Appointment,
+    Hold,
+    WaitingEntry,
+    appointment_number_sequence,
+)
+from citizen_services.windows.errors import HoldExpired, NoSuchBooking, NotOffered, NotThis, SlotFull, WindowClosed
+from citizen_services.windows.models import ServiceGroup, Slot
+from citizen_services.windows.signals import appointment_moved
+
+#: When its person is reminded: the evening before, and that morning.
+_EVENING, _MORNING = time(17), time(7, 30)
+#: How long before the slot one may come.
+EARLY = timedelta(minutes=30)
+
+
+@dataclass(frozen=True)
+class Booked:
+    """An appointment as its person is told of it."""
+
+    appointment: Appointment
+    slot: Slot
+    citizen: Citizen
+    service: ServiceItem | CounterService
+    #: The slot that it was moved from, where it was.
+    before: Slot | None = None
+    #: For ``paused``: until when.
+    until: datetime | None = None
+
+    @property
+    def office(self) -> Office:
+        """Where it is."""
+        return office(self.slot.office_code)
+
+
+_HOLD = Direct(
+    select(*columns_of(Hold), *columns_of(Slot), *columns_of(Citizen), appointment_number_sequence.next_value())
+    .select_from(Hold)
+    .join(Slot, Slot.id == Hold.slot_id)
+    .join(Citizen, Citizen.id == Hold.citizen_id)
+    .where(Hold.id == bindparam("hold_id"), Hold.citizen_id == bindparam("citizen_id"))
+)
+_CONVERT = Direct(
+    update(Hold)
+    .where(Hold.id == bindparam("hold_id"), Hold.state == "held", Hold.expires_at > bindparam("at"))
+    .values(state="booked", ended_at=bindparam("at"))
+)
+
+
+def book(once: Once, citizen_id: UUID, hold_id: UUID, door: str, *, case_id: UUID | None = None) -> dict[str, Any]:
+    """Turn a hold into an appointment, once, and commit; ``appointment_id, number, checkin_code`` as the API says.
+
+    Raises HoldExpired, AlreadyBooked, WindowClosed, NoSuchBooking.
+    """
+
+    def act(once: Once) -> dict[str, Any]:
+        return _book(once, citizen_id, hold_id, door, case_id)
+
+    try:
+        return do_once(once, act, asked=True)
+    except IntegrityError as fault:
+        raise holds.refused(fault) from fault
+
+
+def _book(once: Once, citizen_id: UUID, hold_id: UUID, door: str, case_id: UUID | None) -> dict[str, Any]:
+    row = _HOLD.first(hold_id=hold_id, citizen_id=citizen_id)
+    if row is None:
+        raise NoSuchBooking
+    of_hold, of_slot = len(columns_of(Hold)), len(columns_of(Slot))
+    hold = remembered(Hold, row[:of_hold])
+    slot = remembered(Slot, row[of_hold : of_hold + of_slot])
+    citizen = remembered(Citizen, row[of_hold + of_slot : -1])
+    change = Change(clock.now())
+    if hold.state != "held" or hold.expires_at <= change.at or slot.starts_at <= change.at:
+        raise HoldExpired
+    change.guard(_CONVERT, HoldExpired, hold_id=hold.id, at=change.at)
+    offer = hold.kind == "offer"
+    _end_waiting(change, hold)
+    code = new_token(9)
+    values: dict[str, Any] = {
+        "id": new_id(),
+        "number": f"Y{change.at.astimezone(clock.SHANGHAI):%y%m%d}-{row[-1] % 1_000_000:06d}",
+        "slot_id": slot.id,
+        "citizen_id": citizen_id,
+        "service": hold.service,
+        "subject_kind": hold.subject_kind,
+        "plate": hold.plate,
+        "subject_lookup": hold.subject_lookup,
+        "state": "booked",
+        "version": 1,
+        "checkin_code": code,
+        "checkin_lookup": checkin_lookup(code),
+        "case_id": case_id,
+        "door": "waiting" if offer else door,
+        "at": change.at,
+        "ended_at": None,
+        "remind_at": next_reminder(slot.starts_at, change.at),
+        "decline_until": None,
+        "moved_from": None,
+    }
+    change.add(Appointment, **values)
+    booked = Booked(Appointment(**values), slot, citizen, parts().catalogue.service(hold.service))
+    appointment_moved.send("booked", booked=booked, change=change)
+    answer = {"appointment_id": str(values["id"]), "number": values["number"], "checkin_code": code}
+    once.remember(change, answer)
+    change.write()
+    return answer
+
+
+def _end_waiting(change: Change, hold: Hold) -> None:
+    """Whoever books waits no more for that service; an offer that was taken says so."""
+    current = select(WaitingEntry).where(
+        WaitingEntry.subject_lookup == hold.subject_lookup,
+        WaitingEntry.service == hold.service,
+        WaitingEntry.state.in_(("waiting", "offered")),
+    )
+    for entry in db.session.scalars(current.order_by(WaitingEntry.id)).all():
+        taken = entry.hold_id == hold.id
+        if entry.state == "offered" and not taken:
+            # Its own hold runs out by itself, and goes to whoever waits next.
+            continue
+        here = update(WaitingEntry).where(WaitingEntry.id == entry.id, WaitingEntry.state == entry.state)
+        state = "taken" if taken else "ended"
+        change.guard(here.values(state=state, hold_id=None, ended_at=change.at))
+
+
+def checkin_lookup(code: str) -> bytes:
+    """The keyed hash under which the code of a check-in QR is found."""
+    return keyring().lookup("checkin", code)
+
+
+def next_reminder(starts_at: datetime, now: datetime) -> datetime | None:
+    """When the person of an appointment is reminded next: the evening before, that morning; None: no more."""
+    day = starts_at.astimezone(clock.SHANGHAI).date()
+    evening = datetime.combine(day - timedelta(days=1), _EVENING, clock.SHANGHAI)
+    morning = datetime.combine(day, _MORNING, clock.SHANGHAI)
+    last = starts_at - timedelta(minutes=30)
+    due = [moment.astimezone(starts_at.tzinfo) for moment in (evening, morning) if now < moment < last]
+    return due[0] if due else None
+
+
+# --- Reading ------------------------------------------------------------------------------------------------------
+
+
+def own(citizen_id: UUID, appointment_id: UUID) -> Booked:
+    """A person's own appointment; NoSuchBooking for others."""
+    found = db.session.get(Appointment, appointment_id, populate_existing=True)
+    if found is None or found.citizen_id != citizen_id:
+        raise NoSuchBooking
+    return whole(found)
+
+
+def whole(appointment: Appointment) -> Booked:
+    """An appointment with its slot, person and service."""
+    return Booked(
+        appointment,
+        db.session.get_one(Slot, appointment.slot_id, populate_existing=True),
+        db.session.get_one(Citizen, appointment.citizen_id),
+        parts().catalogue.service(appointment.service),
+        db.session.get(Slot, appointment.moved_from) if appointment.moved_from else None,
+    )
+
+
+def of_citizen(citizen_id: UUID, *, limit: int = 20, after: Place | None = None) -> Sequence[Appointment]:
+    """A person's appointments, newest first."""
+    query = select(Appointment).where(Appointment.citizen_id == citizen_id)
+    if after is not None and after[0] is not None:
+        query = query.where(tuple_(Appointment.at, Appointment.id) < tuple_(after[0], after[1]))
+    return db.session.scalars(query.order_by(Appointment.at.desc(), Appointment.id.desc()).limit(limit)).all()
+
+
+def of_slots(slot_ids: Sequence[UUID]) -> Sequence[Appointment]:
+    """The appointments that are still to come of some slots, in the order in which they were booked."""
+    query = select(Appointment).where(Appointment.slot_id.in_(slot_ids), Appointment.state == "booked")
+    return db.session.scalars(query.order_by(Appointment.id)).all()
+
+
+# --- Changing -----------------------------------------------------------------------------------------------------
+
+
+def move(once: Once, citizen_id: UUID, appointment_id: UUID, version: int | None, slot_id: UUID) -> dict[str, Any]:
+    """Move an appointment to another slot of the same service, once, and commit. Its id and number stay.
+
+    Raises SlotFull with the nearest free slots, WindowClosed, NotOffered, NotThis, NoSuchBooking.
+    """
+
+    def act(once: Once) -> dict[str, Any]:
+        booked = own(citizen_id, appointment_id)
+        _refuse_moved_on(booked.appointment, version)
+        change = Change(clock.now())
+        if booked.appointment.state != "booked" or booked.slot.starts_at <= change.at:
+            raise NotThis("已经过了预约的时段，不能再改期；需要的话请重新预约。")
+        to = _fit(slot_id, booked.appointment.service, change.at)
+        if to.id == booked.slot.id:
+            raise NotThis("已经预约在这个时段，不用改期。")
+        _move(change, booked, to, decline_until=None, moved_from=None)
+        waiting.offer_place(change, booked.slot.id)
+        appointment_moved.send("moved", booked=_moved(booked, to), change=change)
+        answer = {"appointment_id": str(appointment_id), "number": booked.appointment.number}
+        once.remember(change, answer)
+        change.write()
+        return answer
+
+    try:
+        return do_once(once, act, asked=True)
+    except IntegrityError as fault:
+        told = holds.refused(fault)
+        if isinstance(told, SlotFull):
+            slot = db.session.get_one(Slot, slot_id, populate_existing=True)
+            booked = own(citizen_id, appointment_id)
+            told = SlotFull(slots.nearest(booked.appointment.service, slot.office_code, slot.starts_at))
+        raise told from fault
+
+
+def move_by_us(change: Change, booked: Booked, to: Slot, decline_until: datetime) -> None:
+    """Add to a change that we move an appointment whose window closes; its person may decline it until then.
+
+    The place that becomes free is offered to nobody. IntegrityError (holds.refused) where the slot is full.
+    """
+    _move(change, booked, to, decline_until=decline_until, moved_from=booked.slot.id)
+    appointment_moved.send("moved_by_us", booked=_moved(booked, to), change=change)
+
+
+def close_by_us(change: Change, booked: Booked, until_day: date) -> None:
+    """Add to a change that an appointment ends since its window closes and nothing equal is free: first in waiting."""
+    _end(change, booked.appointment, "cancelled")
+    waiting.put_first(change, booked.appointment, booked.slot, until_day)
+    appointment_moved.send("closed", booked=booked, change=change)
+
+
+def _fit(slot_id: UUID, service: str, now: datetime) -> Slot:
+    slot = db.session.get(Slot, slot_id, populate_existing=True)
+    if slot is None:
+        raise NoSuchBooking
+    if slot.state != "open" or slot.starts_at <= now or slot.released_at > now:
+        raise WindowClosed
+    group = db.session.get_one(ServiceGroup, (slot.office_code, slot.group_code))
+    if not offered.offers(slot.office_code, slot.starts_at, group.services, service):
+        raise NotOffered
+    return slot
+
+
+def _move(change: Change, booked: Booked, to: Slot, **values: Any) -> None:
+    appointment = booked.appointment
+    here = update(Appointment).where(
+        Appointment.id == appointment.id,
+        Appointment.version == appointment.version,
+        Appointment.state == "booked",
+    )
+    values |= {"slot_id": to.id, "remind_at": next_reminder(to.starts_at, change.at)}
+    change.guard(here.values(version=appointment.version + 1, **values), NotThis)
+
+
+def _moved(booked: Booked, to: Slot) -> Booked:
+    return Booked(booked.appointment, to, booked.citizen, booked.service, booked.slot)
+
+
+def cancel(once: Once, citizen_id: UUID, appointment_id: UUID, version: int | None) -> dict[str, Any]:
+    """Give an appointment up, once, and commit; its place goes to whoever waits. Raises NotThis, NoSuchBooking."""
+
+    def act(once: Once) -> dict[str, Any]:
+        booked = own(citizen_id, appointment_id)
+        _refuse_moved_on(booked.appointment, version)
+        if booked.appointment.state != "booked":
+            raise NotThis
+        change = Change(clock.now())
+        _end(change, booked.appointment, "cancelled")
+        if booked.slot.starts_at > change.at:
+            waiting.offer_place(change, booked.slot.id)
+        appointment_moved.send("cancelled", booked=booked, change=change)
+        answer = {"appointment_id": str(appointment_id), "number": booked.appointment.number}
+        once.remember(change, answer)
+        change.write()
+        return answer
+
+    try:
+        return do_once(once, act, asked=True)
+    except IntegrityError as fault:
+        raise holds.refused(fault) from fault
+
+
+def _refuse_moved_on(appointment: Appointment, version: int | None) -> None:
+    if version is not None and version != appointment.version:
+        raise NotThis("预约刚刚有了变化，请查看最新内容后再决定。")
+
+
+def _end(change: Change, appointment: Appointment, state: str) -> None:
+    here = update(Appointment).where(
+        Appointment.id == appointment.id,
+        Appointment.version == appointment.version,
+        Appointment.state == "booked",
+    )
+    ended: Mapping[str, Any] = {"state": state, "ended_at": change.at, "remind_at": None}
+    change.guard(here.values(version=appointment.version + 1, **ended), NotThis)
+
+
+# --- By the scheduler ---------------------------------------------------------------------------------------------
+
+
+def remind_due(most: int = 200) -> None:
+    """Remind everybody who is to hear now of their appointment, each in a transaction of their own."""
+    query = select(Appointment.id).where(
+        text("appointment.remind_at IS NOT NULL"), Appointment.remind_at <= clock.now()
+    )
+    for appointment_id in db.session.scalars(query.order_by(Appointment.remind_at, Appointment.id).limit(most)).all():
+        _each(_remind, appointment_id)
+    commit()
+
+
+def note_no_shows(most: int = 200) -> None:
+    """Note who did not come, some time after their slot ended; repeated ones pause booking, and are told so."""
+    late = timedelta(minutes=number("booking_late_minutes"))
+    query = (
+        select(Appointment.id)
+        .join(Slot, Slot.id == Appointment.slot_id)
+        .where(text("appointment.state = 'booked'"), Slot.ends_at < clock.now() - late)
+    )
+    for appointment_id in db.session.scalars(query.order_by(Slot.ends_at, Appointment.id).limit(most)).all():
+        _each(_note_no_show, appointment_id)
+    commit()
+
+
+def _each(act: Any, appointment_id: UUID) -> None:
+    try:
+        act(appointment_id)
+        commit()
+    except (NotThis, Conflict):
+        # Cancelled, moved or come to at this moment.
+        rollback()
+
+
+def _remind(appointment_id: UUID) -> None:
+    booked = whole(db.session.get_one(Appointment, appointment_id, populate_existing=True))
+    appointment, change = booked.appointment, Change(clock.now())
+    if appointment.state != "booked" or appointment.remind_at is None or appointment.remind_at > change.at:
+        return
+    here = update(Appointment).where(Appointment.id == appointment.id, Appointment.remind_at == appointment.remind_at)
+    change.guard(here.values(remind_at=next_reminder(booked.slot.starts_at, change.at)))
+    if booked.slot.starts_at > change.at:
+        today = local_date(booked.slot.starts_at) == local_date(change.at)
+        appointment_moved.send("remind_morning" if today else "remind_day", booked=booked, change=change)
+    change.write()
+
+
+def _note_no_show(appointment_id: UUID) -> None:
+    booked = whole(db.session.get_one(Appointment, appointment_id, populate_existing=True))
+    appointment, change = booked.appointment, Change(clock.now())
+    if appointment.state != "booked":
+        return
+    _end(change, appointment, "no_show")
+    until = None if appointment.moved_from else _paused_until(booked, change.at)
+    if until is not None:
+        holds.pause(booked.citizen.id, "no_show", until)
+        booked = Booked(appointment, booked.slot, booked.citizen, booked.service, None, until)
+    appointment_moved.send("no_show" if until is None else "paused", booked=booked, change=change)
+    change.write()
+
+
+def _paused_until(booked: Booked, now: datetime) -> datetime | None:
+    """Until when booking is paused by this no-show; None where they were not often enough. Moved by us counts not."""
+    since = start_of_day(local_date(now - timedelta(days=number("booking_no_show_days"))))
+    missed = select(func.count()).where(
+        Appointment.citizen_id == booked.citizen.id,
+        Appointment.state == "no_show",
+        Appointment.moved_from.is_(None),
+        Appointment.ended_at >= since,
+    )
+    if db.session.execute(missed).scalar_one() + 1 < number("booking_no_shows"):
+        return None
+    return now + timedelta(days=number("booking_no_show_pause_days"))
