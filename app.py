@@ -223,6 +223,7 @@ def recurring() -> Mapping[str, tuple[float, Callable[[], object]]]:
     from citizen_services.materials import sweep
     from citizen_services.people.sessions import remove_old
     from citizen_services.wechat.memory import forget_old
+    from citizen_services.windows import appointments, holds, waiting
     from notifications.own import forget_old as forget_notices
     from notifications.permits import remind_of_years
 
@@ -249,6 +250,10 @@ def recurring() -> Mapping[str, tuple[float, Callable[[], object]]]:
             commit()
         commit()
 
+    def end_waiting() -> None:
+        waiting.end_overdue()
+        commit()
+
     def sweep_photos() -> None:
         # Rows first: a crash between leaves only files, which the next sweep finds without a row.
         while sweep.forget(papers.gathering()):
@@ -258,6 +263,10 @@ def recurring() -> Mapping[str, tuple[float, Callable[[], object]]]:
 
     return {
         "seal": (5, seal),
+        "places that ran out": (5, holds.expire_due),
+        "reminders of appointments": (60, appointments.remind_due),
+        "who did not come": (60, appointments.note_no_shows),
+        "waiting that is over": (3600, end_waiting),
         "lapse": (60, lapse_overdue),
         "remind of drafts": (600, remind_of_drafts),
         "permits' years": (600, remind_of_years),

@@ -48,7 +48,8 @@ from citizen_services.rules.masking import mask_name
 from citizen_services.rules.periods import Deadline
 from citizen_services.rules.templates import fill
 from citizen_services.wechat.signals import bound_follower_came, template_finished
-from notifications import bringing, drafts, letters, own, permits, queue, reports, rows, texts, writeback
+from citizen_services.windows.signals import appointment_moved, slot_offered
+from notifications import bookings, bringing, drafts, letters, own, permits, queue, reports, rows, texts, writeback
 from notifications.models import Notice, Parcel, Receipt
 
 #: What lies in every parcel of ours, as the courier prints it.
@@ -285,6 +286,8 @@ RECEIVERS = (
     (worker_joined, tell_worker),
     (data_answered, own.tell_answer),
     (template_finished, keep_template_report),
+    (appointment_moved, bookings.tell),
+    (slot_offered, bookings.offer),
     (follower_bound, tag_follower),
     (bound_follower_came, tag_follower),
 )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from citizen_services.catalogue import Catalogue, Notice, SmsTemplate, WeChatTemplate
 from citizen_services.rules.templates import aliyun_template
+from notifications import booking_texts
 
 LOGIN_CODE = SmsTemplate(
     "login_code", "您的登录验证码为{code}，5分钟内有效。工作人员不会向您索要验证码，请勿告诉他人。"
@@ -273,7 +274,7 @@ def templates_of(catalogue: Catalogue) -> Iterator[Registered]:
     seen: set[tuple[str, str]] = set()
     notices = [notice for item in catalogue.every() for step in item.steps for notice in step.tells]
     found = [Registered("sms_aliyun", t.key, "验证码", aliyun_template(t.text), "code") for t in CODES.values()]
-    for notice in (*notices, *OWN):
+    for notice in (*notices, *OWN, *booking_texts.notices(catalogue)):
         wechat, sms = notice.wechat_template, notice.sms_template
         lines = "\n".join(f"{label}：{{{{{key}.DATA}}}}" for key, label in wechat.fields)
         found.append(Registered("wechat_api", wechat.key, wechat.title, lines, "notice"))

@@ -13,7 +13,7 @@ from sqlalchemy.orm import defer
 
 from citizen_services.database import db
 from citizen_services.parts import parts
-from notifications import ladder, queries, texts
+from notifications import booking_texts, ladder, queries, texts
 from notifications.models import BY_HAND, Delivery
 
 CHANNELS: Mapping[str, str] = {"wechat": "微信", "sms": "短信", "call": "电话", "visit": "上门"}
@@ -95,7 +95,7 @@ def tries_of(notices: Iterable[UUID]) -> dict[UUID, list[Try]]:
 def titles_of() -> dict[str, str]:
     """The title of each notice that can be told, by its code."""
     declared = [notice for item in parts().catalogue.every() for step in item.steps for notice in step.tells]
-    return {notice.code: notice.title for notice in (*declared, *texts.OWN)}
+    return {notice.code: notice.title for notice in (*declared, *texts.OWN, *booking_texts.notices(parts().catalogue))}
 
 
 def _outcome(row: Delivery) -> str:

@@ -143,6 +143,8 @@ def test_a_planted_commit_is_seen() -> None:
 # --- who listens ----------------------------------------------------------------------------------------------------
 
 RECEIVERS: Mapping[str, tuple[str, ...]] = {
+    "appointment-moved": ("notifications.bookings.tell",),
+    "slot-offered": ("notifications.bookings.offer",),
     "account-unbound": ("notifications.receivers.tell_of_unbinding",),
     "bound-follower-came": ("notifications.receivers.tag_follower",),
     "follower-bound": ("notifications.receivers.tag_follower",),
