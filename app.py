@@ -72,7 +72,9 @@ def create_app(settings: Settings | None = None, *, process: str = "web") -> Fla
     gateways = [gateway for name, gateway in GATEWAYS.items() if name in settings.partners] or [ALIYUN]
     app.extensions[EXTENSION] = Parts(
         settings=settings,
-        catalogue=Catalogue(workflows.declared(), packaged_calendar(), signature, gateways),
+        catalogue=Catalogue(
+            workflows.declared(), packaged_calendar(), signature, gateways, workflows.declared_at_counter()
+        ),
         redis=redis.web_client(settings.redis_url),
         clients=partner_clients(settings, engine),
     )
@@ -392,16 +394,17 @@ def items(code: str | None, as_json: bool) -> None:
     from citizen_services.catalogue import Catalogue, UnknownItem, describe
     from citizen_services.rules.periods import packaged_calendar
 
-    catalogue = Catalogue(workflows.declared(), packaged_calendar())
+    at_counter = workflows.declared_at_counter()
+    catalogue = Catalogue(workflows.declared(), packaged_calendar(), counter_services=at_counter)
     if code is None:
         _told(
             as_json,
-            [describe.summary(item) for item in catalogue.items()],
+            [describe.summary(item) for item in catalogue.services()],
             lambda rows: "\n".join(f"{row['code']:<28} {row['name']}（版本 {row['version']}）" for row in rows),
         )
         return
     try:
-        item = catalogue.item(code)
+        item = catalogue.service(code)
     except UnknownItem:
         _failed(f"no service item {code}; `app.py items` lists them")
     _told(as_json, describe.whole(item), lambda d: json.dumps(d, ensure_ascii=False, indent=2))

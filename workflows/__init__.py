@@ -11,6 +11,9 @@ from workflows import (
     residence_permit_replace,
     residence_registration,
 )
+from workflows.counter_services import declared_at_counter
+
+__all__ = ["declared", "declared_at_counter"]
 
 
 def declared() -> Sequence[ServiceItem]:

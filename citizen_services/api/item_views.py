@@ -16,8 +16,7 @@ bp = blueprint("items", "/items", "事项")
 @operation(bp, "事项列表", schemas.ItemsPage)
 def items() -> dict[str, Any]:
     """The service items that are offered, current versions."""
-    offered = parts().catalogue
-    return {"items": [describe.summary(item) for item in (*offered.items(), *offered.counter_services())], "next": None}
+    return {"items": [describe.summary(item) for item in parts().catalogue.services()], "next": None}
 
 
 @bp.get("/<string:code>")

@@ -1,6 +1,7 @@
 """The vocabulary in which a service item is declared, its registry, and the checks that a declaration must pass."""
 
 from citizen_services.catalogue.conditions import All, Condition, Equals, IsIn, Not
+from citizen_services.catalogue.counter import PARTNER_DESKS, CounterService, Part
 from citizen_services.catalogue.fields import (
     BY_HAND,
     AddressField,
@@ -46,6 +47,7 @@ from citizen_services.catalogue.vocabulary import (
 __all__ = [
     "APPLICANT",
     "BY_HAND",
+    "PARTNER_DESKS",
     "SYSTEM",
     "AddressField",
     "All",
@@ -56,6 +58,7 @@ __all__ = [
     "Clocks",
     "Condition",
     "ConfirmField",
+    "CounterService",
     "DateField",
     "Doc",
     "Door",
@@ -73,6 +76,7 @@ __all__ = [
     "Not",
     "Notice",
     "Param",
+    "Part",
     "Period",
     "PhoneField",
     "PreCheck",

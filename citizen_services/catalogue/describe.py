@@ -9,6 +9,7 @@ from typing import Any
 
 from marshmallow import Schema, fields, validate
 
+from citizen_services.catalogue.counter import CounterService, Part
 from citizen_services.catalogue.vocabulary import By, ServiceItem, Step
 
 
@@ -25,8 +26,10 @@ def field_of(name: str, field: fields.Field[Any]) -> dict[str, Any]:
     }
 
 
-def summary(item: ServiceItem) -> dict[str, Any]:
+def summary(item: ServiceItem | CounterService) -> dict[str, Any]:
     """An item in a list: code, name, version, visits by door."""
+    if isinstance(item, CounterService):
+        return {"code": item.code, "name": item.name, "version": item.version, "visits": {"counter": 1}}
     return {
         "code": item.code,
         "name": item.name,
@@ -35,8 +38,10 @@ def summary(item: ServiceItem) -> dict[str, Any]:
     }
 
 
-def whole(item: ServiceItem) -> dict[str, Any]:
+def whole(item: ServiceItem | CounterService) -> dict[str, Any]:
     """An item for clients: fields with types and allowed values, materials, states, actions with roles, clocks."""
+    if isinstance(item, CounterService):
+        return _at_counter(item)
     return summary(item) | {
         "legal_basis": [str(source) for source in item.legal_basis],
         "pre_checks": [{"code": c.code, "sentence": c.sentence, "source": str(c.source)} for c in item.pre_checks],
@@ -68,6 +73,34 @@ def whole(item: ServiceItem) -> dict[str, Any]:
         "actions": [_action(step) for step in item.steps],
         "clocks": plain(item.clocks),
         "documents": [document.kind for document in item.documents],
+    }
+
+
+def _at_counter(service: CounterService) -> dict[str, Any]:
+    """A counter service for clients: what to bring, how long it takes, whose desks and parts it needs; no case."""
+    return summary(service) | {
+        "legal_basis": [str(source) for source in service.legal_basis],
+        "pre_checks": [{"code": c.code, "sentence": c.sentence, "source": str(c.source)} for c in service.pre_checks],
+        "subject": service.subject,
+        "minutes": service.minutes,
+        "bring": list(service.bring),
+        "desks": list(service.desks),
+        "in_person": None if service.in_person is None else str(service.in_person),
+        "parts": [part_of(part) for part in service.parts],
+        "case": False,
+    }
+
+
+def part_of(part: Part) -> dict[str, Any]:
+    """A partner's part for clients."""
+    return {
+        "code": part.code,
+        "name": part.name,
+        "source": str(part.source),
+        "supplier": part.supplier.key if part.supplier else None,
+        "desk": part.desk,
+        "optional": part.optional,
+        "todo": part.todo,
     }
 
 

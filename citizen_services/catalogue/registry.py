@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from citizen_services.catalogue.check import faults_of
+from citizen_services.catalogue.counter import CounterService, faults_of_counter
 from citizen_services.catalogue.describe import changed_in
 from citizen_services.catalogue.vocabulary import ServiceItem, SmsTemplate, WeChatTemplate
 from citizen_services.rules.templates import ALIYUN, Gateway
@@ -37,6 +38,7 @@ class Catalogue:
         calendar: Calendar,
         sms_signature: str = "",
         gateways: Sequence[Gateway] = (ALIYUN,),
+        counter_services: Iterable[CounterService] = (),
     ) -> None:
         """Check every declaration against every SMS gateway; raises InvalidDeclaration with all faults."""
         self._versions: dict[str, dict[int, ServiceItem]] = {}
@@ -47,6 +49,12 @@ class Catalogue:
                 faults.append(f"{item.code}: version {item.version} is declared twice")
             versions[item.version] = item
             faults += faults_of(item, calendar, sms_signature, gateways)
+        self._counter_services: dict[str, CounterService] = {}
+        for service in counter_services:
+            if service.code in self._counter_services:
+                faults.append(f"{service.code} is declared twice")
+            self._counter_services[service.code] = service
+            faults += faults_of_counter(service)
         faults += [*self._repeated_prefixes(), *self._broken_continuations(), *self._changed_templates()]
         if faults:
             raise InvalidDeclaration(faults)
@@ -108,6 +116,25 @@ class Catalogue:
     def every(self) -> tuple[ServiceItem, ...]:
         """Every version of every item, older ones first: what any case that there is may say or show."""
         return tuple(versions[n] for versions in self._versions.values() for n in sorted(versions))
+
+    def counter_services(self) -> tuple[CounterService, ...]:
+        """What is done at a window without a case of ours, in the order declared."""
+        return tuple(self._counter_services.values())
+
+    def counter_service(self, code: str) -> CounterService:
+        """The counter service of a code; raises UnknownItem."""
+        try:
+            return self._counter_services[code]
+        except KeyError:
+            raise UnknownItem(code) from None
+
+    def services(self) -> tuple[ServiceItem | CounterService, ...]:
+        """Everything that is offered: the items, then what is done at a window only."""
+        return (*self.items(), *self.counter_services())
+
+    def service(self, code: str) -> ServiceItem | CounterService:
+        """What can be booked under a code: an item of ours or a counter service; raises UnknownItem."""
+        return self._counter_services[code] if code in self._counter_services else self.item(code)
 
     def versions(self) -> frozenset[tuple[str, int]]:
         """Every (code, version) that is declared."""

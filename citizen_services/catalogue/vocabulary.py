@@ -19,6 +19,7 @@ from citizen_services.rules.periods import Period
 
 if TYPE_CHECKING:
     from citizen_services.cases.situation import Situation
+    from citizen_services.catalogue.counter import Part
     from citizen_services.database import Change
 
 __all__ = ["Period"]
@@ -454,6 +455,8 @@ class ServiceItem:
     number_prefix: str = "MP"
     #: Earlier versions whose open cases go on by this one: it holds all that they hold, unchanged, and adds to it.
     continues: tuple[int, ...] = added(())
+    #: What other desks and registers must have done for it, shown in one place (一站式).
+    parts: tuple[Part, ...] = added(())
 
     def state(self, code: str) -> State:
         """The state of that code; KeyError where the item has none such."""

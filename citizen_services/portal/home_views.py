@@ -66,6 +66,16 @@ def front() -> ResponseReturnValue:
             }
             for item in catalogue.items()
         ],
+        at_counter=[
+            {
+                "title": service.name,
+                "text": service.summary,
+                "meta": f"跑 1 次 · 约 {service.minutes} 分钟",
+                "icon": "building",
+                "href": url_for("portal_items.guide", code=service.code),
+            }
+            for service in catalogue.counter_services()
+        ],
         live=True,
     )
 

@@ -10,6 +10,7 @@ from flask.typing import ResponseReturnValue
 from citizen_services.cases import drafts, eligibility, opening, standing
 from citizen_services.cases.errors import NoSuchCase, NotEligible
 from citizen_services.cases.standing import Standing
+from citizen_services.catalogue.counter import PARTNER_DESKS, CounterService
 from citizen_services.catalogue.vocabulary import ServiceItem
 from citizen_services.filling import beginning, fields, registers
 from citizen_services.filling.posted import Posted
@@ -28,12 +29,27 @@ tell_refusals(bp)
 @bp.get("/<code>")
 def guide(code: str) -> ResponseReturnValue:
     """The guide, for everybody; with the pre-check's results for whoever is known."""
-    item = parts().catalogue.item(code)
+    service = parts().catalogue.service(code)
+    if isinstance(service, CounterService):
+        return _counter_page(service)
+    item = service
     if current_citizen() is None:
         return _page(item, None, None)
     citizen = _applicant(item).principal
     answers = registers.ask(citizen, item.suppliers())
     return _page(item, citizen, _judged(citizen, item, answers))
+
+
+def _counter_page(service: CounterService) -> str:
+    """The guide of what is done at a window only: what to bring, who must come, how long it takes."""
+    return render_template(
+        "h5/counter_service.html",
+        service=service,
+        desks=[PARTNER_DESKS[desk] for desk in service.desks],
+        opening=opening.hours_of(),
+        back="/h5/",
+        live=True,
+    )
 
 
 def _applicant(item: ServiceItem) -> Standing:
