@@ -226,6 +226,7 @@ def recurring() -> Mapping[str, tuple[float, Callable[[], object]]]:
     from citizen_services.people.sessions import remove_old
     from citizen_services.wechat.memory import forget_old
     from citizen_services.windows import appointments, holds, waiting
+    from notifications.old import remind as remind_of_old_documents
     from notifications.own import forget_old as forget_notices
     from notifications.permits import remind_of_years
 
@@ -272,6 +273,7 @@ def recurring() -> Mapping[str, tuple[float, Callable[[], object]]]:
         "lapse": (60, lapse_overdue),
         "remind of drafts": (600, remind_of_drafts),
         "permits' years": (600, remind_of_years),
+        "documents to come back": (600, remind_of_old_documents),
         "data whose time is over": (86_400, forget_data),
         "notices whose time is over": (86_400, forget_notices),
         "permits ended by fact": (300, read_facts),

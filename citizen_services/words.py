@@ -37,6 +37,7 @@ CASE_STATES: Mapping[str, Word] = {
     "refused": Word("不予批准", "circle-x", "bad"),
     "withdrawn": Word("已撤回", "arrow-back-up", "off"),
     "lapsed": Word("视为撤回", "circle-minus", "off"),
+    "ended": Word("已终止", "ban", "off"),
     "revoked": Word("已撤销受理", "ban", "bad"),
     "on_site": Word("转现场办理", "building", "wait"),
 }
@@ -62,6 +63,7 @@ PARCEL_STATES: Mapping[str, Word] = {
     "refused": Word("拒收", "package-off", "bad"),
     "returned": Word("已退回", "arrow-back-up", "bad"),
     "lost": Word("已遗失", "alert-triangle", "bad"),
+    "cancelled": Word("已撤单", "ban", "off"),
 }
 
 APPOINTMENT_STATES: Mapping[str, Word] = {

@@ -43,6 +43,7 @@ _BY_STATE = {
     "refused": "refused",
     "returned": "returned",
     "lost": "lost",
+    "cancelled": "cancelled",
 }
 #: What the case is told at each turn; a declaration has a step of that name wherever it can happen.
 ACTIONS = {
@@ -61,9 +62,10 @@ ABSENT = frozenset({"4", "6", "8", "9"})
 
 
 def course(state: str, events: Sequence[ParcelEvent]) -> str:
-    """The course that a parcel takes: ``moving, refused, back, returned, lost, other, signed``.
+    """The course that a parcel takes: ``moving, refused, back, returned, lost, other, signed, cancelled``.
 
-    ``back``: on its way back without having been refused; ``other``: signed for by somebody else.
+    ``back``: on its way back without having been refused; ``other``: signed for by somebody else; ``cancelled``: nobody
+    wanted it any more, and the courier never had it.
     """
     if state in _BY_STATE:
         return _BY_STATE[state]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from citizen_services.cases.errors import CaseError
+
 
 class AlreadyNumbered(Exception):
     """The parcel has another tracking number."""
@@ -37,3 +39,21 @@ class NotThisLabel(Exception):
     """The scanned number is not the one that EMS gave this letter."""
 
     sentence = "扫描的邮件号与这封信的面单不一致，或者 EMS 还没有返回邮件号，请核对面单。"
+
+
+class NoLetterWanted(CaseError):
+    """The document is served by now, is brought by somebody, or its letter is still under way."""
+
+    sentence = "这份文书已经送达、正在邮寄，或者改为上门送达，现在不用再寄，请刷新后查看。"
+
+
+class NoMoreLetters(CaseError):
+    """As many letters were sent as are tried."""
+
+    sentence = "已经寄过规定的次数，不再邮寄，请改为上门送达。"
+
+
+class NotDue(CaseError):
+    """The document came, or somebody else said what became of it, or a courier is on the way with it."""
+
+    sentence = "这份证件已经有了结果，或者快递员正在送来，请刷新后查看。"

@@ -17,6 +17,7 @@ NOTICE_STATES = ("pending", "sending", "uncertain", "sent", "delivered", "failed
 FINAL_NOTICE_STATES = ("delivered", "failed", "expired", "cancelled")
 PARCEL_STATES = (
     "ordered", "collected", "in_transit", "delivering", "signed", "signed_by_other", "refused", "returned", "lost",
+    "cancelled",
 )  # fmt: skip
 
 
@@ -208,10 +209,12 @@ class Parcel(Base):
     #: When the case was told the tracking number, and that it was signed for (business time).
     noted_at: Mapped[datetime | None] = mapped_column(timestamp)
     closed_at: Mapped[datetime | None] = mapped_column(timestamp)
-    #: The course that it takes (``moving, refused, back, returned, lost, other, signed``), and the last one that the
-    #: case was told of.
+    #: The course that it takes (``moving, refused, back, returned, lost, other, signed, cancelled``), and the last one
+    #: that the case was told of.
     course: Mapped[str] = mapped_column(Text, default="moving")
     told: Mapped[str] = mapped_column(Text, default="moving")
+    #: Since when it is not to reach whom it was for: cancelled before its collection, else asked back (business time).
+    unwanted_at: Mapped[datetime | None] = mapped_column(timestamp)
     #: When an event was last heard of (business time).
     heard_at: Mapped[datetime | None] = mapped_column(timestamp)
 

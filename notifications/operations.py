@@ -106,8 +106,10 @@ def requeue(delivery_id: UUID) -> UUID:
         payload = writeback.anew(row.about, payload)
     if row.channel == reports.CHANNEL:
         payload = reports.anew(row.about, payload)
-    if row.parcel_id is not None and "cancel" not in payload and parcels.lock(row.parcel_id).tracking is not None:
-        raise NotRequeueable
+    if row.parcel_id is not None and "cancel" not in payload:
+        parcel = parcels.lock(row.parcel_id)
+        if parcel.tracking is not None or parcel.unwanted_at is not None:
+            raise NotRequeueable
     new = rows.add_delivery(
         change,
         row.channel,

@@ -10,11 +10,11 @@ from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from citizen_services import clock
-from citizen_services.database import db, new_id
+from citizen_services.database import Change, db, new_id
 from citizen_services.database.base import after_commit
 from citizen_services.exchange.ems import TrackEvent
-from citizen_services.exchange.ems_codes import REVOKES, needs_tracking, parcel_state
-from notifications import courses, letters, queue
+from citizen_services.exchange.ems_codes import CANCELLED, REVOKES, needs_tracking, parcel_state
+from notifications import courses, letters, old, queue
 from notifications.models import Delivery, Parcel, ParcelEvent
 
 log = logging.getLogger(__name__)
@@ -34,6 +34,11 @@ def ordered(parcel_id: UUID, tracking: str) -> None:
         parcel.tracking = tracking
         db.session.flush()
         tell_case_of_order(parcel)
+        if parcel.unwanted_at is not None:
+            # Nobody wanted it any more before it had a number to be cancelled by.
+            change = Change(clock.now())
+            old.cancel(change, parcel.id, tracking, old.UNWANTED)
+            change.write()
     elif parcel.tracking != tracking:
         cancel_second(parcel, tracking)
 
@@ -62,6 +67,15 @@ def cancel_second(parcel: Parcel, tracking: str) -> None:
         )
     )
     after_commit(queue.waking(queue.sending_queue("ems")))
+
+
+def cancelled(parcel_id: UUID, tracking: str) -> None:
+    """The courier took an order back. Where it is the number that counts, the parcel goes nowhere any more."""
+    parcel = lock(parcel_id)
+    if parcel.tracking == tracking and parcel.unwanted_at is not None and parcel.state == "ordered":
+        parcel.state = parcel.course = parcel.told = "cancelled"
+        db.session.flush()
+        old.follow(parcel)
 
 
 def record(parcel: Parcel, events: Iterable[TrackEvent]) -> bool:
@@ -98,14 +112,23 @@ def record(parcel: Parcel, events: Iterable[TrackEvent]) -> bool:
         if not {row["id"] for row in rows}.isdisjoint(kept):
             parcel.heard_at = clock.now()
     known = events_of(parcel.id)
-    parcel.state = parcel_state(known)
+    parcel.state = _state(parcel, known)
     parcel.course = courses.course(parcel.state, known)
     db.session.flush()
     courses.follow(parcel)
     courses.tell_of_attempt(parcel, known)
     if parcel.direction == "letter":
         letters.follow(parcel, known)
+    if parcel.direction == "back" or parcel.unwanted_at is not None:
+        old.follow(parcel)
     return needs_tracking(known)
+
+
+def _state(parcel: Parcel, known: Sequence[ParcelEvent]) -> str:
+    """As its events say; one that nobody wanted and the courier never had is cancelled."""
+    state = parcel_state(known)
+    taken_back = parcel.state == "cancelled" or any(event.op_code == CANCELLED for event in known)
+    return "cancelled" if state == "ordered" and parcel.unwanted_at is not None and taken_back else state
 
 
 def _distinct(events: Iterable[TrackEvent]) -> list[TrackEvent]:
@@ -128,7 +151,8 @@ def tell_case_of_order(parcel: Parcel) -> None:
     """The case learns the tracking number (``parcel_ordered``); where it can't now, the sweep tries again."""
     if parcel.direction != "out" or parcel.noted_at is not None:
         return
-    if courses.act(parcel.case_id, "parcel_ordered", "ems_order", {"tracking": parcel.tracking}):
+    unwanted = parcel.unwanted_at is not None
+    if unwanted or courses.act(parcel.case_id, "parcel_ordered", "ems_order", {"tracking": parcel.tracking}):
         parcel.noted_at = clock.now()
         db.session.flush()
 

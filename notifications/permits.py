@@ -22,7 +22,7 @@ from citizen_services.catalogue.vocabulary import Notice
 from citizen_services.database import Change, commit, db
 from citizen_services.database.base import rollback
 from citizen_services.people.models import Citizen
-from citizen_services.registers.models import ResidencePermit
+from citizen_services.registers.models import WHY_ENDED, ResidencePermit
 from citizen_services.registers.operations import window_opens
 from citizen_services.rules.dates import chinese_full_day
 from notifications import rows, texts
@@ -32,8 +32,6 @@ log = logging.getLogger(__name__)
 ENDORSEMENT = "residence-permit-endorse"
 #: How long before the year ends its person is reminded again; ours.
 _LAST_DAYS = timedelta(days=7)
-#: What its person reads; the dead are not written to.
-_WHY_ENDED = {"hukou_moved": "户籍已迁入本市市区", "new_permit": "已在别处领取新的居住证"}
 #: Permits of one look; the next look goes on behind them.
 BATCH = 500
 
@@ -110,10 +108,10 @@ def what_to_tell(endorsed_until: date, today: date) -> tuple[Notice | None, date
     return texts.PERMIT_LAST_DAYS, endorsed_until + timedelta(days=1)
 
 
-def tell_of_end(permit_id: UUID, *, permit: Mapping[str, Any], change: Change) -> None:
-    """A permit ended by a fact: its person is told why; nobody is where it was their death."""
-    why = _WHY_ENDED.get(permit["ended_reason"])
-    if why is None:
+def tell_of_end(permit_id: UUID, *, permit: Mapping[str, Any], told: bool, change: Change) -> None:
+    """A permit ended by a fact: its person is told why, unless a case of theirs tells; nobody where they died."""
+    why = WHY_ENDED.get(permit["ended_reason"])
+    if why is None or told:
         return
     citizen = db.session.get_one(Citizen, permit["citizen_id"])
     values = {"ended_on": chinese_full_day(permit["ended_on"]), "why_ended": why}

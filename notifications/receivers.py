@@ -18,12 +18,14 @@ from citizen_services.cases.signals import (
     draft_waits,
     export_wanted,
     letter_wanted,
+    old_document_due,
+    parcel_unwanted,
     parcel_wanted,
 )
 from citizen_services.cases.situation import Situation
 from citizen_services.cases.standing import WORDS
 from citizen_services.catalogue.vocabulary import Notice as DeclaredNotice
-from citizen_services.catalogue.vocabulary import Step
+from citizen_services.catalogue.vocabulary import OldDocument, Step
 from citizen_services.database import Change, db, new_id
 from citizen_services.parts import parts
 from citizen_services.people.models import Citizen
@@ -50,6 +52,7 @@ from citizen_services.rules.templates import fill
 from citizen_services.wechat.signals import bound_follower_came, template_finished
 from citizen_services.windows.signals import appointment_moved, slot_offered
 from notifications import bookings, bringing, drafts, letters, own, permits, queue, reports, rows, texts, writeback
+from notifications import old as old_documents
 from notifications.models import Notice, Parcel, Receipt
 
 #: What lies in every parcel of ours, as the courier prints it.
@@ -120,8 +123,10 @@ def tell_of_grace(case_id: UUID, *, correction: Correction, due: Deadline, chang
     )
 
 
-def order_parcel(case_id: UUID, *, receiver: Mapping[str, str], direction: str, change: Change) -> None:
-    """A parcel is to be ordered: to the person from the service centre, or the other way."""
+def order_parcel(
+    case_id: UUID, *, receiver: Mapping[str, str], direction: str, change: Change, old: OldDocument | None = None
+) -> None:
+    """A parcel is to be ordered: to the person from the service centre, or the other way, where it fetches ``old``."""
     settings = parts().settings
     centre = service_centre(settings.district)
     ours = {
@@ -144,6 +149,8 @@ def order_parcel(case_id: UUID, *, receiver: Mapping[str, str], direction: str, 
         state="ordered",
         at=change.at,
     )
+    if old is not None:
+        old_documents.expect(case_id, old=old, parcel_id=parcel_id, change=change)
     rows.add_delivery(
         change,
         "ems",
@@ -274,6 +281,8 @@ RECEIVERS = (
     (draft_waits, drafts.remind),
     (export_wanted, wake_exporter),
     (parcel_wanted, order_parcel),
+    (parcel_unwanted, old_documents.call_back),
+    (old_document_due, old_documents.expect),
     (letter_wanted, letters.order),
     (residence_registered, writeback.write_registration),
     (permit_carded, writeback.write_permit),

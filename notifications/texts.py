@@ -240,8 +240,44 @@ DATA_ANSWERED = Notice(
     sms={"kind": "{kind}"},
 )
 
+LETTER_ADDRESS = Notice(
+    code="letter_address",
+    title="文书没有送到，请填地址",
+    text="您的办件（{number}）有一份文书要邮寄送达，但没有能寄到的地址。请在办件页填写现在能收信的地址，"
+    "我们用 EMS 寄给您，不收费，须本人签收。送达之前，不服的期限不开始算。",
+    wechat_template=WeChatTemplate(
+        "letter_address", "文书送达提醒", (("character_string1", "办件编号"), ("thing2", "温馨提示"))
+    ),
+    wechat={"character_string1": "{number}", "thing2": "文书没有送到，请填写收信地址"},
+    sms_template=SmsTemplate(
+        "letter_address",
+        "您有一份文书没有送到，办件编号{number}。请在微信公众号“我的办件”中填写收信地址，免费寄送，须本人签收。",
+    ),
+    sms={"number": "{number}"},
+    must_be_known=True,
+)
+
+OLD_DOCUMENT = Notice(
+    code="old_document",
+    title="旧证还没有交回",
+    text="您的{document}（办件编号{number}）还没有交回。快递员上门时请交给他带回，不用付费；也可以邮寄或顺路交到行政服务中心。"
+    "已经交了的，不用理会；找不到的，请打电话告诉我们。",
+    wechat_template=WeChatTemplate(
+        "old_document",
+        "证件交回提醒",
+        (("thing1", "证件名称"), ("character_string2", "办件编号"), ("thing3", "温馨提示")),
+    ),
+    wechat={"thing1": "{document}", "character_string2": "{number}", "thing3": "旧证还没有交回，交给快递员即可"},
+    sms_template=SmsTemplate(
+        "old_document", "您的{document}还没有交回，编号{number}。交给上门的快递员即可，不用付费；已经交了的不用理会。"
+    ),
+    sms={"document": "{document}", "number": "{number}"},
+)
+
 #: Every notice that is told without a step of a case.
 OWN = (
+    OLD_DOCUMENT,
+    LETTER_ADDRESS,
     BINDING_MOVED,
     UNBOUND,
     PARCEL_ADDRESS,

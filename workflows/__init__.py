@@ -21,8 +21,11 @@ def declared() -> Sequence[ServiceItem]:
     return (
         residence_registration.ITEM,
         residence_permit.ITEM,
+        *residence_permit.EARLIER,
         residence_permit_endorse.ITEM,
         residence_permit_replace.ITEM,
+        *residence_permit_replace.EARLIER,
         residence_permit_renew.ITEM,
+        *residence_permit_renew.EARLIER,
         residence_permit_change.ITEM,
     )

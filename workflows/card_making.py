@@ -10,7 +10,7 @@ from marshmallow import Schema, fields, validate
 from citizen_services.cases.effects import note_tracking, order_parcel
 from citizen_services.cases.situation import Situation
 from citizen_services.catalogue import SYSTEM, Bring, Effect, Guard, State, Step
-from workflows import posting
+from workflows import permit_ending, posting
 from workflows.posting import LabelSchema
 from workflows.telling import turn
 
@@ -54,6 +54,7 @@ STATES = (
     State("posted", "已寄出", "证件在路上，请留意快递电话，须本人签收。"),
     *posting.STATES,
     State("completed", "已办结", "证件已由本人签收。", final=True),
+    permit_ending.STATE,
 )
 
 
@@ -103,4 +104,5 @@ def steps(
             ),
         ),
         *posting.steps(COMPLETED, void, bring),
+        *permit_ending.steps(),
     )  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from citizen_services.cases.errors import NoSuchCase
+from citizen_services.cases.errors import GuardFailed, NoSuchCase
 from citizen_services.cases.queries import cases_of, own_case
 from citizen_services.cases.situation import Situation
 from citizen_services.catalogue import Effect, Facts, Guard, Verdict
@@ -36,10 +36,10 @@ def holds_card(in_making: str, elsewhere: str) -> Callable[[Facts], Verdict]:
 
 
 def permit_of(situation: Situation) -> ResidencePermit:
-    """The applicant's permit; LookupError where there is none."""
+    """The applicant's permit; raises GuardFailed where it has ended."""
     ours = current_permit(situation.citizen.id)
     if ours is None:
-        raise LookupError(f"case {situation.case_id} is about a permit that nobody knows")
+        raise GuardFailed(CURRENT.name, CURRENT.sentence)
     return ours
 
 

@@ -42,7 +42,7 @@ from citizen_services.parts import parts
 from citizen_services.registers.operations import give_card, grant_permit, void_card
 from citizen_services.registers.queries import homes_of
 from citizen_services.rules.dates import chinese_full_day, half_year_after
-from workflows import card_making, collecting, permit_grounds, reviewing
+from workflows import card_making, collecting, permit_ending, permit_grounds, reviewing
 from workflows.permit_grounds import (
     BUSINESS,
     BUSINESS_LINES,
@@ -225,7 +225,8 @@ REFUSED = Doc(
 ITEM = ServiceItem(
     code="residence-permit-first",
     name="居住证首次申领",
-    version=1,
+    version=2,
+    continues=(1,),
     legal_basis=(permit_regulation("第二条、第九条"), migrant_regulation("第十六条至第十八条")),
     guide=Guide(
         summary="在本区登记居住满半年，有稳定就业、住所或连续就读的外地户籍人员，网上申领，EMS 送到家，一次也不用跑。",
@@ -328,7 +329,9 @@ ITEM = ServiceItem(
     ),
     clocks=Clocks(Period(1, "working"), Period(2, "working"), Period(15, "calendar"), permit_regulation("第九条")),
     route=_route,
-    documents=(VOUCHER, reviewing.CORRECTION, reviewing.DECLINED, REFUSED, reviewing.LAPSED),
+    documents=(VOUCHER, reviewing.CORRECTION, reviewing.DECLINED, REFUSED, reviewing.LAPSED, *permit_ending.DOCUMENTS),
     commitment="我承诺所填内容和所确认的信息真实、准确，并知晓骗领居住证须承担法律责任。",
     number_prefix="JZ",
 )  # fmt: skip
+
+EARLIER = (permit_ending.without(ITEM),)

@@ -21,6 +21,7 @@ from citizen_services.catalogue import (
     Guard,
     Guide,
     Material,
+    OldDocument,
     Period,
     PreCheck,
     ServiceItem,
@@ -30,7 +31,7 @@ from citizen_services.catalogue import (
 )
 from citizen_services.database import Change
 from citizen_services.registers.operations import replace_card
-from workflows import card_making, collecting, permit_held, reviewing
+from workflows import card_making, collecting, permit_ending, permit_held, reviewing
 from workflows.permit_grounds import HISTORY, PERSON, registered
 from workflows.posting import DeliverySchema
 from workflows.residence_permit import PORTRAIT, PortraitSchema
@@ -98,7 +99,9 @@ REFUSED = Doc(
 ITEM = ServiceItem(
     code="residence-permit-renew",
     name="居住证换领",
-    version=1,
+    version=2,
+    continues=(1,),
+    old_document=OldDocument("旧居住证", permit_regulation("第十一条")),
     legal_basis=(permit_regulation("第十一条"),),
     guide=Guide(
         summary="居住证坏了、看不清了，手机上换领：新证 EMS 送到家，旧证交给快递员带回，一次也不用跑。",
@@ -176,7 +179,9 @@ ITEM = ServiceItem(
     ),
     clocks=Clocks(Period(1, "working"), Period(2, "working"), Period(15, "calendar"), permit_regulation("第九条")),
     route=permit_held.route,
-    documents=(VOUCHER, reviewing.CORRECTION, reviewing.DECLINED, REFUSED, reviewing.LAPSED),
+    documents=(VOUCHER, reviewing.CORRECTION, reviewing.DECLINED, REFUSED, reviewing.LAPSED, *permit_ending.DOCUMENTS),
     commitment="我承诺所填内容真实、准确；收到新证时将旧证交回。",
     number_prefix="HL",
 )  # fmt: skip
+
+EARLIER = (permit_ending.without(ITEM, old_document=None),)

@@ -29,7 +29,7 @@ from citizen_services.catalogue import (
 )
 from citizen_services.database import Change
 from citizen_services.registers.operations import replace_card
-from workflows import card_making, collecting, permit_held, reviewing
+from workflows import card_making, collecting, permit_ending, permit_held, reviewing
 from workflows.permit_grounds import HISTORY, PERSON, registered
 from workflows.posting import DeliverySchema
 from workflows.residence_permit import PORTRAIT, PortraitSchema
@@ -97,7 +97,8 @@ REFUSED = Doc(
 ITEM = ServiceItem(
     code="residence-permit-replace",
     name="居住证补领",
-    version=1,
+    version=2,
+    continues=(1,),
     legal_basis=(permit_regulation("第十一条"),),
     guide=Guide(
         summary="居住证丢了，手机上报失并补领：原卡片立即作废，新证 EMS 送到家，一次也不用跑。",
@@ -176,7 +177,9 @@ ITEM = ServiceItem(
     ),
     clocks=Clocks(Period(1, "working"), Period(2, "working"), Period(15, "calendar"), permit_regulation("第九条")),
     route=permit_held.route,
-    documents=(VOUCHER, reviewing.CORRECTION, reviewing.DECLINED, REFUSED, reviewing.LAPSED),
+    documents=(VOUCHER, reviewing.CORRECTION, reviewing.DECLINED, REFUSED, reviewing.LAPSED, *permit_ending.DOCUMENTS),
     commitment="我承诺原居住证确已丢失，所填内容真实、准确；原卡片自提交之日起作废，找回后交回公安机关。",
     number_prefix="BL",
 )  # fmt: skip
+
+EARLIER = (permit_ending.without(ITEM),)

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 from citizen_services.cases import documents, serving, standing, visits
 from citizen_services.cases.models import Case, Document
-from citizen_services.cases.signals import parcel_wanted
+from citizen_services.cases.signals import old_document_due, parcel_unwanted, parcel_wanted
 from citizen_services.cases.situation import Situation
-from citizen_services.catalogue.vocabulary import Doc, Effect
+from citizen_services.catalogue.vocabulary import Doc, Effect, OldDocument
 from citizen_services.database import Change, new_id
 from citizen_services.parts import parts
 from citizen_services.people.queries import office
@@ -52,7 +52,7 @@ def issue(document: Doc) -> Effect:
     return Effect(f"issue_{document.kind}", do)
 
 
-def _want_parcel(situation: Situation, change: Change, direction: str) -> None:
+def _want_parcel(situation: Situation, change: Change, direction: str, old: OldDocument | None = None) -> None:
     delivery = situation.data["delivery"]
     parcel_wanted.send(
         situation.case_id,
@@ -65,6 +65,7 @@ def _want_parcel(situation: Situation, change: Change, direction: str) -> None:
             "address": delivery["postal_address"],
         },
         direction=direction,
+        old=old,
         change=change,
     )
 
@@ -77,13 +78,35 @@ def _fetch_old(situation: Situation, change: Change) -> None:
     # Sent again, the first order to fetch it still stands.
     if not situation.results.get("fetched"):
         situation.results["fetched"] = True
-        _want_parcel(situation, change, "back")
+        _want_parcel(situation, change, "back", situation.item.old_document)
+
+
+def _expect_old(situation: Situation, change: Change) -> None:
+    old = situation.item.old_document
+    if old is not None and not situation.results.get("fetched"):
+        situation.results["fetched"] = True
+        old_document_due.send(situation.case_id, old=old, change=change)
 
 
 #: Have the result posted to the address of the group ``delivery``.
 order_parcel = Effect("order_parcel", _order_parcel)
 #: Have the courier bring what the new result takes the place of, from the same address, at our cost.
 fetch_old = Effect("fetch_old", _fetch_old)
+#: What the new result takes the place of (``old_document``) is brought or sent by its person: the duty begins.
+expect_old = Effect("expect_old", _expect_old)
+
+
+def call_back(what: str) -> Effect:
+    """The parcel on its way is cancelled where the courier has not got it yet, else called back; ``what`` lies in it.
+
+    Nothing happens where no parcel is on its way, or it is back already.
+    """
+
+    def do(situation: Situation, change: Change) -> None:
+        if not situation.results.get("back"):
+            parcel_unwanted.send(situation.case_id, what=what, change=change)
+
+    return Effect("call_back", do)
 
 
 def _note_tracking(situation: Situation, change: Change) -> None:

@@ -6,7 +6,7 @@ Read from registers wherever they are asked about a person anyway, and by a slow
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
@@ -15,15 +15,19 @@ from sqlalchemy import Select, select, text, update
 from sqlalchemy.exc import DBAPIError
 
 from citizen_services import clock
+from citizen_services.cases.errors import MovedOn, NotPossible
+from citizen_services.cases.models import Case
+from citizen_services.cases.operations import perform
 from citizen_services.catalogue.vocabulary import Supplier
-from citizen_services.database import Change, commit, db
+from citizen_services.database import Change, Conflict, commit, db
 from citizen_services.database.base import rollback
 from citizen_services.exchange.operations import gather
 from citizen_services.parts import parts
+from citizen_services.people.actors import Actor
 from citizen_services.people.models import Citizen
 from citizen_services.registers.models import ResidencePermit
 from citizen_services.registers.operations import end_permit
-from citizen_services.registers.queries import permit_in_use
+from citizen_services.registers.queries import permit_in_force
 
 log = logging.getLogger(__name__)
 
@@ -31,26 +35,59 @@ _PERSON = Supplier("population", "person")
 _HISTORY = Supplier("migrants", "history")
 #: Permits of one round, each at most two calls; the next round goes on behind them.
 BATCH = 50
+#: How often an ending is decided anew where somebody else was faster on the same case.
+_DECISIONS = 4
 
 
 def end_if_told(citizen_id: UUID, answers: Mapping[str, Mapping[str, Any]]) -> bool:
     """End the person's permit where these answers (as ``gather`` gives them) tell a fact that ends it; whether it did.
 
-    The caller commits. Registers that are away tell nothing, and where nothing is told nothing is read.
+    A case in which a card of it is made or on its way ends with it, in writing. The caller commits. Registers that are
+    away tell nothing, and where nothing is told nothing is read.
     """
     person, newer = _household(answers), _others(answers)
     if person is None and not newer:
         return False
-    permit = permit_in_use(citizen_id)
+    for _ in range(_DECISIONS):
+        try:
+            # A savepoint, so that whoever was faster with a case undoes the whole ending and nothing of the caller's.
+            with db.session.begin_nested():
+                return _end(citizen_id, person, newer)
+        except (MovedOn, NotPossible, Conflict):
+            continue
+    log.info("the permit of citizen %s ends at the next look: others are at work on it", citizen_id)
+    return False
+
+
+def _end(citizen_id: UUID, person: str | None, newer: Sequence[Mapping[str, Any]]) -> bool:
+    permit = permit_in_force(citizen_id)
     if permit is None:
         return False
     ending = (person, clock.today()) if person is not None else _elsewhere(permit, newer)
     if ending is None:
         return False
-    change = Change(clock.now())
-    end_permit(change, permit, reason=ending[0], day=ending[1])
-    change.write()
+    reason, day = ending
+    action = "holder_died" if reason == "death" else "permit_ended"
+    cases = _making_cards(citizen_id, action)
+    for case_id in cases:
+        # The step ends the permit, where none before has.
+        given = {"fact": reason, "day": day.isoformat()}
+        perform(parts().catalogue, case_id, action, Actor.system("permit_facts"), None, given)
+    if not cases:
+        change = Change(clock.now())
+        end_permit(change, permit, reason=reason, day=day)
+        change.write()
     return True
+
+
+def _making_cards(citizen_id: UUID, action: str) -> list[UUID]:
+    """The person's cases that end with their permit, oldest first."""
+    query = select(Case.id, Case.item, Case.item_version, Case.state)
+    found = db.session.execute(
+        query.where(Case.citizen_id == citizen_id, Case.ended_at.is_(None)).order_by(Case.id)
+    ).all()
+    item = parts().catalogue.item
+    return [one.id for one in found if item(one.item, one.item_version).step(one.state, action) is not None]
 
 
 def read_facts() -> int:
@@ -151,7 +188,7 @@ def _others(answers: Mapping[str, Mapping[str, Any]]) -> list[Mapping[str, Any]]
     return [row for row in permits if row["state"] == "valid" and row["written_ref"] is None]
 
 
-def _elsewhere(permit: ResidencePermit, others: list[Mapping[str, Any]]) -> tuple[str, date] | None:
+def _elsewhere(permit: ResidencePermit, others: Sequence[Mapping[str, Any]]) -> tuple[str, date] | None:
     """The newest permit that another district issued after this one; its day is the day on which this one ended."""
     newer = [
         date.fromisoformat(row["issued"])

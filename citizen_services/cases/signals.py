@@ -13,8 +13,17 @@ _signals = Namespace()
 case_moved = _signals.signal("case-moved")
 
 #: A parcel is to be ordered for a case. Sender: the case's id; keywords: ``receiver`` (``{name, phone, province,
-#: city, county, address}``), ``direction`` (``out`` | ``back``), ``change``.
+#: city, county, address}``), ``direction`` (``out`` | ``back``), ``old`` (the OldDocument that it fetches, None where
+#: none is waited for), ``change``.
 parcel_wanted = _signals.signal("parcel-wanted")
+
+#: The parcel that is made for a case, or on its way, is not to reach anybody: cancelled, or called back. Sender: the
+#: case's id; keywords: ``what`` (what lies in it, as people read it), ``change``.
+parcel_unwanted = _signals.signal("parcel-unwanted")
+
+#: A document is to be given back without a courier of ours. Sender: the case's id; keywords: ``old`` (the OldDocument),
+#: ``change``.
+old_document_due = _signals.signal("old-document-due")
 
 #: A document is to be served by post. Sender: the case's id; keywords: ``document_id``, ``receiver`` (as of a
 #: parcel; its ``address`` may be empty), ``change``.

@@ -134,7 +134,10 @@ def _actors(item: ServiceItem) -> Iterator[str]:
             yield f"step {step.action} from {step.start}: unknown office scope {step.by.office}"
     for state in item.states:
         # What stays in the state (a call that is noted) is nothing that the case waits for.
-        acts = any(step.by.kind == "staff" and step.end != state.code for step in item.steps_from(state.code))
+        acts = any(
+            step.by.kind == "staff" and step.end != state.code and not step.aside
+            for step in item.steps_from(state.code)
+        )
         if state.desk is None and acts:
             yield f"state {state.code} lies on nobody's desk, though staff act in it"
 

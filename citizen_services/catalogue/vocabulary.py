@@ -25,12 +25,9 @@ if TYPE_CHECKING:
 __all__ = ["Period"]
 
 
-def added(default: Any) -> Any:
-    """A field that came to the vocabulary after a release.
-
-    Where it has its default, what a released version promised reads as before: golden files leave it out.
-    """
-    return field(default=default, metadata={"added": True})
+#: The metadata of a field that came to the vocabulary after a release: where it has its default, what a released
+#: version promised reads as before, and golden files leave it out.
+ADDED = {"added": True}
 
 
 @dataclass(frozen=True)
@@ -315,7 +312,8 @@ class Step:
 
     ``label`` is the button; ``public`` the words on the person's timeline (empty = not shown there); ``input`` the
     schema of what is given with the action; ``automatic`` steps (by the system) follow at once, in the same change,
-    where their guards hold; ``danger`` leads over a confirming page; ``bring`` says what whoever comes then needs.
+    where their guards hold; ``danger`` leads over a confirming page; ``bring`` says what whoever comes then needs;
+    ``aside``: staff may do it where a fact from outside demands it, but nothing waits for it, so that it needs no desk.
     """
 
     start: str | None
@@ -332,6 +330,7 @@ class Step:
     automatic: bool = False
     danger: bool = False
     bring: Bring | None = None
+    aside: bool = field(default=False, metadata=ADDED)
 
     @property
     def tells(self) -> tuple[Notice, ...]:
@@ -414,6 +413,20 @@ class Guide:
 
 
 @dataclass(frozen=True)
+class OldDocument:
+    """What the new document takes the place of, to be given back: a duty of its own, which the case does not wait for.
+
+    ``name`` as people read it; ``source``: the rule that wants it back; ``remind_days``: after so many days each its
+    person is reminded where it did not come. The effects ``fetch_old`` (the courier fetches it) and ``expect_old`` (its
+    person brings or sends it) begin the duty; staff see what is due and what becomes of it (notifications/old.py).
+    """
+
+    name: str
+    source: Source
+    remind_days: tuple[int, ...] = (10, 25)
+
+
+@dataclass(frozen=True)
 class Household:
     """An item for which a household applies in one go, each of its members with a case of their own.
 
@@ -454,9 +467,11 @@ class ServiceItem:
     #: Prefix of its case numbers, two letters.
     number_prefix: str = "MP"
     #: Earlier versions whose open cases go on by this one: it holds all that they hold, unchanged, and adds to it.
-    continues: tuple[int, ...] = added(())
+    continues: tuple[int, ...] = field(default=(), metadata=ADDED)
+    #: What its result takes the place of and is given back; None where there is nothing such.
+    old_document: OldDocument | None = field(default=None, metadata=ADDED)
     #: What other desks and registers must have done for it, shown in one place (一站式).
-    parts: tuple[Part, ...] = added(())
+    parts: tuple[Part, ...] = field(default=(), metadata=ADDED)
 
     def state(self, code: str) -> State:
         """The state of that code; KeyError where the item has none such."""

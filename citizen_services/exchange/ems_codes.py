@@ -11,6 +11,8 @@ from datetime import datetime
 from typing import Protocol
 
 DELIVERED, NOT_DELIVERED = "704", "705"
+#: 撤单: the order was taken back before anybody collected it.
+CANCELLED = "801"
 #: What an event takes back: the last one of that code before it.
 REVOKES = {"207": "203", "742": "702", "743": "704", "744": "705"}
 #: ``deliverCode`` of a delivery: signed by the addressee, the only one that counts as handed to the person.

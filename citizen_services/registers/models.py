@@ -47,6 +47,10 @@ class ResidenceRegistration(Base):
     )
 
 
+#: What a person reads of why their permit ended; the dead are not written to.
+WHY_ENDED = {"hukou_moved": "户籍已迁入本市市区", "new_permit": "已在别处领取新的居住证"}
+
+
 class ResidencePermit(Base):
     """A residence permit (居住证), from approval on."""
 
@@ -71,6 +75,8 @@ class ResidencePermit(Base):
     #: ``employment, residence, study``.
     ground: Mapped[str] = mapped_column(Text)
     address: Mapped[str] = mapped_column(Secret("residence_permit.address"))
+    #: 服务处所, as the last change of it said; None where the permit was never changed to one.
+    workplace: Mapped[str | None] = mapped_column(Secret("residence_permit.workplace"))
     #: The day on which the registers were last asked, by themselves, whether a fact has ended it.
     checked_on: Mapped[date] = mapped_column()
     #: The day on which its person is to hear next of its year: the window opens, few days are left, it ran out.

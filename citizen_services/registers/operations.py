@@ -279,19 +279,19 @@ def take_over_permit(
     return row["endorsed_until"]
 
 
-def end_permit(change: Change, permit: ResidencePermit, *, reason: str, day: date) -> None:
-    """A permit in use ended by a fact: ``hukou_moved``, ``death`` or ``new_permit``, on that day, and for good.
+def end_permit(change: Change, permit: ResidencePermit, *, reason: str, day: date, told: bool = False) -> None:
+    """A permit ended by a fact: ``hukou_moved``, ``death`` or ``new_permit``, on that day, and for good.
 
-    The province is not written to: it is where the fact was read.
+    The province is not written to: it is where the fact was read. ``told``: its person hears of it otherwise.
     """
     new = {"state": "ended", "ended_reason": reason, "ended_on": day, "remind_on": None}
     change.guard(
         update(ResidencePermit)
-        .where(ResidencePermit.id == permit.id, ResidencePermit.state == "current")
+        .where(ResidencePermit.id == permit.id, ResidencePermit.state == permit.state)
         .values(**new)
         .execution_options(synchronize_session=False)
     )
-    permit_ended.send(permit.id, permit=_columns(permit) | new, change=change)
+    permit_ended.send(permit.id, permit=_columns(permit) | new, told=told, change=change)
 
 
 def _next_year(counted_from: date, endorsed_until: date, applied_on: date) -> dict[str, date]:

@@ -101,9 +101,9 @@ def current_permit(citizen_id: UUID) -> ResidencePermit | None:
     return db.session.scalars(query.execution_options(populate_existing=True)).one_or_none()
 
 
-def permit_in_use(citizen_id: UUID) -> ResidencePermit | None:
-    """The person's permit that has a card and has not ended, locked until the transaction ends; None without one."""
-    query = select(ResidencePermit).where(ResidencePermit.citizen_id == citizen_id, ResidencePermit.state == "current")
+def permit_in_force(citizen_id: UUID) -> ResidencePermit | None:
+    """The person's permit that has not ended, its card made or not, locked until the transaction ends."""
+    query = select(ResidencePermit).where(ResidencePermit.citizen_id == citizen_id, ResidencePermit.state != "ended")
     return db.session.scalars(query.with_for_update().execution_options(populate_existing=True)).one_or_none()
 
 

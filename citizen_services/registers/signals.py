@@ -15,7 +15,7 @@ residence_registered = _signals.signal("residence-registered")
 permit_endorsed = _signals.signal("permit-endorsed")
 
 #: A permit ended by a fact. Sender: the permit's id; keywords: ``permit`` (its columns, as they are from now on),
-#: ``change``.
+#: ``told`` (whether its person hears of it otherwise), ``change``.
 permit_ended = _signals.signal("permit-ended")
 
 #: Another address or ground stands on a permit. Sender: the permit's id; keywords: ``permit`` (its columns, as they are

@@ -10,15 +10,22 @@ from citizen_services.parts import parts
 from notifications import parcels
 from notifications.channels.base import Answer, CannotTell, Order, Patience
 
+#: Why an order is cancelled where nothing else is said.
+_SECOND = "同一订单出现第二个运单号"
+
 
 @dataclass(frozen=True)
 class _Cancellation:
     order_ref: str
     tracking: str
+    reason: str
 
 
 class EmsChannel:
-    """Channel ``ems``. Payload: ``{sender, receiver, contents, note}``, or ``{cancel: tracking, order_ref}``."""
+    """Channel ``ems``.
+
+    Payload: ``{sender, receiver, contents, note}``, or ``{cancel: tracking, order_ref, reason}``.
+    """
 
     name = "ems"
     ask_after_s: tuple[float, ...] = ()
@@ -36,7 +43,7 @@ class EmsChannel:
         """The order, or what is to be cancelled."""
         payload = order.payload
         if "cancel" in payload:
-            return _Cancellation(payload["order_ref"], payload["cancel"])
+            return _Cancellation(payload["order_ref"], payload["cancel"], payload.get("reason", _SECOND))
         return ParcelToOrder(
             sender=Contact(**payload["sender"]),
             receiver=Contact(**payload["receiver"]),
@@ -49,7 +56,7 @@ class EmsChannel:
         client = parts().clients["ems"]
         outcome: Outcome
         if isinstance(ready, _Cancellation):
-            outcome = client.cancel(ready.order_ref, ready.tracking, "同一订单出现第二个运单号")
+            outcome = client.cancel(ready.order_ref, ready.tracking, ready.reason)
         else:
             outcome = client.order(order.ref, ready)
         return outcome
@@ -59,6 +66,10 @@ class EmsChannel:
         return CannotTell("EMS can't be asked for a reference")
 
     def accepted(self, order: Order, partner_ref: str) -> None:
-        """Note the tracking number on the parcel and tell the case, in the same transaction."""
-        if order.parcel_id is not None and "cancel" not in order.payload:
+        """Note the tracking number on the parcel and tell the case, or that it was cancelled; in one transaction."""
+        if order.parcel_id is None:
+            return
+        if "cancel" in order.payload:
+            parcels.cancelled(order.parcel_id, order.payload["cancel"])
+        else:
             parcels.ordered(order.parcel_id, partner_ref)

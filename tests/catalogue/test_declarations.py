@@ -37,7 +37,8 @@ from workflows.earlier import before
 
 GOLDEN = Path(__file__).parent / "golden"
 LAW = Source("居住证暂行条例", "第九条")
-PERMIT = next(item for item in workflows.declared() if item.code == "residence-permit-first")
+#: Declared alone, it continues nothing.
+PERMIT = replace(next(item for item in workflows.declared() if item.code == "residence-permit-first"), continues=())
 VERSIONS = {f"{item.code}.v{item.version}": item for item in workflows.declared()}
 #: What each released golden file is, as `sha256sum` writes it.
 RELEASED = GOLDEN / "released.sha256"
