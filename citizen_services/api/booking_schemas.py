@@ -64,7 +64,7 @@ class HoldSchema(Schema):
     """A place kept until then."""
 
     hold_id = UUID(required=True)
-    expires_at = DateTime(required=True)
+    expires_at = String(required=True, metadata={"format": "date-time"})
 
 
 class NothingSchema(Strict):

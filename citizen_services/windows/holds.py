@@ -43,7 +43,8 @@ REFUSED = {
     "slot_closed": WindowClosed,
     "uq_appointment_active": AlreadyBooked,
 }
-_ACTIVE = ("booked", "checked_in", "serving")
+#: In the words of their indexes, which a parameter would not be known to fit.
+_ACTIVE, _HELD = text("appointment.state IN ('booked', 'checked_in', 'serving')"), text("hold.state = 'held'")
 
 
 def refused(fault: IntegrityError) -> Exception:
@@ -72,18 +73,18 @@ _LOOK = Direct(
             Hold.citizen_id == bindparam("citizen_id"),
             Hold.service == bindparam("service"),
             Hold.kind == "own",
-            Hold.state == "held",
+            _HELD,
         )
         .scalar_subquery(),
         select(func.count())
         .where(
             Appointment.subject_lookup == bindparam("subject"),
             Appointment.service == bindparam("service"),
-            Appointment.state.in_(_ACTIVE),
+            _ACTIVE,
         )
         .scalar_subquery(),
         select(func.count())
-        .where(Hold.slot_id == bindparam("slot_id"), Hold.state == "held", Hold.expires_at <= bindparam("now"))
+        .where(Hold.slot_id == bindparam("slot_id"), _HELD, Hold.expires_at <= bindparam("now"))
         .scalar_subquery(),
         select(func.count())
         .where(BookingPause.citizen_id == bindparam("citizen_id"), BookingPause.until > bindparam("now"))
@@ -276,7 +277,7 @@ def pause(citizen_id: UUID, why: str, until: datetime) -> None:
 
 def due(slot_id: UUID | None = None, most: int = 200) -> Sequence[UUID]:
     """Holds whose time is over, of one slot or of all, the oldest first."""
-    query = select(Hold.id).where(text("hold.state = 'held'"), Hold.expires_at <= clock.now())
+    query = select(Hold.id).where(_HELD, Hold.expires_at <= clock.now())
     if slot_id is not None:
         query = query.where(Hold.slot_id == slot_id)
     return db.session.scalars(query.order_by(Hold.expires_at, Hold.id).limit(most)).all()

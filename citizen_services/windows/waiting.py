@@ -135,7 +135,8 @@ def offer_place(change: Change, slot_id: UUID) -> bool:
         return False
     hold_id = new_id()
     moved = update(WaitingEntry).where(WaitingEntry.id == entry.id, WaitingEntry.state == "waiting")
-    change.guard(moved.values(state="offered", hold_id=hold_id))
+    # After the hold's row, to which it points.
+    change.count(moved.values(state="offered", hold_id=hold_id))
     change.add(
         Hold,
         id=hold_id,
