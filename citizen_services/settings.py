@@ -148,6 +148,14 @@ class Settings:
     templates: Mapping[str, str]
     #: Where photos are kept; None = on the disk, below ``var_dir``.
     object_store: ObjectStore | None = None
+    #: How many letters a document is sent in before somebody brings it.
+    letter_tries: int
+    #: From which hour of a working day on staff are told what is stuck.
+    staff_digest_hour: int
+    #: Which SMS gateway has the first try, where both are configured; and how long a variable may be at Tencent's:
+    #: six characters unless the account was given more.
+    sms_first: str
+    sms_tencent_variable: int
 
     @property
     def production(self) -> bool:
@@ -221,6 +229,10 @@ class Settings:
                     given[f"{prefix}_BASE_URL"].rstrip("/"),
                     {key.lower(): given.get(f"{prefix}_{key}", "") for key in credentials},
                 )
+            letter_tries=max(1, _whole_number(given, "LETTER_TRIES", causes) or 2),
+            staff_digest_hour=min(22, max(1, _whole_number(given, "STAFF_DIGEST_HOUR", causes) or 8)),
+            sms_first=_one_of(given, "SMS_FIRST", ("aliyun", "tencent"), causes),
+            sms_tencent_variable=max(1, _whole_number(given, "SMS_TENCENT_VARIABLE", causes) or 6),
                 for prefix, credentials in ALL_PARTNERS.items()
                 if given.get(f"{prefix}_BASE_URL")
             },

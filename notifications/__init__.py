@@ -8,7 +8,16 @@ from flask import Flask
 def init_app(app: Flask) -> None:
     """Connect the receivers of the platform's signals; open the partners' doors and the staff's page of telling."""
     from citizen_services import metrics
-    from notifications import by_hand_views, console_views, h5_views, letter_views, queries, receivers
+    from notifications import (
+        by_hand_views,
+        console_views,
+        h5_views,
+        in_person_views,
+        letter_h5_views,
+        letter_views,
+        queries,
+        receivers,
+    )
     from notifications.receipts import views
 
     receivers.connect()
@@ -18,3 +27,5 @@ def init_app(app: Flask) -> None:
     app.register_blueprint(by_hand_views.bp)
     app.register_blueprint(h5_views.bp)
     app.register_blueprint(letter_views.bp)
+    app.register_blueprint(letter_h5_views.bp)
+    app.register_blueprint(in_person_views.bp)

@@ -29,7 +29,7 @@ Rung = Literal["call", "visit"]
 Result = Literal["told", "not_reached", "refused"]
 #: How often each is tried in vain, and how a success is noted.
 MOST: Mapping[str, int] = {"call": ladder.MOST_CALLS, "visit": ladder.MOST_VISITS}
-TOLD: Mapping[str, str] = {"call": "told on the telephone", "visit": "told at home"}
+TOLD: Mapping[str, str] = {"call": "told on the telephone", "visit": ladder.TOLD_AT_HOME}
 #: The reason that a look at a number or an address carries.
 REASONS: Mapping[str, str] = {"call": "电话告知", "visit": "上门告知"}
 PAGE = 100
@@ -86,8 +86,10 @@ def look(actor: Actor, rung: Rung, notice: Notice, role: str) -> None:
     change.write()
 
 
-def note(rung: Rung, delivery_id: UUID, result: Result) -> bool:
-    """Write down what came of a call or a visit; True where the notice went on to the next rung, or to its end.
+def note(rung: Rung, delivery_id: UUID, result: Result) -> str | None:
+    """Write down what came of a call or a visit; the rung to which the notice went on, ``end`` after the last one.
+
+    None where it stays on the list, or the person knows.
 
     The caller commits. Raises NotOnList where the person knows by now, or somebody else was faster.
     """
@@ -101,7 +103,7 @@ def note(rung: Rung, delivery_id: UUID, result: Result) -> bool:
     tried = row.attempts + 1
     if result == "not_reached" and tried < MOST[rung]:
         _write(row.id, attempts=tried, sent_at=func.now(), reason="not reached")
-        return False
+        return None
     ended: dict[str, Any] = {"attempts": tried, "sent_at": func.now(), "done_at": func.now(), "pass_on_at": None}
     if result == "told":
         ended |= {"state": ladder.success(), "reason": ladder.success_reason(TOLD[rung])}
@@ -109,10 +111,9 @@ def note(rung: Rung, delivery_id: UUID, result: Result) -> bool:
         why = "refused" if result == "refused" else f"not reached {tried} times"
         ended |= {"state": "failed", "reason": why}
     _write(row.id, **ended)
-    if result != "told":
-        ladder.pass_on(row.notice_id, rung)
+    following = None if result == "told" else ladder.pass_on(row.notice_id, rung) or "end"
     ladder.refresh([row.notice_id])
-    return result != "told"
+    return following
 
 
 def _write(id_: UUID, **values: object) -> None:

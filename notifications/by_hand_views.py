@@ -80,6 +80,14 @@ class ResultSchema(FormSchema):
 
 
 _RESULT = ResultSchema()
+#: What is said of a result that was noted: it ends the notice, leaves it on the list, or passes it on.
+_SAID: Mapping[str, str] = {
+    "told": "已登记：本人知道了。",
+    "not_reached": "已登记，还留在名单上，请换个时间再试。",
+    "visit": "已登记，改为上门告知。",
+    "letter": "已登记：文书正在邮寄，没有寄到的再上门。",
+    "end": "已登记，列入没有告知到的。",
+}
 
 
 @bp.app_context_processor
@@ -154,8 +162,7 @@ def result(kind: str, delivery_id: UUID) -> ResponseReturnValue:
         return _page(actor, kind, words, row, notice, fault.normalized_messages()), 422
 
     def act(once: Once) -> str:
-        went_on = by_hand.note(words.rung, delivery_id, given["result"])
-        answer: str = note(once, "on" if went_on else "noted")
+        answer: str = note(once, by_hand.note(words.rung, delivery_id, given["result"]) or given["result"])
         return answer
 
     try:
@@ -164,9 +171,7 @@ def result(kind: str, delivery_id: UUID) -> ResponseReturnValue:
         rollback()
         flash(fault.sentence, "info")
         return redirect(url_for("console_by_hand.page", kind=kind), 303)
-    on = "已登记，改为上门告知。" if words.rung == "call" else "已登记，列入没有告知到的。"
-    said = {"told": "已登记：本人知道了。", "not_reached": "已登记，还留在名单上，请换个时间再试。"}
-    flash(on if answer == "on" else said.get(given["result"], on), "ok")
+    flash(_SAID[answer], "ok")
     return redirect(url_for("console_by_hand.page", kind=kind), 303)
 
 

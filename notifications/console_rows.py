@@ -33,7 +33,8 @@ SILENT_DAYS = 3
 CHANNELS: Mapping[str, str] = {
     "wechat": "微信消息", "sms": "短信", "ems": "邮政下单", "registration": "省流动人口登记库",
     "wechat_tag": "公众号菜单", "one_window": "省一窗受理平台",
-    "call": "电话告知", "visit": "上门告知",
+    "sms_aliyun": "短信：阿里云账户（已改由另一家发送）", "sms_tencent": "短信：腾讯云账户（已改由另一家发送）",
+    "call": "电话告知", "visit": "上门告知", "letter": "EMS 信函",
 }  # fmt: skip
 #: How reasons begin, and what that means to whoever reads the page.
 REASONS: Sequence[tuple[str, str]] = (

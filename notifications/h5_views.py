@@ -16,7 +16,7 @@ from citizen_services.cases.models import Case
 from citizen_services.database import commit, db
 from citizen_services.parts import parts
 from citizen_services.portal.guards import citizen_required, current_citizen, the_citizen
-from notifications import letters, told
+from notifications import served, told
 from notifications.models import FIRST, TellingChoice
 
 bp = Blueprint("telling_choice", __name__, url_prefix="/h5/telling")
@@ -56,8 +56,13 @@ def _told() -> dict[str, Any]:
         mine = citizen is not None and citizen.id == case.citizen_id and case.ended_at is None
         return mine and any(document.served for document in item.documents)
 
+    def is_own(case: Case) -> bool:
+        citizen = current_citizen()
+        return citizen is not None and citizen.id == case.citizen_id
+
     words = {"standing": serving.STANDING, "case": serving.ONE_CASE}
-    service = {"served_of": letters.served_of, "consented": consented, "may_consent": may_consent, "service": words}
+    service = {"served_of": served.served_of, "consented": consented, "may_consent": may_consent, "service": words}
+    service |= {"is_own": is_own}
     return service | {"told_of": told_of, "to_bring": told.to_bring}
 
 

@@ -1,7 +1,11 @@
-"""The ladder: WeChat, SMS, a call, a visit; and what a notice's state is, given all of its tries.
+"""The ladder: WeChat, SMS, a call, a letter, a visit; and what a notice's state is, given all of its tries.
 
 What must be known climbs to its end; anything else ends with the SMS. Each rung is left by a receipt, a failure or its
 time-out, and the first success ends the climb: what no rung has begun by then is cancelled.
+
+The letter is a rung only where law wants a paper and nobody consented to another way. It is posted from the beginning,
+whatever else is tried, and goes on though its person knows by then, since law wants it; its turn comes after the call,
+and only when it came to nothing as well somebody visits.
 """
 
 from __future__ import annotations
@@ -22,14 +26,16 @@ from citizen_services.database import db, new_id
 from citizen_services.people import parameters
 from citizen_services.people.models import Citizen
 from notifications import daytime
-from notifications.models import BY_HAND, Delivery, Notice
+from notifications.models import BY_HAND, LETTER, NOT_SENT, Delivery, Notice
 
 log = logging.getLogger(__name__)
 
 #: The notice that asks for corrections, by the name that every declaration gives it.
 CORRECTION = "correction"
 #: Which channel takes over from which.
-NEXT = {"wechat": "sms", "sms": "call", "call": "visit"}
+NEXT = {"wechat": "sms", "sms": "call", "call": "visit", LETTER: "visit"}
+#: States of a letter's rung while it is under way.
+_UNDER_WAY = ("pending", "sent")
 #: Business time after which a message goes by SMS that WeChat has not taken, or whose fate there is unknown though it
 #: must be known.
 PASS_ON_AFTER = timedelta(minutes=10)
@@ -37,6 +43,8 @@ PASS_ON_AFTER = timedelta(minutes=10)
 MOST_CALLS, MOST_VISITS = 3, 3
 #: What a try is called that succeeded after another one had: a person is told once.
 TOLD_ALREADY = "told already"
+#: What a visit that succeeded is called.
+TOLD_AT_HOME = "told at home"
 
 
 def waits(channel: str) -> timedelta | None:
@@ -94,7 +102,7 @@ _NOT_NEEDED = text(
     """
     UPDATE delivery SET state = 'cancelled', due_at = NULL, pass_on_at = NULL, done_at = now(),
         reason = 'told by another channel'
-    WHERE notice_id = ANY(:ids) AND state = 'pending'
+    WHERE notice_id = ANY(:ids) AND state = 'pending' AND channel <> 'letter'
     """
 )
 
@@ -137,7 +145,7 @@ def pass_on(notice_id: UUID, channel: str) -> str | None:
     """Give a notice to the next channel; returns its name, None where there is none or it had its turn.
 
     In the caller's transaction. Only what must be known goes to people who call and visit. A notice that can't be read
-    is given to no machine, its reason is logged, and people have it next.
+    is given to no machine, its reason is logged, and people have it next. ``letter``: it is under way, and waited for.
     """
     following = NEXT.get(channel)
     before = db.session.execute(
@@ -147,6 +155,11 @@ def pass_on(notice_id: UUID, channel: str) -> str | None:
     ).first()
     if following is None or before is None or (following in BY_HAND and not before.must_be_known):
         return None
+    if following == "visit":
+        if channel == "call" and _letter_under_way(notice_id):
+            return LETTER
+        if channel == LETTER and _climbs_below(notice_id):
+            return None
     payload: dict[str, Any] = {}
     if following not in BY_HAND:
         try:
@@ -177,6 +190,97 @@ def pass_on(notice_id: UUID, channel: str) -> str | None:
         row.on_conflict_do_nothing(index_elements=["notice_id", "channel"]).returning(Delivery.id)
     )
     return following if made.first() is not None else None
+
+
+def _letter_under_way(notice_id: UUID) -> bool:
+    """Locks the letter's row: of a call and a letter that end at once, the second one sees how the first one ended."""
+    query = select(Delivery.state).where(Delivery.notice_id == notice_id, Delivery.channel == LETTER)
+    return db.session.execute(query.with_for_update()).scalar() in _UNDER_WAY
+
+
+def _climbs_below(notice_id: UUID) -> bool:
+    """Whether the person was told, or a rung below the letter has its turn: only after a call in vain it has not."""
+    query = select(Notice.state, Delivery.state).join(Delivery, Delivery.notice_id == Notice.id)
+    row = db.session.execute(query.where(Notice.id == notice_id, Delivery.channel == "call")).first()
+    return row is None or row[0] == "delivered" or row[1] not in ("failed", "cancelled")
+
+
+def withdraw(kind: str, about: UUID, why: str) -> None:
+    """Cancel what waits of the notice of a thing that has ended meanwhile. The caller commits.
+
+    One that is being sent at this moment can't be called back. ``why`` is kept with each try.
+    """
+    free = Delivery.leased_until.is_(None) | (Delivery.leased_until <= func.now())
+    notices = select(Notice.id).where(Notice.kind == kind, Notice.about == about)
+    cancelled = db.session.scalars(
+        update(Delivery)
+        .where(Delivery.notice_id.in_(notices), Delivery.state == "pending", free)
+        .values(state="cancelled", due_at=None, pass_on_at=None, done_at=func.now(), reason=why)
+        .returning(Delivery.notice_id)
+        .execution_options(synchronize_session=False)
+    ).all()
+    # What was sent and not reported on is passed on to nobody.
+    db.session.execute(
+        update(Delivery)
+        .where(Delivery.notice_id.in_(notices), Delivery.pass_on_at.is_not(None))
+        .values(pass_on_at=None)
+        .execution_options(synchronize_session=False)
+    )
+    refresh(cancelled)
+
+
+def letter_posted(document_id: UUID) -> None:
+    """A letter with the document went to the courier. The caller commits, here and below."""
+    refresh(_move_letter(document_id, state="sent", sent_at=func.now(), attempts=Delivery.attempts + 1))
+
+
+def letter_signed(document_id: UUID) -> None:
+    """A person signed for the document: they know what its notice tells."""
+    signed = {"state": success(), "reason": success_reason("signed for"), "done_at": func.now()}
+    refresh(_move_letter(document_id, **signed))
+
+
+def letter_in_vain(document_id: UUID) -> None:
+    """No letter is tried any more: who was called in vain as well is visited."""
+    for notice_id in _move_letter(document_id, state="failed", done_at=func.now(), reason="letters in vain"):
+        pass_on(notice_id, LETTER)
+        refresh([notice_id])
+
+
+def _move_letter(document_id: UUID, **values: Any) -> list[UUID]:
+    """Move a document's rung while it has not ended; its notice, of which there is one at most."""
+    moved = db.session.scalars(
+        update(Delivery)
+        .where(Delivery.about == document_id, Delivery.channel == LETTER, Delivery.state.in_(_UNDER_WAY))
+        .values(**values)
+        .returning(Delivery.notice_id)
+        .execution_options(synchronize_session=False)
+    )
+    return [notice_id for notice_id in moved if notice_id is not None]
+
+
+def told_in_person(notice_id: UUID) -> None:
+    """Somebody of ours handed over what a notice tells of: a visit that succeeded. The caller commits.
+
+    Where the person knew before, nothing of the notice changes.
+    """
+    state = db.session.execute(select(Notice.state).where(Notice.id == notice_id).with_for_update()).scalar_one()
+    if state == "delivered":
+        return
+    row = insert(Delivery).values(
+        id=new_id(), notice_id=notice_id, channel="visit", payload={}, state="delivered", must_be_known=True,
+        by_day=False, made_at=func.now(), sent_at=func.now(), done_at=func.now(), attempts=1, checks=0,
+        reason=TOLD_AT_HOME,
+    )  # fmt: skip
+    names = ("state", "sent_at", "done_at", "reason")
+    db.session.execute(
+        row.on_conflict_do_update(
+            index_elements=["notice_id", "channel"],
+            set_={name: row.excluded[name] for name in names} | {"attempts": Delivery.attempts + 1},
+            where=Delivery.state == "pending",
+        )
+    )
+    refresh([notice_id])
 
 
 def pass_on_overdue(limit: int = 100) -> set[str]:
@@ -216,4 +320,4 @@ def pass_on_overdue(limit: int = 100) -> set[str]:
         if following:
             got.add(following)
     refresh(row.notice_id for row in overdue)
-    return got - BY_HAND
+    return got - NOT_SENT

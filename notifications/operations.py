@@ -13,7 +13,7 @@ from citizen_services.rules.tracking import check_tracking
 from citizen_services.security import CannotDecrypt
 from notifications import ladder, parcels, queue, reports, rows, writeback
 from notifications.errors import AlreadyNumbered, NotInDoubt, NotRequeueable
-from notifications.models import ChannelHold, Delivery, Notice, Parcel
+from notifications.models import LETTER, ChannelHold, Delivery, Notice, Parcel
 
 
 def number_from_label(parcel_id: UUID, typed: str) -> str | None:
@@ -92,7 +92,7 @@ def requeue(delivery_id: UUID) -> UUID:
     its content can't be read), NotCurrent.
     """
     row = db.session.execute(_WITHOUT_CONTENT.where(Delivery.id == delivery_id).with_for_update()).one_or_none()
-    if row is None or row.state not in ("failed", "expired") or row.requeued_as is not None:
+    if row is None or row.state not in ("failed", "expired") or row.requeued_as is not None or row.channel == LETTER:
         raise NotRequeueable
     if row.expires_at is not None and row.expires_at <= clock.protocol_now():
         raise NotRequeueable

@@ -17,7 +17,7 @@ from citizen_services.database import db
 from citizen_services.exchange.ems_codes import NOT_DELIVERED
 from notifications import daytime
 from notifications.courses import ABSENT, WRONG_ADDRESS
-from notifications.models import DOUBTFUL, PARCEL_MOVES, ChannelHold, Delivery, Notice, Parcel, ParcelEvent
+from notifications.models import DOUBTFUL, LETTER, PARCEL_MOVES, ChannelHold, Delivery, Notice, Parcel, ParcelEvent
 from notifications.queue import SENDING
 from notifications.reports import CHANNEL as REPORTS
 from notifications.writeback import CHANNEL as WRITE_BACK
@@ -131,6 +131,8 @@ def _dead() -> list[ColumnElement[bool]]:
     told = select(Notice.id).where(Notice.id == Delivery.notice_id, ended, Notice.requeued_as.is_(None))
     return [
         Delivery.state.in_(("failed", "expired")),
+        # What no letter reached is brought, and stands on the list of that.
+        Delivery.channel != LETTER,
         Delivery.requeued_as.is_(None),
         Delivery.made_at >= clock.protocol_now() - LOOKED_AT_FOR,
         or_(Delivery.notice_id.is_(None), told.exists()),

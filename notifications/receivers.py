@@ -85,7 +85,8 @@ def tell_of_step(action: str, *, situation: Situation, step: Step, change: Chang
     if step.bring is not None and step.bring.needed(situation):
         bringing.tell(change, step.bring, situation, values, about)
     elif step.tell is not None:
-        rows.tell(change, step.tell, values, situation.citizen, about)
+        notice_id = rows.tell(change, step.tell, values, situation.citizen, about)
+        letters.climb(change, notice_id, step.tell)
 
 
 def _tell_of_agent(situation: Situation, step: Step, change: Change) -> None:

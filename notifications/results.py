@@ -28,7 +28,7 @@ from citizen_services.exchange.outcomes import Accepted, NotAccepted, Outcome, U
 from notifications import ladder, queue
 from notifications.channels.base import Answer, CannotTell, Channel, Found, NotFound, Order, Patience
 from notifications.claimed import Claimed, place
-from notifications.models import ChannelHold, Delivery
+from notifications.models import NOT_SENT, ChannelHold, Delivery
 
 log = logging.getLogger(__name__)
 
@@ -236,7 +236,7 @@ def _fail(row: Claimed, reason: str, touched: set[UUID | None], **more: Any) -> 
     """Ended on this channel; the next one takes over, if there is one."""
     if _write(row, state="failed", reason=reason, due_at=None, done_at=func.now(), pass_on_at=None, **more):
         following = ladder.pass_on(row.notice_id, row.channel) if row.notice_id is not None else None
-        if following:
+        if following and following not in NOT_SENT:
             after_commit(queue.waking(queue.sending_queue(following)))
         touched.add(row.notice_id)
 

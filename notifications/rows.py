@@ -19,7 +19,7 @@ from citizen_services.people.models import Citizen, WeChatBinding
 from citizen_services.rules.templates import fill, fit_sms_value, fit_value
 from citizen_services.wechat.models import Follower
 from notifications import daytime, ladder, queue
-from notifications.models import BY_HAND, Delivery, Notice, TellingChoice
+from notifications.models import NOT_SENT, Delivery, Notice, TellingChoice
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,10 @@ def tell(
     by_day: bool = False,
     things: Sequence[str] = (),
     more_than_sms: bool = False,
-) -> None:
+) -> UUID | None:
     """A notice on the step of the ladder that the person chose and can be reached on; ``by_day``: not at night.
+
+    Its id; None where the person does not wish to be sent such.
 
     ``things`` are those to bring. ``more_than_sms``: an SMS can't say all of it; whoever has no WeChat is called.
     """
@@ -50,7 +52,7 @@ def tell(
     must = declared.must_be_known
     if way.less and not must:
         add_notice(change, declared, values, citizen.id, about, state="cancelled")
-        return
+        return None
     notice_id = add_notice(change, declared, values, citizen.id, about, things=things)
     if must and (way.first == "call" or (more_than_sms and way.openid is None)):
         add_delivery(change, "call", notice_id=notice_id, payload={}, must_be_known=True, by_day=by_day)
@@ -59,6 +61,7 @@ def tell(
     else:
         payload = {"phone": citizen.phone, **sms_content(declared.sms_template, declared.sms, values)}
         add_delivery(change, "sms", notice_id=notice_id, payload=payload, must_be_known=must, by_day=by_day)
+    return notice_id
 
 
 def add_notice(
@@ -145,10 +148,10 @@ def add_delivery(
 ) -> UUID:
     """One channel's try, due at once, and a wake-up after the commit. Its id, which is our reference outside.
 
-    What people do by hand stands on their list until its time ends, and wakes nobody.
+    What people do by hand stands on their list until its time ends, and wakes nobody; neither does a letter's rung.
     """
     now, id_ = clock.protocol_now(), new_id()
-    by_hand = channel in BY_HAND
+    by_hand = channel in NOT_SENT
     if by_hand and pass_on_at is None and (wait := ladder.waits(channel)) is not None:
         pass_on_at = change.at + wait
     change.add(

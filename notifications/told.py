@@ -14,10 +14,17 @@ from sqlalchemy.orm import defer
 from citizen_services.database import db
 from citizen_services.parts import parts
 from notifications import booking_texts, ladder, queries, texts
-from notifications.models import BY_HAND, Delivery
+from notifications.models import BY_HAND, LETTER, Delivery
 
-CHANNELS: Mapping[str, str] = {"wechat": "微信", "sms": "短信", "call": "电话", "visit": "上门"}
+CHANNELS: Mapping[str, str] = {"wechat": "微信", "sms": "短信", "call": "电话", "visit": "上门", "letter": "EMS 信函"}
 _ENDED: Mapping[str, str] = {"call": "已在电话里告知", "visit": "已上门告知"}
+#: What is said of the letter's rung.
+_LETTER: Mapping[str, str] = {
+    "pending": "文书正在准备交寄",
+    "sent": "文书已经交寄，等签收",
+    "delivered": "文书已签收",
+    "failed": "文书没有寄到",
+}
 _STATES: Mapping[str, str] = {
     "pending": "正在发送",
     "sending": "正在发送",
@@ -100,6 +107,8 @@ def titles_of() -> dict[str, str]:
 
 def _outcome(row: Delivery) -> str:
     reason = row.reason or ""
+    if row.channel == LETTER and row.state in _LETTER:
+        return _LETTER[row.state]
     if row.state == "delivered":
         return _ENDED.get(row.channel, "已送达")
     if row.state == "cancelled":

@@ -77,3 +77,15 @@ class AlreadyOpen(CaseError):
     """The person already has an open case of this item."""
 
     sentence = "您已有一件同样的申请正在办理，请在“我的办件”里查看进度。"
+
+
+class NotToBeBrought(CaseError):
+    """The document was served meanwhile, or still goes by post."""
+
+    sentence = "这份文书已经送达，或者还在邮寄，不用上门，请刷新后查看。"
+
+
+class WrongDay(CaseError):
+    """A document can't have been served before it was made, nor on a day that is to come."""
+
+    sentence = "送达日期不能早于文书作出的日期，也不能晚于今天。"

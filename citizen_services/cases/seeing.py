@@ -56,7 +56,7 @@ def visible_case(actor: Actor, case_id: UUID) -> Case:
         case = case_for_staff(actor, case_id)
     except NoSuchCase:
         raise ReasonWanted from None
-    _refuse_own(actor, case)
+    refuse_own(actor, case)
     if concerns_office(case, actor.office or ""):
         return case
     if looks.reasons_for_opening(actor, case.citizen_id, case.id, clock.now()) - {looks.HANDLING}:
@@ -64,7 +64,8 @@ def visible_case(actor: Actor, case_id: UUID) -> Case:
     raise ReasonWanted
 
 
-def _refuse_own(actor: Actor, case: Case) -> None:
+def refuse_own(actor: Actor, case: Case) -> None:
+    """Raises OwnMatter where the case is the actor's own, a near relative's, or one in which they have a part."""
     applicant = citizen(case.citizen_id)
     why = recusal.why_apart(case.id, applicant.id_lookup, actor) if applicant is not None else None
     if why is not None:
@@ -96,6 +97,6 @@ def record_opening(actor: Actor, case: Case) -> None:
 
 def record_reason(actor: Actor, case: Case, reason: str, change: Change) -> None:
     """Add to a change that the actor opens a case of another office, and why; raises OwnMatter, EnoughForToday."""
-    _refuse_own(actor, case)
+    refuse_own(actor, case)
     count_look("opened", actor.id)
     looks.note(change, actor, case.citizen_id, "opened", reason, role=role_of(actor), case_id=case.id)

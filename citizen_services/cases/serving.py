@@ -14,13 +14,15 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, or_, select, update
 
 from citizen_services import clock
+from citizen_services.cases.errors import NotToBeBrought, WrongDay
+from citizen_services.cases.models import Document
 from citizen_services.cases.serving_models import Serving
 from citizen_services.cases.signals import letter_wanted
 from citizen_services.cases.situation import Situation
 from citizen_services.database import Change, db, new_id
 from citizen_services.parts import parts
 from citizen_services.people.models import Consent
-from citizen_services.rules.dates import add_months, local_date
+from citizen_services.rules.dates import add_months, local_date, start_of_day
 
 PURPOSE = "electronic_service"
 #: The sentence that is agreed to: standing, and for one case.
@@ -76,6 +78,9 @@ def serve(situation: Situation, change: Change, document_id: UUID) -> None:
         case_id=situation.case_id,
         way="electronic" if electronic else "ems",
         served_at=change.at if electronic else None,
+        in_person_since=None,
+        by_id=None,
+        how=None,
     )
     if not electronic:
         letter_wanted.send(situation.case_id, document_id=document_id, receiver=_receiver(situation), change=change)
@@ -92,10 +97,41 @@ def _receiver(situation: Situation) -> dict[str, Any]:
             "address": situation.home.address if situation.home else ""}  # fmt: skip
 
 
+def lock(document_id: UUID) -> Serving:
+    """How a document is served, ours until the transaction ends."""
+    query = select(Serving).where(Serving.document_id == document_id).with_for_update()
+    return db.session.scalars(query.execution_options(populate_existing=True)).one()
+
+
 def reached(document_id: UUID, at: datetime | None) -> None:
     """A letter was signed for at that moment; None where the courier takes the signature back. The caller commits."""
     signed = update(Serving).where(Serving.document_id == document_id, Serving.way == "ems")
     db.session.execute(signed.values(served_at=at))
+
+
+def bring_it(serving: Serving) -> bool:
+    """No letter is tried any more of a locked serving: somebody brings it. False where that was so, or it is served."""
+    if serving.way != "ems" or serving.served_at is not None or serving.in_person_since is not None:
+        return False
+    serving.in_person_since = clock.now()
+    db.session.flush()
+    return True
+
+
+def served_by_hand(document_id: UUID, way: str, day: date, how: str, by: UUID) -> None:
+    """Write down that somebody of the staff served it: ``direct``, ``left``, ``announced``. The caller commits.
+
+    ``day`` is the day on which it counts as served (of an announcement: the end of its period). Raises NotToBeBrought
+    where it is served by now or still goes by post, WrongDay for a day before the document's own or after today.
+    """
+    serving = lock(document_id)
+    if serving.in_person_since is None or serving.served_at is not None:
+        raise NotToBeBrought
+    issued = db.session.execute(select(Document.at).where(Document.id == document_id)).scalar_one()
+    if not local_date(issued) <= day <= clock.today():
+        raise WrongDay
+    serving.way, serving.served_at, serving.how, serving.by_id = way, start_of_day(day), how, by
+    db.session.flush()
 
 
 def of_case(case_id: UUID) -> Sequence[Serving]:

@@ -19,7 +19,7 @@ class Serving(Base):
     __tablename__ = "serving"
     document_id: Mapped[UUID] = mapped_column(ForeignKey("document.id"), primary_key=True)
     case_id: Mapped[UUID] = mapped_column(ForeignKey("case.id"), index=True)
-    #: ``electronic``, ``ems``; after letters in vain ``direct`` (直接送达), ``left`` (留置送达) or ``announced`` (公告送达).
+    #: ``electronic``, ``ems``; by hand ``direct`` (直接送达), ``left`` (留置送达), ``announced`` (公告送达).
     way: Mapped[str] = mapped_column(Text)
     #: Business time at which it reached the system of the person, or was signed for; None = not served yet.
     served_at: Mapped[datetime | None] = mapped_column(timestamp)

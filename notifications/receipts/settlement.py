@@ -19,7 +19,7 @@ from citizen_services.database.base import after_commit
 from citizen_services.exchange.ems import TrackEvent
 from citizen_services.people.models import WeChatBinding
 from notifications import ladder, parcels, queue
-from notifications.models import FINAL_NOTICE_STATES, Delivery, Notice, Parcel, Receipt
+from notifications.models import FINAL_NOTICE_STATES, NOT_SENT, Delivery, Notice, Parcel, Receipt
 
 log = logging.getLogger(__name__)
 
@@ -97,7 +97,7 @@ def move(delivery_id: UUID, delivered: bool, code: str, partner_ref: str | None)
         return False
     if moved.notice_id is not None:
         following = None if delivered else ladder.pass_on(moved.notice_id, moved.channel)
-        if following:
+        if following and following not in NOT_SENT:
             after_commit(queue.waking(queue.sending_queue(following)))
         ladder.refresh([moved.notice_id])
     return True

@@ -19,6 +19,7 @@ REASONS = {
     "/console/cases/<uuid:case_id>/photos/<uuid:upload_id>": _PICTURE,
     "/console/cases/<uuid:case_id>/documents/<uuid:document_id>.pdf": _PICTURE,
     "/console/letters/<uuid:letter_id>.pdf": _PICTURE,
+    "/console/serving/<uuid:document_id>.pdf": _PICTURE,
     "/console/counter/drafts/<uuid:draft_id>/answers/<uuid:answer_id>.jpg": _PICTURE,
     "/console/counter/drafts/<uuid:draft_id>/photos/<uuid:upload_id>": _PICTURE,
     "/h5/cases/<uuid:case_id>/answers/<uuid:answer_id>.jpg": _PICTURE,

@@ -157,10 +157,10 @@ def test_a_letter_that_somebody_else_signed_or_that_came_back_is_not_served_and_
     letters.hand_over(parcel.id, parcel.tracking, make.staff("fw-clerk").id)
     commit()
     everywhere = Parcel.id == parcel.id
-    assert not letters.waiting(everywhere)
+    assert not letters.waiting("post", everywhere)[0]
     heard(case_id, event(parcel.tracking, "704", 60, "20"))
     assert serving_of(case_id).served_at is None
-    (row,) = letters.waiting(everywhere)
+    ((row,), _) = letters.waiting("trouble", everywhere)
     assert letters.TROUBLE[row[1].course] == "他人代收，请核实"
     with pytest.raises(letters.NotThisLabel):
         letters.hand_over(parcel.id, "1234567890123", make.staff("fw-clerk").id)

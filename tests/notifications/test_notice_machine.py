@@ -17,12 +17,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 from sqlalchemy import func, select, text, true
 
-from citizen_services.database import commit, db
+from citizen_services import clock
+from citizen_services.database import Change, commit, db, new_id
 from citizen_services.parts import EXTENSION, Parts
-from notifications import by_hand, ladder, outbox, queries
+from notifications import by_hand, ladder, outbox, queries, rows
 from notifications.channels.base import NotFound
 from notifications.channels.sms import SmsChannel
-from notifications.models import BY_HAND, Delivery, Notice
+from notifications.models import BY_HAND, LETTER, NOT_SENT, Delivery, Notice
 from notifications.receipts.settlement import move
 from tests.notifications.conftest import Outside, follower, somebody, tell
 from tests.notifications.double import FATES, FIRED, Double, Killed
@@ -49,19 +50,29 @@ class NoticeMachine(RuleBasedStateMachine):
         self.double.sight = "shows"
         self.notices: dict[UUID, bool] = {}
         self.finals: dict[UUID, str] = {}
+        #: The documents that go by letter.
+        self.papers: list[UUID] = []
 
     # --- what happens
 
-    @rule(in_wechat=st.booleans(), must=st.booleans())
+    @rule(in_wechat=st.booleans(), must=st.booleans(), on_paper=st.booleans())
     @precondition(lambda self: len(self.notices) < 4)
-    def somebody_is_to_be_told(self, in_wechat: bool, must: bool) -> None:
-        """A fact."""
+    def somebody_is_to_be_told(self, in_wechat: bool, must: bool, on_paper: bool = False) -> None:
+        """A fact; ``on_paper``: law wants a letter as well."""
         FIRED["told"] += 1
         person = somebody()
         if in_wechat:
             follower(self.partners, person)
         notice = tell(person, *(("refuse",) if must else ()))
         self.notices[notice.id] = must
+        if on_paper:
+            change = Change(clock.now())
+            self.papers.append(new_id())
+            rows.add_delivery(
+                change, LETTER, notice_id=notice.id, about=self.papers[-1], payload={}, must_be_known=must
+            )
+            change.write()
+            commit()
 
     @rule(in_wechat=st.booleans(), must=st.booleans(), fate=st.sampled_from(sorted(FATES)))
     @precondition(lambda self: len(self.notices) < 6)
@@ -181,6 +192,25 @@ class NoticeMachine(RuleBasedStateMachine):
                 move(id_, True, "TEST", None)
         commit()
 
+    @rule(what=st.sampled_from(["posted", "signed", "in vain"]), which=st.integers(0, 9))
+    def the_post_does_its_part(self, what: str, which: int) -> None:
+        """A letter is handed over, signed for, or came to nothing as often as it is tried."""
+        if not self.papers:
+            return
+        FIRED[f"letter {what}"] += 1
+        do = {"posted": ladder.letter_posted, "signed": ladder.letter_signed, "in vain": ladder.letter_in_vain}[what]
+        do(self.papers[which % len(self.papers)])
+        commit()
+
+    @rule(what=st.sampled_from(["posted", "signed", "in vain"]), result=st.sampled_from(["told", "refused"]))
+    @precondition(lambda self: len(self.notices) < 6)
+    def a_letter_is_waited_for(self, what: str, result: Any) -> None:
+        """Somebody whom no message reaches is called while the letter is under way."""
+        self.somebody_is_to_be_told(False, True, True)
+        self.a_worker_runs("sms", ["refused"])
+        self.somebody_goes_through_a_list("call", result)
+        self.the_post_does_its_part(what, len(self.papers) - 1)
+
     # --- what must always be so
 
     @invariant()
@@ -207,8 +237,8 @@ class NoticeMachine(RuleBasedStateMachine):
         ).having(func.count() > 1)
         assert not db.session.scalars(successes).all()
         knows = select(Notice.id).where(Notice.id == Delivery.notice_id, Notice.state == "delivered").exists()
-        needless = db.session.scalars(select(Delivery.channel).where(Delivery.state == "pending", knows)).all()
-        assert not needless, "somebody is told though they know"
+        waits = select(Delivery.channel).where(Delivery.state == "pending", Delivery.channel != LETTER, knows)
+        assert not db.session.scalars(waits).all(), "somebody is told though they know"
         db.session.rollback()
 
     @invariant()
@@ -217,7 +247,7 @@ class NoticeMachine(RuleBasedStateMachine):
         assert set(db.session.scalars(select(Notice.id))) == set(self.notices)
         for delivery in db.session.execute(select(Delivery.state, Delivery.due_at, Delivery.leased_until,
                                                   Delivery.channel, Delivery.reason, Delivery.notice_id)):  # fmt: skip
-            if delivery.state == "pending" and delivery.channel not in BY_HAND:
+            if delivery.state == "pending" and delivery.channel not in NOT_SENT:
                 assert delivery.due_at is not None, delivery.reason
             if delivery.state == "sending":
                 assert delivery.leased_until is not None
@@ -237,9 +267,28 @@ class NoticeMachine(RuleBasedStateMachine):
             following = ladder.NEXT.get(rung)
             if following is None or notice_id is None or (following in BY_HAND and not self.notices[notice_id]):
                 continue
+            if following == "visit" and self._goes_on_below(notice_id):
+                continue
             tries = select(func.count()).where(Delivery.notice_id == notice_id, Delivery.channel == following)
             assert db.session.scalar(tries) == 1, (rung, following)
         db.session.rollback()
+
+    @invariant()
+    def no_letter_is_called_back(self) -> None:
+        """Law wants it, whatever else told its person: only a success of its own after another one is none."""
+        rung = Delivery.channel == LETTER
+        ended = select(Delivery.reason).where(rung, Delivery.state == "cancelled")
+        assert set(db.session.scalars(ended)) <= {ladder.TOLD_ALREADY}
+        db.session.rollback()
+
+    @staticmethod
+    def _goes_on_below(notice_id: UUID) -> bool:
+        """Whether a call or a letter is still to come to an end before somebody visits, or the person knows."""
+        query = select(Delivery.channel, Delivery.state).where(Delivery.notice_id == notice_id)
+        states = {row.channel: row.state for row in db.session.execute(query)}
+        known = db.session.scalar(select(Notice.state).where(Notice.id == notice_id)) == "delivered"
+        called = states.get("call") in ("failed", "cancelled")
+        return known or not called or states.get(LETTER) in ("pending", "sent")
 
     def teardown(self) -> None:
         """When the world behaves again, everybody who must be told is, or stands on the list of the untold."""
@@ -255,6 +304,8 @@ class NoticeMachine(RuleBasedStateMachine):
             self.leases_end()
             self.time_passes()
             self.a_worker_runs("sms", [])
+        for number in range(len(self.papers)):
+            self.the_post_does_its_part("in vain", number)
         self.nobody_is_told_twice_on_a_channel()
         self.somebody_goes_through_a_list("visit", "told")
         self.a_person_is_told_once()
@@ -267,7 +318,7 @@ class NoticeMachine(RuleBasedStateMachine):
             ).all()
             open_states = {"sent", "delivered", "uncertain", "failed", "cancelled"}
             assert {one.state for one in tries} <= open_states, "something is stuck"
-            by_people = any(one.channel in BY_HAND and one.state == "delivered" for one in tries)
+            by_people = any(one.channel in NOT_SENT and one.state == "delivered" for one in tries)
             if state in ("sent", "delivered"):
                 taken = any(self.double.accepted[str(one.id)] for one in tries)
                 assert taken or by_people, "noted as told, and nobody was"
@@ -338,6 +389,40 @@ def tour(machine: type[NoticeMachine]) -> None:
             NoticeMachine.days_pass,
             lambda world, result=result: world.somebody_goes_through_a_list("visit", result),  # type: ignore[misc]
         )
+    for result in ("told", "not_reached", "refused"):
+        go(
+            lambda world: world.a_letter_is_waited_for("posted", "refused"),
+            lambda world: world.the_post_does_its_part("in vain", 0),
+            lambda world, result=result: world.somebody_goes_through_a_list("visit", result),  # type: ignore[misc]
+        )
+    for what in ("signed", "in vain"):
+        for called in ("told", "refused"):
+            go(lambda world, what=what, called=called: world.a_letter_is_waited_for(what, called))  # type: ignore[misc]
+        go(
+            # It ends first, and is called afterwards; or its person heard by SMS.
+            lambda world: world.somebody_is_to_be_told(False, True, True),
+            lambda world, what=what: world.the_post_does_its_part(what, 0),  # type: ignore[misc]
+            lambda world: world.a_worker_runs("sms", ["refused"]),
+            lambda world: world.somebody_goes_through_a_list("call", "refused"),
+        )
+        go(
+            lambda world: world.somebody_is_to_be_told(False, True, True),
+            lambda world: world.a_worker_runs("sms", ["yes"]),
+            lambda world: world.a_receipt_comes(True, 0, 1),
+            lambda world, what=what: world.the_post_does_its_part(what, 0),  # type: ignore[misc]
+        )
+        go(
+            # Nobody had the time to call.
+            lambda world: world.somebody_is_to_be_told(False, True, True),
+            lambda world: world.a_worker_runs("sms", ["refused"]),
+            NoticeMachine.days_pass,
+            lambda world, what=what: world.the_post_does_its_part(what, 0),  # type: ignore[misc]
+        )
+        go(
+            lambda world: world.somebody_is_to_be_told(False, False, True),
+            lambda world: world.a_worker_runs("sms", ["refused"]),
+            lambda world, what=what: world.the_post_does_its_part(what, 0),  # type: ignore[misc]
+        )
     go(NoticeMachine.a_receipt_comes_after_the_next_rung_was_chosen)
     go(
         lambda world: world.aliyun_can_be_asked_or_not("away"),
@@ -354,6 +439,7 @@ INVARIANTS = (
     NoticeMachine.a_person_is_told_once,
     NoticeMachine.none_is_forgotten,
     NoticeMachine.a_failed_channel_hands_over,
+    NoticeMachine.no_letter_is_called_back,
 )
 
 
@@ -363,6 +449,7 @@ def test_at_most_one_is_accepted_and_none_forgotten(app: Flask, partners: Outsid
     tour(machine)
     wanted = {"killed", "receipt True", "receipt False", "receipt late", "passed on"}
     wanted |= {f"call: {fate}" for fate in FATES}
+    wanted |= {f"letter {what}" for what in ("posted", "signed", "in vain")}
     wanted |= {f"{rung}: {result}" for rung in BY_HAND for result in ("told", "not_reached", "refused")}
     assert wanted <= set(FIRED), "a fate that never came proves nothing"
     play(machine, max_examples=40)
@@ -393,5 +480,25 @@ def test_a_call_to_somebody_who_knows_already_is_noticed(
 ) -> None:
     """Planted: what the other rungs had planned stays on their lists."""
     monkeypatch.setattr(ladder, "_NOT_NEEDED", text("SELECT :ids"))
+    with pytest.raises(AssertionError):
+        tour(bound(app, partners, double))
+
+
+@pytest.mark.parametrize("door", ["_letter_under_way", "_climbs_below"])
+def test_a_letter_that_nobody_stops_waiting_for_is_noticed(
+    app: Flask, partners: Outside, double: Double, monkeypatch: pytest.MonkeyPatch, door: str
+) -> None:
+    """Planted: after a call in vain, or a letter in vain, the other one is waited for whatever became of it."""
+    monkeypatch.setattr(ladder, door, lambda _: True)
+    with pytest.raises(AssertionError):
+        tour(bound(app, partners, double))
+
+
+def test_a_letter_that_is_called_back_since_its_person_knows_is_noticed(
+    app: Flask, partners: Outside, double: Double, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Planted: what law wants on paper is cancelled like any other try."""
+    every = ladder._NOT_NEEDED.text.replace(" AND channel <> 'letter'", "")
+    monkeypatch.setattr(ladder, "_NOT_NEEDED", text(every))
     with pytest.raises(AssertionError):
         tour(bound(app, partners, double))
