@@ -25,7 +25,7 @@ PROGRESS = WeChatTemplate(
 )
 
 
-_SMS_VARIABLES = ("item", "number", "due", "tracking", "office", "until", "count", "valid_until")
+_SMS_VARIABLES = ("item", "number", "due", "tracking", "office", "until", "count", "valid_until", "amount", "pay_until")
 
 
 def turn(code: str, title: str, *, text: str, hint: str, sms: str, must_be_known: bool = False) -> Notice:

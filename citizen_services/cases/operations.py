@@ -18,7 +18,7 @@ from sqlalchemy import bindparam, select, update
 from sqlalchemy.exc import IntegrityError
 
 from citizen_services import clock
-from citizen_services.cases import chain, clocks, papers, permission, recusal, standing, visits
+from citizen_services.cases import chain, charging, clocks, papers, permission, recusal, standing, visits
 from citizen_services.cases.errors import (
     AlreadyOpen,
     GuardFailed,
@@ -83,6 +83,7 @@ class _Act:
         situation.values |= {"state": after.word, "at": chinese_moment(situation.at)}
         for effect in step.then:
             effect.do(situation, self.change)
+        charging.settle(situation, step, self.change)
         self._record(step, given)
         situation.state = step.end
         situation.columns |= {"state": step.end, "desk_code": clocks.desk(situation, after)}

@@ -9,7 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
-from citizen_services.catalogue.vocabulary import BRING_VALUES, PLACEHOLDERS, Material, Notice, ServiceItem, Step
+from citizen_services.catalogue.vocabulary import BRING_VALUES, PLACEHOLDERS, Fee, Material, Notice, ServiceItem, Step
 from citizen_services.rules import templates
 from citizen_services.rules.errors import RuleError
 from citizen_services.rules.periods import promise_holds
@@ -44,12 +44,48 @@ def faults_of(
     return [f"{item.code}: {fault}" for fault in found]
 
 
+#: No fee of a bureau's service is larger, in fen; what is larger is a slip of the pen.
+_MOST_FEN = 1_000_000
+
+
 def _fee(item: ServiceItem) -> Iterator[str]:
-    if item.fee < 0:
-        yield f"a fee of {item.fee} fen is none"
-    elif item.fee > 0:
-        # Acceptance waits for the payment: where nothing can be paid, no case would ever be accepted.
-        yield f"a fee of {item.fee} fen can't be paid: there are no payments yet, only 0 may be run"
+    asks = [step for step in item.steps if any(effect.name == "ask_fee" for effect in step.then)]
+    declared: object = item.fee
+    if not isinstance(item.fee, Fee):
+        if declared != 0:
+            yield f"a fee of {item.fee!r} is no tariff: declare a Fee, or 0"
+        yield from (f"step {step.action} from {step.start} asks for a fee, but the item is free" for step in asks)
+        return
+    yield from _tariff(item.fee)
+    finals = {state.code for state in item.states if state.final}
+    yield from (f"fee: the item does not end in the state {state}" for state in sorted(item.fee.kept - finals))
+    if not asks:
+        yield "fee: no step asks for it"
+    for step in asks:
+        ways_out = {(way.action, way.by.kind) for way in item.steps_from(step.end)}
+        lacks = {("fee_paid", "system"), ("lapse", "system")} - ways_out
+        yield from (f"fee: asked for, nothing follows by {action} from {step.end}" for action, _ in sorted(lacks))
+    for step in item.steps:
+        accepts = step.action in ("accept", "accept_with_gaps")
+        if accepts and not any(guard.name == "paid_or_free" for guard in step.guard):
+            yield f"fee: {step.action} from {step.start} does not wait for the payment"
+
+
+def _tariff(fee: Fee) -> Iterator[str]:
+    if not fee.amounts:
+        yield "fee: the tariff has no amounts"
+    if not 1 <= len(fee.name) <= 20:
+        yield f"fee: the name {fee.name!r} must have 1 to 20 characters"
+    codes = Counter(param.code for param in fee.amounts)
+    yield from (f"fee: amount {code} is declared twice" for code, times in codes.items() if times > 1)
+    for param in fee.amounts:
+        values = (param.bounds[0], param.default, param.bounds[1])
+        if not all(type(value) is int for value in values):
+            yield f"fee: amount {param.code} is not in whole fen"
+        elif not 0 <= values[0] <= values[1] <= values[2] <= _MOST_FEN:
+            yield f"fee: amount {param.code} of {param.default} fen lies outside its bounds"
+        if not _WORD.fullmatch(param.code) or not param.label:
+            yield f"fee: amount {param.code} has no proper code and label"
 
 
 def _codes(item: ServiceItem) -> Iterator[str]:

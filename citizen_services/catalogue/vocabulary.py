@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from marshmallow import Schema
 
@@ -389,12 +389,36 @@ class Doc:
 
 @dataclass(frozen=True)
 class Param:
-    """What an office may change: default, bounds, and where the default comes from."""
+    """What an office may change: default, bounds, and where the default comes from; ``label`` as people read it."""
 
     code: str
     default: Any
     bounds: tuple[Any, Any]
     source: Source | str
+    label: str = ""
+
+
+@dataclass(frozen=True)
+class Fee:
+    """What an item costs (收费), asked for after the check and before acceptance (cases/charging.py).
+
+    ``name`` stands on order and receipt. ``amounts`` are the tariff, each a Param of fen with its bounds and source,
+    which the bureau sets on the page of parameters; 0 is free. ``which`` names by their codes the amounts that a case
+    owes, from what was filled in (``{group: {field: value}}``); without it all of them are owed. ``kept`` are the final
+    states at which the money stays: at any other end of the case it goes back by itself.
+    """
+
+    name: str
+    amounts: tuple[Param, ...]
+    which: Callable[[Mapping[str, Mapping[str, Any]]], Sequence[str]] | None = None
+    kept: frozenset[str] = frozenset({"completed"})
+
+    def owed(self, data: Mapping[str, Mapping[str, Any]]) -> tuple[Param, ...]:
+        """The amounts of the tariff that a case with those answers owes, in the order of the tariff."""
+        codes = {param.code for param in self.amounts} if self.which is None else set(self.which(data))
+        if unknown := codes - {param.code for param in self.amounts}:
+            raise KeyError(f"no such amounts in the tariff: {', '.join(sorted(unknown))}")
+        return tuple(param for param in self.amounts if param.code in codes)
 
 
 @dataclass(frozen=True)
@@ -458,8 +482,8 @@ class ServiceItem:
     documents: tuple[Doc, ...] = ()
     params: tuple[Param, ...] = ()
     commitment: str = ""
-    #: What it costs, in fen. Nothing can be paid here yet, so that only 0 may be run.
-    fee: int = 0
+    #: What it costs; 0 where it is free for everybody.
+    fee: Fee | Literal[0] = 0
     #: The law that wants the applicant in person, so that no agent may act; None where agents may.
     no_agent: Source | None = None
     #: How a household applies in one go; None where each applies alone.

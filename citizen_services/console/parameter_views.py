@@ -49,7 +49,7 @@ def _page(errors: Mapping[str, Any] | None = None) -> str:
     actor = current_actor()
     waiting = parameters.proposed()
     names = staff_names({one.asked_by for one in waiting})
-    declared = parameters.DECLARED
+    declared = parameters.declared()
     return render_template(
         "console/parameters.html",
         system=SYSTEM in actor.roles,

@@ -64,7 +64,7 @@ class ParameterChange(Base):
 
     __tablename__ = "parameter_change"
     id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
-    #: A key of parameters.DECLARED.
+    #: A key of parameters.declared().
     name: Mapped[str] = mapped_column(Text)
     value: Mapped[int] = mapped_column()
     #: The first day on which it is in force, business time in Shanghai.

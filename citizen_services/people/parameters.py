@@ -1,7 +1,7 @@
 """Parameters: numbers that a bureau sets on a page, by two pairs of eyes, from a day on.
 
-The declared value, else the environment's (settings), is in force where no page ever said otherwise. Each process reads the decided values
-again after READ_AGAIN_S, so that all have them within a minute.
+The declared value, else the environment's (settings), is in force where no page ever said otherwise. Each process reads
+the decided values again after READ_AGAIN_S, so that all have them within a minute.
 """
 
 from __future__ import annotations
@@ -11,11 +11,13 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from uuid import UUID
 
 from sqlalchemy import select
 
 from citizen_services import clock
+from citizen_services.catalogue import Catalogue, Param, ServiceItem
 from citizen_services.database import db, new_id
 from citizen_services.parts import parts
 from citizen_services.people.actors import Actor
@@ -53,6 +55,7 @@ DECLARED: Mapping[str, Declared] = {
     "tell_call_days": Declared("电话告知名单保留", "天", 1, 30),
     "letter_tries": Declared("文书最多邮寄", "次", 1, 5),
     "staff_digest_hour": Declared("每日摘要时间", "点", 1, 22),
+    "fee_pay_days": Declared("通知缴费后几天内缴", "天", 1, 60, 7, "本局规定"),
     "looks_opened": Declared("每人每天打开本单位以外的办件", "次", 1, 10_000),
     "looks_searched": Declared("每人每天按人查办件", "次", 1, 10_000),
     "looks_unmasked": Declared("每人每天显示隐去的信息", "次", 1, 10_000),
@@ -67,6 +70,28 @@ DECLARED: Mapping[str, Declared] = {
     "booking_offer_minutes": Declared("候补号源保留", "分钟", 5, 1440, 60, "本局规定"),
     "booking_late_minutes": Declared("预约时段过后仍按预约叫号", "分钟", 0, 120, 15, "本局规定"),
 }
+
+
+def fee_parameter(item: ServiceItem, param: Param) -> str:
+    """The name under which an amount of a service's tariff is set."""
+    return f"fee:{item.code}:{param.code}"
+
+
+def declared() -> Mapping[str, Declared]:
+    """Every parameter by its name: the platform's, and the amounts of each service's tariff."""
+    return {**DECLARED, **_tariffs(parts().catalogue)}
+
+
+@lru_cache(maxsize=4)
+def _tariffs(catalogue: Catalogue) -> Mapping[str, Declared]:
+    return {
+        fee_parameter(item, param): Declared(
+            f"{item.name}：{param.label}", "分", *param.bounds, param.default, str(param.source)
+        )
+        for item in catalogue.items()
+        if item.fee
+        for param in item.fee.amounts
+    }
 
 
 class CannotSet(PeopleError):
@@ -115,9 +140,9 @@ def forget_parameters() -> None:
 
 def default(name: str) -> int:
     """The value in force where no page ever said otherwise."""
-    declared = DECLARED[name].value
-    if declared is not None:
-        return declared
+    value_declared = declared()[name].value
+    if value_declared is not None:
+        return value_declared
     settings = parts().settings
     if name.startswith(_LOOKS):
         return settings.daily_looks[name.removeprefix(_LOOKS)]
@@ -126,13 +151,13 @@ def default(name: str) -> int:
 
 
 def number(name: str) -> int:
-    """The value of a parameter of DECLARED that is in force today."""
+    """The value of a declared parameter that is in force today."""
     return in_force(name)[0]
 
 
 def in_force(name: str) -> tuple[int, date | None]:
     """The value in force today and since which day; None where it is the environment's."""
-    if name not in DECLARED:
+    if name not in declared():
         raise KeyError(name)
     today = clock.today()
     found = [(value, from_day) for from_day, value in _decided.get().get(name, ()) if from_day <= today]
@@ -153,11 +178,11 @@ def proposed() -> Sequence[ParameterChange]:
 
 def propose(actor: Actor, name: str, value: int, from_day: date) -> None:
     """Propose another value from a day on. Raises CannotSet. The caller commits."""
-    declared = DECLARED.get(name)
-    if declared is None:
+    one = declared().get(name)
+    if one is None:
         raise CannotSet("name", "请选择参数。")
-    if not declared.least <= value <= declared.most:
-        raise CannotSet("value", f"{declared.label}须在 {declared.least} 至 {declared.most} {declared.unit}之间。")
+    if not one.least <= value <= one.most:
+        raise CannotSet("value", f"{one.label}须在 {one.least} 至 {one.most} {one.unit}之间。")
     if from_day < clock.today():
         raise CannotSet("from_day", "生效日期不能早于今天。")
     waiting = select(ParameterChange.id).where(ParameterChange.name == name, ParameterChange.state == "open")
@@ -193,6 +218,6 @@ def decide(actor: Actor, change_id: UUID, *, approve: bool) -> None:
 
 
 def _words(name: str, value: int, from_day: date | None = None) -> dict[str, str]:
-    declared = DECLARED[name]
-    words = {declared.label: f"{value}{declared.unit}"}
+    one = declared()[name]
+    words = {one.label: f"{value}{one.unit}"}
     return words | {"生效日期": from_day.isoformat()} if from_day is not None else words

@@ -19,8 +19,10 @@ from citizen_services.catalogue import (
     Catalogue,
     Door,
     Equals,
+    Fee,
     InvalidDeclaration,
     Material,
+    Param,
     Period,
     Presence,
     ServiceItem,
@@ -33,6 +35,7 @@ from citizen_services.catalogue import (
 from citizen_services.catalogue.describe import golden
 from citizen_services.rules.periods import packaged_calendar
 from citizen_services.rules.templates import ALIYUN, TENCENT
+from workflows import paying, reviewing
 from workflows.earlier import before
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -65,6 +68,23 @@ def with_notice(**changes: Any) -> ServiceItem:
     notice = next(step.tell for step in PERMIT.steps if step.action == "accept")
     assert notice is not None
     return with_step("accept", tell=replace(notice, **changes))
+
+
+CARD = Param("card", 2_000, (0, 10_000), LAW, "证件工本费")
+FEE = Fee("居住证工本费", (CARD,))
+ASKING = paying.steps(reviewing.CLERK)
+
+
+def charged(*amounts: Param | None, steps: tuple[str, ...] = ()) -> ServiceItem:
+    """The permit with a fee of these amounts, without these steps from where it is waited for."""
+    fee = replace(FEE, amounts=tuple(one for one in amounts if one)) if amounts else FEE
+    item = paying.charged(PERMIT, fee, version=9, by=reviewing.CLERK)
+    left = tuple(step for step in item.steps if step.start != "paying" or step.action not in steps)
+    return replace(item, steps=left)
+
+
+def test_a_fee_is_asked_for_between_check_and_acceptance() -> None:
+    catalogue(charged())
 
 
 def _bring() -> Bring:
@@ -233,13 +253,57 @@ PLANTED: dict[str, tuple[Any, str]] = {
         lambda: replace(PERMIT, steps=(*PERMIT.steps, Step(None, "sneak", "submitted", APPLICANT, "", ""))),
         "exactly one step, submit, begins from nothing",
     ),
-    "a fee that nobody can pay": (
-        lambda: replace(PERMIT, fee=2_000),
-        "a fee of 2000 fen can't be paid",
+    "a fee that is a bare number": (
+        lambda: replace(PERMIT, fee=2_000),  # type: ignore[arg-type]
+        "a fee of 2000 is no tariff",
     ),
-    "a fee below nothing": (
-        lambda: replace(PERMIT, fee=-1),
-        "a fee of -1 fen is none",
+    "a fee that nobody asks for": (
+        lambda: replace(PERMIT, fee=FEE),
+        "fee: no step asks for it",
+    ),
+    "acceptance that does not wait for the fee": (
+        lambda: replace(PERMIT, fee=FEE, states=(*PERMIT.states, paying.STATE), steps=(*PERMIT.steps, *ASKING)),
+        "fee: accept from submitted does not wait for the payment",
+    ),
+    "a fee that is asked for and can't be paid": (
+        lambda: charged(steps=("fee_paid",)),
+        "fee: asked for, nothing follows by fee_paid from paying",
+    ),
+    "a fee that is waited for without end": (
+        lambda: charged(steps=("lapse",)),
+        "fee: asked for, nothing follows by lapse from paying",
+    ),
+    "a fee of an item that is free": (
+        lambda: replace(charged(), fee=0),
+        "step ask_fee from submitted asks for a fee, but the item is free",
+    ),
+    "an amount outside its bounds": (
+        lambda: charged(Param("card", 2_000, (0, 1_000), LAW, "工本费")),
+        "fee: amount card of 2000 fen lies outside its bounds",
+    ),
+    "an amount below nothing": (
+        lambda: charged(Param("card", -1, (-1, 1_000), LAW, "工本费")),
+        "fee: amount card of -1 fen lies outside its bounds",
+    ),
+    "an amount in yuan and a half": (
+        lambda: charged(Param("card", 0.5, (0, 1_000), LAW, "工本费")),
+        "fee: amount card is not in whole fen",
+    ),
+    "an amount that nobody can read": (
+        lambda: charged(Param("card", 2_000, (0, 10_000), LAW)),
+        "fee: amount card has no proper code and label",
+    ),
+    "an amount declared twice": (
+        lambda: charged(CARD, CARD),
+        "fee: amount card is declared twice",
+    ),
+    "a tariff without amounts": (
+        lambda: charged(None),
+        "fee: the tariff has no amounts",
+    ),
+    "a fee that is kept where the item does not end": (
+        lambda: replace(charged(), fee=replace(FEE, kept=frozenset({"approved"}))),
+        "fee: the item does not end in the state approved",
     ),
     "duplicate door": (
         lambda: replace(PERMIT, doors=(*PERMIT.doors, Door("online", 0))),

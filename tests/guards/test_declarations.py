@@ -33,6 +33,8 @@ LONGEST: Mapping[str, str] = {
     "office": "宁波市公安局奉化分局溪口派出所",
     "visits": "99",
     "until": "12月31日",
+    "amount": "10000.50元",
+    "pay_until": "12月31日",
     "kind": "更正",
     "valid_until": "2027年12月31日",
     "ended_on": "2027年12月31日",
@@ -162,7 +164,8 @@ def test_what_no_service_declares_can_be_sent_too() -> None:
     for notice in OWN:
         assert not unsendable(notice, {**LONGEST, "item": "居住证首次申领", "phone": "0574-88580110"}), notice.code
     for template in CODES.values():
-        templates.check_sms_template(SIGNATURE, template.text)
+        for gateway in templates.GATEWAYS.values():
+            templates.check_sms_template(SIGNATURE, template.text, gateway)
         assert templates.fit_sms_value("999999") == "999999"
 
 
