@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
@@ -68,8 +69,11 @@ def create_app(settings: Settings | None = None, *, process: str = "web") -> Fla
     with app.app_context():
         engine = db.engine
     clock.use(clock.Clock(settings.clock_offset_s, None if settings.production else lambda: read_clock_shift(engine)))
-    signature = settings.partners["sms_aliyun"]["sign_name"] if "sms_aliyun" in settings.partners else ""
-    gateways = [gateway for name, gateway in GATEWAYS.items() if name in settings.partners] or [ALIYUN]
+    signature = max((settings.partners[name]["sign_name"] for name in settings.sms_gateways), key=len, default="")
+    variables = {"sms_tencent": settings.sms_tencent_variable}
+    gateways = [
+        replace(GATEWAYS[name], variable=variables.get(name, GATEWAYS[name].variable)) for name in settings.sms_gateways
+    ] or [ALIYUN]
     app.extensions[EXTENSION] = Parts(
         settings=settings,
         catalogue=Catalogue(
@@ -316,8 +320,10 @@ def sandbox(host: str, port: int) -> None:
 
 def _approved_templates() -> Iterator[tuple[str, str, dict[str, str]]]:
     """Our message templates as the stand-ins have approved them: (partner, code, what its control takes)."""
+    from citizen_services.rules.templates import GATEWAYS
+
     for template in _templates():
-        if template.partner == "sms_aliyun":
+        if template.partner in GATEWAYS:
             yield template.partner, template.key, {"text": template.content, "kind": template.kind}
         else:
             yield template.partner, template.key, {"title": template.title, "content": template.content}
@@ -327,9 +333,10 @@ def _templates() -> Iterator[Registered]:
     import workflows
     from citizen_services.catalogue import Catalogue
     from citizen_services.rules.periods import packaged_calendar
+    from citizen_services.rules.templates import GATEWAYS
     from notifications.texts import templates_of
 
-    yield from templates_of(Catalogue(workflows.declared(), packaged_calendar()))
+    yield from templates_of(Catalogue(workflows.declared(), packaged_calendar()), tuple(GATEWAYS))
 
 
 @cli.command()

@@ -32,7 +32,10 @@ PARTNERS: Mapping[str, tuple[str, ...]] = {
     "SCHOOLS": ("APP_ID", "APP_KEY"),
 }
 #: Systems that an installation may do without: what would go there is not made where no address is set.
-OPTIONAL_PARTNERS: Mapping[str, tuple[str, ...]] = {"ONE_WINDOW": ("APP_ID", "APP_KEY")}
+OPTIONAL_PARTNERS: Mapping[str, tuple[str, ...]] = {
+    "ONE_WINDOW": ("APP_ID", "APP_KEY"),
+    "SMS_TENCENT": ("SECRET_ID", "SECRET_KEY", "SDK_APP_ID", "SIGN_NAME", "RECEIPT_TOKEN"),
+}
 ALL_PARTNERS: Mapping[str, tuple[str, ...]] = {**PARTNERS, **OPTIONAL_PARTNERS}
 
 #: The urban area of Ningbo: its districts, and 330201, the collective code that some registers give for them.
@@ -137,14 +140,18 @@ class Settings:
     tell_wechat_wait_minutes: int
     tell_sms_wait_minutes: int
     tell_call_days: int
+    #: Which SMS gateway has the first try, where both are configured; and how long a variable may be at Tencent's:
+    #: six characters unless the account was given more.
+    sms_first: str
+    sms_tencent_variable: int
     #: Whoever has one of these roles must log in with a second factor.
     second_factor_roles: frozenset[str]
     trusted_proxies: int
     clock_offset_s: int
     wechat: WeChat
     partners: Mapping[str, Partner]
-    #: Partners' ids of our message templates: ``{"wechat:<key>": id, "sms:<key>": code}``; one not named goes by its
-    #: key.
+    #: Partners' ids of our message templates: ``{"wechat:<key>": id, "sms:<key>": code, "sms_tencent:<key>": id}``; one
+    #: not named goes by its key.
     templates: Mapping[str, str]
     #: Where photos are kept; None = on the disk, below ``var_dir``.
     object_store: ObjectStore | None = None
@@ -156,6 +163,12 @@ class Settings:
     #: six characters unless the account was given more.
     sms_first: str
     sms_tencent_variable: int
+
+    @property
+    def sms_gateways(self) -> tuple[str, ...]:
+        """The SMS gateways that are configured, the first one first."""
+        order = ("sms_aliyun", "sms_tencent") if self.sms_first == "aliyun" else ("sms_tencent", "sms_aliyun")
+        return tuple(name for name in order if name in self.partners)
 
     @property
     def production(self) -> bool:
@@ -212,6 +225,8 @@ class Settings:
             tell_wechat_wait_minutes=max(1, _whole_number(given, "TELL_WECHAT_WAIT_MINUTES", causes) or 30),
             tell_sms_wait_minutes=max(1, _whole_number(given, "TELL_SMS_WAIT_MINUTES", causes) or 1440),
             tell_call_days=max(1, _whole_number(given, "TELL_CALL_DAYS", causes) or 3),
+            sms_first=_one_of(given, "SMS_FIRST", ("aliyun", "tencent"), causes),
+            sms_tencent_variable=max(1, _whole_number(given, "SMS_TENCENT_VARIABLE", causes) or 6),
             second_factor_roles=frozenset(_keys(given.get("SECOND_FACTOR_ROLES", ""))),
             trusted_proxies=_whole_number(given, "TRUSTED_PROXIES", causes),
             clock_offset_s=_whole_number(given, "CLOCK_OFFSET_S", causes),
@@ -308,7 +323,8 @@ def _production_faults(settings: Settings, given: Mapping[str, str]) -> list[str
         ours = not name.endswith(public) or name in ("SECRET_KEY", "AUDIT_KEY")
         if ours and len(value) < _SHORTEST_SECRET:
             causes.append(f"{name} is shorter than {_SHORTEST_SECRET} characters")
-        drawn = not name.endswith(("_NO", "_NAME"))
+        # An app id of Tencent's is a short number.
+        drawn = not name.endswith(("_NO", "_NAME", "_SDK_APP_ID"))
         if drawn and (len(set(value)) < 6 or value in (value + value)[1:-1]):
             causes.append(f"{name} is too simple to be a secret")
         elif drawn and not name.endswith("_ID") and _DEFAULT.search(value):

@@ -42,12 +42,16 @@ _MAKERS: Mapping[str, Callable[[], str]] = {
     "WECHAT_TOKEN": lambda: _letters(32),
     "WECHAT_MODE": lambda: "safe",
     "WECHAT_ENCODING_AES_KEY": lambda: _letters(42) + secrets.choice("AEIMQUYcgkosw048"),
+    # Longer than an account begins with: none of our templates fits into six characters.
+    "SMS_TENCENT_VARIABLE": lambda: "35",
 }
 # Forms that partners prescribe for what they hand out (partners' documents); the rest is a plain random word.
 _CREDENTIALS: Mapping[str, Callable[[], str]] = {
     "ACCESS_KEY_ID": lambda: "LTAI" + _letters(20),
     "ACCESS_KEY_SECRET": lambda: _letters(30),
     "SIGN_NAME": lambda: "奉化公安",
+    "SECRET_ID": lambda: "AKID" + _letters(32),
+    "SDK_APP_ID": lambda: "1400" + _digits(6),
     "SENDER_NO": lambda: "1100" + _digits(9),
     "SIGN_KEY": lambda: base64.b64encode(secrets.token_bytes(16)).decode(),
     "APP_ID": lambda: "fh-" + secrets.token_hex(6),

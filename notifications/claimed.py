@@ -29,6 +29,9 @@ class Claimed:
     checks: int
     must_be_known: bool
     about: UUID | None
+    gateway: str | None
+    refused_by: str | None
+    partner_ref: str | None
     #: Whether it is the one row that tries whether a held channel works again.
     probe: bool
 
@@ -45,6 +48,10 @@ class Claimed:
             self.attempts,
             self.checks,
             self.about,
+            self.state,
+            self.gateway,
+            self.refused_by,
+            self.partner_ref,
         )
 
 

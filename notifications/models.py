@@ -119,6 +119,10 @@ class Delivery(Base):
     checks: Mapped[int] = mapped_column(default=0)
     #: The partner's name for it (BizId, msgid, waybill number).
     partner_ref: Mapped[str | None] = mapped_column(Text, index=True)
+    #: Of SMS: the gateway that the last try went to, and the one that refused the message itself (its number, its
+    #: template).
+    gateway: Mapped[str | None] = mapped_column(Text)
+    refused_by: Mapped[str | None] = mapped_column(Text)
     #: Why it failed or waits: the partner's code and our word for it.
     reason: Mapped[str | None] = mapped_column(Text)
     #: The partner's own words when it refused for good; they may name a person.

@@ -6,7 +6,7 @@ only by whoever holds the lease, and only forward.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -94,7 +94,7 @@ def _in_turn(ch: Channel) -> ColumnElement[bool]:
 _CLAIMED_COLUMNS = (
     Delivery.id, Delivery.channel, Delivery.state, Delivery.notice_id, Delivery.parcel_id, _payload, Delivery.made_at,
     Delivery.sent_at, Delivery.expires_at, Delivery.attempts, Delivery.checks, Delivery.must_be_known,
-    Delivery.about,
+    Delivery.about, Delivery.gateway, Delivery.refused_by, Delivery.partner_ref,
 )  # fmt: skip
 
 
@@ -166,22 +166,25 @@ def release(rows: list[Claimed]) -> None:
 
 @dataclass(frozen=True)
 class Begun:
-    """A row whose call is about to be made: when it was begun, and how often it was tried and asked about."""
+    """A row whose call is about to be made: when it was begun, how often it was tried and asked about, and where."""
 
     sent_at: datetime
     attempts: int
     checks: int
+    gateway: str | None
 
 
-def begin(rows: Sequence[Claimed]) -> dict[UUID, Begun]:
+def begin(rows: Sequence[Claimed], gateways: Mapping[UUID, str] | None = None) -> dict[UUID, Begun]:
     """Note that the calls of these rows are about to be made, by id; rows no longer ours are left out.
 
-    The caller commits, and makes no call before.
+    ``gateways``: by which one each goes, where the channel has several. The caller commits, and makes no call before.
     """
     begun: dict[UUID, Begun] = {}
-    for state in {row.state for row in rows}:
-        some = [row for row in rows if row.state == state]
-        given = {"ids": [row.id for row in some], "leases": list({row.lease for row in some}), "state": state}
+    by = gateways or {}
+    for state, gateway in {(row.state, by.get(row.id)) for row in rows}:
+        some = [row for row in rows if row.state == state and by.get(row.id) == gateway]
+        given: dict[str, Any] = {"ids": [row.id for row in some], "leases": list({row.lease for row in some})}
+        given |= {"state": state, "gateway": gateway}
         for id_, *noted in db.session.connection().execute(_BEGIN, {**given, "lasts": LEASE}):
             begun[id_] = Begun(*noted)
     return begun
@@ -191,8 +194,9 @@ _BEGIN = text(
     """
     UPDATE delivery
     SET state = 'sending', attempts = attempts + 1, sent_at = now(), leased_until = now() + :lasts,
-        checks = CASE WHEN state = 'uncertain' THEN checks + 1 ELSE 0 END
+        checks = CASE WHEN state = 'uncertain' THEN checks + 1 ELSE 0 END,
+        gateway = coalesce(CAST(:gateway AS text), gateway)
     WHERE id = ANY(:ids) AND lease = ANY(:leases) AND state = :state AND leased_until > now()
-    RETURNING id, sent_at, attempts, checks
+    RETURNING id, sent_at, attempts, checks, gateway
     """
 )

@@ -26,7 +26,7 @@ from citizen_services.database import db
 from citizen_services.database.base import after_commit
 from citizen_services.exchange.outcomes import Accepted, NotAccepted, Outcome, Unknown
 from notifications import ladder, queue
-from notifications.channels.base import Answer, CannotTell, Channel, Found, NotFound, Order, Patience
+from notifications.channels.base import Answer, CannotTell, Channel, Found, NotFound, Order, Patience, TakenOver
 from notifications.claimed import Claimed, place
 from notifications.models import NOT_SENT, ChannelHold, Delivery
 
@@ -49,7 +49,7 @@ class Done:
     row: Claimed
     channel: Channel
     order: Order
-    said: Outcome | Answer
+    said: Outcome | TakenOver | Answer
 
 
 def note(done: Sequence[Done]) -> bool:
@@ -66,6 +66,9 @@ def note(done: Sequence[Done]) -> bool:
             case Unknown(why):
                 _ends_hold(row)
                 _unknown(row, ch, order, why, touched)
+            case TakenOver():
+                _ends_hold(row)
+                _taken_over(row, order, said)
             case NotAccepted():
                 rests |= _refused(row, ch, order, said, touched)
             case _:
@@ -96,6 +99,15 @@ def _refused(row: Claimed, ch: Channel, order: Order, said: NotAccepted, touched
     return held
 
 
+def _taken_over(row: Claimed, order: Order, said: TakenOver) -> None:
+    """Another gateway's turn, at once. A refused account of the first is an alarm, though the channel goes on."""
+    refused_by = {"refused_by": said.gateway} if said.of_message else {}
+    if not said.of_message:
+        _hold(said.gateway, said.refusal.code)
+    why = f"taken over from {said.gateway}: {said.refusal.code}"
+    _write(row, state="pending", due_at=_in(0), reason=why, attempts=order.attempts - 1, **refused_by)
+
+
 _ACCEPTED = text(
     """
     UPDATE delivery
@@ -116,6 +128,8 @@ _NAME_LATER = text(
     WHERE delivery.id = given.id AND delivery.partner_ref IS NULL AND given.ref IS NOT NULL
     """
 )
+#: A gateway that takes something has an account again.
+_MENDED = text("DELETE FROM channel_hold WHERE channel = ANY(:gateways)")
 
 
 def _accepted(taken: Sequence[Done], touched: set[UUID | None]) -> None:
@@ -128,6 +142,8 @@ def _accepted(taken: Sequence[Done], touched: set[UUID | None]) -> None:
     until = clock.now() + ladder.receipt_wait(ch.name) if ch.name in ladder.NEXT else None
     values = {"given": given, "state": ch.accepted_state, "silent": silent, "pass_on_at": until}
     ours = {row.id for row in connection.execute(_ACCEPTED, values)}
+    if mended := {one.order.gateway for one in taken} - {None}:
+        connection.execute(_MENDED, {"gateways": list(mended)})
     if len(ours) < len(taken):
         # A receipt was faster; the partner's name for it is still worth knowing.
         connection.execute(_NAME_LATER, {"given": given})

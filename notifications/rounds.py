@@ -21,7 +21,7 @@ from citizen_services.database.base import rollback
 from citizen_services.exchange.outcomes import Accepted, Outcome, Unknown
 from notifications import outbox, results
 from notifications.channels import channel
-from notifications.channels.base import Answer, CannotTell, Channel, Order
+from notifications.channels.base import Answer, CannotTell, Channel, Order, Routed, TakenOver
 from notifications.claimed import Claimed, place
 from notifications.results import Done
 
@@ -45,7 +45,7 @@ class Work:
         """Make the call, outside any transaction. Never raises."""
         return Done(self.row, self.channel, self.order, self._ask() if self.asks else self._send())
 
-    def _send(self) -> Outcome:
+    def _send(self) -> Outcome | TakenOver:
         try:
             return self.channel.send(self.order, self.ready)
         except Exception as fault:
@@ -191,7 +191,8 @@ def _begin(rows: Sequence[Claimed]) -> list[Work]:
             ready.append((row, ch, order, ch.prepare(order)))
         except Exception as fault:
             results.crashed(row, fault)
-    begun = outbox.begin([row for row, ch, _, _ in ready if not _asks(row, ch)])
+    gateways = {row.id: needs.gateway for row, _, _, needs in ready if isinstance(needs, Routed)}
+    begun = outbox.begin([row for row, ch, _, _ in ready if not _asks(row, ch)], gateways)
     works: list[Work] = []
     for row, ch, order, needs in ready:
         if _asks(row, ch):

@@ -16,7 +16,7 @@ from citizen_services.catalogue.vocabulary import SmsTemplate
 from citizen_services.database import Change, db, new_id
 from citizen_services.database.direct import Direct
 from citizen_services.people.models import Citizen, WeChatBinding
-from citizen_services.rules.templates import fill, fit_sms_value, fit_value
+from citizen_services.rules.templates import fill, fit_sms_value, fit_value, placeholders
 from citizen_services.wechat.models import Follower
 from notifications import daytime, ladder, queue
 from notifications.models import NOT_SENT, Delivery, Notice, TellingChoice
@@ -125,10 +125,11 @@ def add_wechat(
 
 
 def sms_content(template: SmsTemplate, variables: Mapping[str, str], values: Mapping[str, str]) -> dict[str, Any]:
-    """``{template, values}`` as the SMS channel takes them."""
+    """``{template, values, in_order}`` as the SMS channel takes them: values as they stand in the template's text."""
     return {
         "template": template.key,
-        "values": {name: fit_sms_value(fill(text, values)) for name, text in variables.items()},
+        "values": {name: fit_sms_value(fill(variables[name], values)) for name in placeholders(template.text)},
+        "in_order": True,
     }
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from citizen_services.catalogue import Catalogue, Notice, SmsTemplate, WeChatTemplate
-from citizen_services.rules.templates import aliyun_template
+from citizen_services.rules.templates import aliyun_template, tencent_template
 from notifications import booking_texts
 
 LOGIN_CODE = SmsTemplate(
@@ -305,16 +305,25 @@ class Registered:
     kind: str
 
 
-def templates_of(catalogue: Catalogue) -> Iterator[Registered]:
+#: How each SMS gateway writes a template.
+_NOTATIONS = {"sms_aliyun": aliyun_template, "sms_tencent": tencent_template}
+
+
+def templates_of(catalogue: Catalogue, gateways: Sequence[str] = ("sms_aliyun",)) -> Iterator[Registered]:
     """Every template that we send by, each once, in the partner's own notation: for the operator who registers them."""
     seen: set[tuple[str, str]] = set()
     notices = [notice for item in catalogue.every() for step in item.steps for notice in step.tells]
-    found = [Registered("sms_aliyun", t.key, "验证码", aliyun_template(t.text), "code") for t in CODES.values()]
+    sms_by = {name: _NOTATIONS[name] for name in gateways}
+    found = [
+        Registered(name, t.key, "验证码", write(t.text), "code")
+        for t in CODES.values()
+        for name, write in sms_by.items()
+    ]
     for notice in (*notices, *OWN, *booking_texts.notices(catalogue)):
         wechat, sms = notice.wechat_template, notice.sms_template
         lines = "\n".join(f"{label}：{{{{{key}.DATA}}}}" for key, label in wechat.fields)
         found.append(Registered("wechat_api", wechat.key, wechat.title, lines, "notice"))
-        found.append(Registered("sms_aliyun", sms.key, notice.title, aliyun_template(sms.text), "notice"))
+        found += [Registered(name, sms.key, notice.title, write(sms.text), "notice") for name, write in sms_by.items()]
     for template in found:
         if (template.partner, template.key) not in seen:
             seen.add((template.partner, template.key))

@@ -52,6 +52,8 @@ def environ(var_dir: Path, database_url: str, redis_url: str, web_port: int, san
         "WECHAT_MODE": "safe",
         "WECHAT_ENCODING_AES_KEY": (secrets.token_hex(22))[:42] + "A",
         "SMS_ALIYUN_SIGN_NAME": "奉化公安",
+        "SMS_TENCENT_SIGN_NAME": "奉化公安",
+        "SMS_TENCENT_VARIABLE": "35",
         "EMS_SENDER_NO": "1100000000001",
         "EMS_SIGN_KEY": SM4_KEY,
         "PORT": str(web_port),
@@ -63,7 +65,7 @@ def environ(var_dir: Path, database_url: str, redis_url: str, web_port: int, san
             given.setdefault(f"{prefix}_{key}", secrets.token_hex(16))
     # Nothing is reported to what has no address; a test that wants it names the address itself.
     for prefix, credentials in OPTIONAL_PARTNERS.items():
-        given |= {f"{prefix}_{key}": secrets.token_hex(16) for key in credentials}
+        given = {f"{prefix}_{key}": secrets.token_hex(16) for key in credentials} | given
     return given
 
 

@@ -16,6 +16,12 @@ class Breaker:
         self._closed_again_at = 0.0
         self._lock = threading.Lock()
 
+    @property
+    def open(self) -> bool:
+        """Whether nobody is let through now; asking lets nobody through."""
+        with self._lock:
+            return self._failures >= self._threshold and time.monotonic() < self._closed_again_at
+
     def may_call(self) -> bool:
         """Whether to call now. While it is open one caller in ``rest_s`` is let through, to try."""
         with self._lock:

@@ -17,6 +17,7 @@ from citizen_services.exchange.outcomes import Refused
 from citizen_services.exchange.population import Population
 from citizen_services.exchange.schools import Schools
 from citizen_services.exchange.sms_aliyun import SmsAliyun
+from citizen_services.exchange.sms_tencent import SmsTencent
 from citizen_services.exchange.social_insurance import SocialInsurance
 from citizen_services.exchange.wechat_api import WeChatApi
 from citizen_services.exchange.wechat_oauth import WeChatOAuth
@@ -39,6 +40,7 @@ def partner_clients(settings: Settings, engine: Engine) -> Mapping[str, Any]:
         "schools": Schools,
         "one_window": OneWindow,
         "sms_aliyun": lambda partner: SmsAliyun(partner, settings.templates),
+        "sms_tencent": lambda partner: SmsTencent(partner, settings.templates),
         "ems": Ems,
         "wechat_api": lambda partner: _wechat_api(partner, settings, engine),
     }

@@ -108,6 +108,11 @@ class Caller:
         self._pools: dict[tuple[str, str], urllib3.HTTPConnectionPool] = {}
         self._lock = threading.Lock()
 
+    @property
+    def left_alone(self) -> bool:
+        """Whether a call now would be refused by ourselves, the partner having failed again and again."""
+        return self._breaker.open
+
     def send(
         self,
         method: Literal["GET", "POST"],

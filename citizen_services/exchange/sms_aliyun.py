@@ -13,15 +13,15 @@ import json
 import logging
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import quote, urlsplit
 
 from citizen_services.clock import SHANGHAI, protocol_now
+from citizen_services.exchange.breaker import Breaker
 from citizen_services.exchange.http import Caller, Reply, new_ref
 from citizen_services.exchange.outcomes import Outcome, OutsideError, Refused, settle
-from citizen_services.exchange.pushed import load_pushed
+from citizen_services.exchange.sms import ACCOUNT_REST_S, BadReport, Confirmation, SmsReport, entries_of, moment
 from citizen_services.exchange.sms_codes import kind_of, may_have_been_sent, wait_s
 from citizen_services.settings import Partner
 
@@ -59,31 +59,6 @@ def _encoded(text: str) -> str:
     return quote(text, safe="-_.~")
 
 
-@dataclass(frozen=True)
-class Confirmation:
-    """What asking for a reference gave; ``delivered`` is None while the carrier has not reported."""
-
-    verdict: Literal["accepted", "not_found", "cannot_tell"]
-    delivered: bool | None = None
-    err_code: str = ""
-
-
-@dataclass(frozen=True)
-class SmsReport:
-    """One entry of a pushed SmsReport; ``out_id`` is our reference, ``biz_id`` Aliyun's."""
-
-    out_id: str
-    biz_id: str
-    phone: str
-    delivered: bool
-    err_code: str
-    reported_at: datetime | None
-
-
-class BadReport(ValueError):
-    """A pushed body is not an SmsReport; the text never contains any of it."""
-
-
 class SmsAliyun:
     """Client of Aliyun's SMS. Safe for threads."""
 
@@ -91,6 +66,12 @@ class SmsAliyun:
         self._partner = partner
         self._templates = templates
         self._caller = caller or Caller(partner.name)
+        self.account = Breaker(threshold=1, rest_s=ACCOUNT_REST_S)
+
+    @property
+    def left_alone(self) -> bool:
+        """Whether it is not called for a while, since it kept failing."""
+        return self._caller.left_alone
 
     def send(self, ref: str, phone: str, template: str, values: Mapping[str, str]) -> Outcome:
         """Send one message; ``template`` is its key, ``values`` its variables. Accepted gives the BizId.
@@ -106,8 +87,11 @@ class SmsAliyun:
         }
         return settle(lambda: str(self._call("SendSms", params, ref).get("BizId") or ""))
 
-    def confirm(self, ref: str, phone: str, sent_at: datetime) -> Confirmation:
-        """What became of a reference sent at ``sent_at`` (machine time). A record may take seconds to appear."""
+    def confirm(self, ref: str, phone: str, sent_at: datetime, taken_as: str | None = None) -> Confirmation:
+        """What became of a reference sent at ``sent_at`` (machine time). A record may take seconds to appear.
+
+        Records show our reference alone: ``taken_as`` is of no use here.
+        """
         try:
             for day in _days_around(sent_at):
                 detail = self._find(ref, phone, day)
@@ -173,13 +157,7 @@ class SmsAliyun:
 
 def parse_reports(body: bytes) -> list[SmsReport]:
     """The entries of a pushed SmsReport (a JSON array). Raises BadReport; nothing proves who sent it."""
-    try:
-        entries = load_pushed(body)
-    except ValueError:
-        entries = None
-    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-        raise BadReport("not a JSON array of objects")
-    return [_report(entry) for entry in entries]
+    return [_report(entry) for entry in entries_of(body)]
 
 
 def _report(entry: Mapping[str, Any]) -> SmsReport:
@@ -195,15 +173,8 @@ def _report(entry: Mapping[str, Any]) -> SmsReport:
         phone=texts["phone_number"],
         delivered=success,
         err_code=texts["err_code"] or "",
-        reported_at=_moment(entry.get("report_time")),
+        reported_at=moment(entry.get("report_time")),
     )
-
-
-def _moment(text: Any) -> datetime | None:
-    try:
-        return datetime.strptime(text, "%Y-%m-%d %H:%M:%S").replace(tzinfo=SHANGHAI)
-    except (TypeError, ValueError):
-        return None
 
 
 def _days_around(moment: datetime) -> list[date]:

@@ -58,6 +58,12 @@ _NEVER = frozenset(
 )
 
 
+#: The template alone, not the account.
+TEMPLATE = frozenset({"isv.SMS_TEMPLATE_ILLEGAL"})
+#: Of this number alone, whose carrier this gateway doesn't serve or whose digits it doesn't know yet.
+NUMBER = frozenset({"isv.MOBILE_NUMBER_ILLEGAL", "isv.DOMESTIC_NUMBER_NOT_SUPPORTED"})
+
+
 def may_have_been_sent(code: str) -> bool:
     """Whether a code leaves open what became of the message."""
     return code in _UNSURE

@@ -176,8 +176,8 @@ def check_sms_template(signature: str, template: str, gateway: Gateway = ALIYUN)
         raise RuleError(f"短信过长：连同签名和变量最多{SMS_LENGTH}字，现在可达{size}字，请精简。")
 
 
-def fit_sms_value(value: str) -> str:
-    """A variable's value as Aliyun takes it: one line without 【】, at most 35 characters, longer ones end with ….
+def fit_sms_value(value: str, most: int = SMS_VARIABLE_LENGTH) -> str:
+    """A variable's value as gateways take it: one line without 【】, of no more characters; longer ones end with ….
 
     Raises `RuleError` for an empty value and for one with a link, which would be refused (isv.PARAM_NOT_SUPPORT_URL).
     """
@@ -186,7 +186,7 @@ def fit_sms_value(value: str) -> str:
         raise RuleError("短信变量不能为空。")
     if _LINK.search(line):
         raise RuleError("短信变量中不能有网址。")
-    while utf16_length(line) > SMS_VARIABLE_LENGTH:
+    while utf16_length(line) > most:
         line = line.removesuffix("…")[:-1].rstrip() + "…"
     return line
 
@@ -194,6 +194,12 @@ def fit_sms_value(value: str) -> str:
 def aliyun_template(template: str) -> str:
     """The text as it is registered with Aliyun: `{name}` written as `${name}`."""
     return "".join(literal + (f"${{{name}}}" if name else "") for literal, name in _pieces(template))
+
+
+def tencent_template(template: str) -> str:
+    """The text as it is registered with Tencent: variables are numbers in the order in which they stand."""
+    parts = (literal + (f"{{{at}}}" if name else "") for at, (literal, name) in enumerate(_pieces(template), start=1))
+    return "".join(parts)
 
 
 def sms_length(signature: str, content: str) -> int:

@@ -32,6 +32,7 @@ def create_sandbox(config: SandboxConfig) -> Flask:
         population,
         schools,
         social_insurance,
+        tencent,
         wechat_api,
         wechat_oauth,
     )
@@ -45,6 +46,7 @@ def create_sandbox(config: SandboxConfig) -> Flask:
         wechat_api,
         wechat_oauth,
         aliyun,
+        tencent,
         ems,
         population,
         migrants,

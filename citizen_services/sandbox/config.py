@@ -9,7 +9,7 @@ from pathlib import Path
 REGISTERS = ("population", "migrants", "addresses", "social_insurance", "market", "schools")
 PARTNERS = ("wechat_api", "wechat_oauth", "sms_aliyun", "ems", *REGISTERS)
 #: Systems of the registers' kind that an installation may do without.
-OPTIONAL = ("one_window",)
+OPTIONAL = ("one_window", "sms_tencent")
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,11 @@ class SandboxConfig:
     sms_access_key_secret: str = ""
     sms_sign_name: str = ""
     sms_receipt_token: str = ""
+    tencent_secret_id: str = ""
+    tencent_secret_key: str = ""
+    tencent_sdk_app_id: str = ""
+    tencent_sign_name: str = ""
+    tencent_receipt_token: str = ""
     ems_sender_no: str = ""
     ems_authorization: str = ""
     ems_sign_key: str = ""
@@ -62,6 +67,11 @@ class SandboxConfig:
             sms_access_key_secret=text("SMS_ALIYUN_ACCESS_KEY_SECRET"),
             sms_sign_name=text("SMS_ALIYUN_SIGN_NAME"),
             sms_receipt_token=text("SMS_ALIYUN_RECEIPT_TOKEN"),
+            tencent_secret_id=text("SMS_TENCENT_SECRET_ID"),
+            tencent_secret_key=text("SMS_TENCENT_SECRET_KEY"),
+            tencent_sdk_app_id=text("SMS_TENCENT_SDK_APP_ID"),
+            tencent_sign_name=text("SMS_TENCENT_SIGN_NAME"),
+            tencent_receipt_token=text("SMS_TENCENT_RECEIPT_TOKEN"),
             ems_sender_no=text("EMS_SENDER_NO"),
             ems_authorization=text("EMS_AUTHORIZATION"),
             ems_sign_key=text("EMS_SIGN_KEY"),

@@ -168,9 +168,9 @@ def blueprint(world: World) -> Blueprint:
     @routes.put("/templates/<partner>/<path:code>")
     def template(partner: str, code: str) -> Response:
         body = fields()
-        if partner == "sms_aliyun":
+        if partner in ("sms_aliyun", "sms_tencent"):
             return put(
-                "templates:sms_aliyun", code, lambda: {"text": str(body["text"]), "kind": str(body.get("kind") or "")}
+                f"templates:{partner}", code, lambda: {"text": str(body["text"]), "kind": str(body.get("kind") or "")}
             )
         if partner != "wechat_api":
             raise ControlError(404, f"{partner} has no templates")
@@ -194,6 +194,11 @@ def blueprint(world: World) -> Blueprint:
             phone,
             lambda: {"report": body.get("report", "delivered"), "err_code": body.get("err_code") or "MK:0001"},
         )
+
+    @routes.put("/settings/sms_tencent")
+    def tencent_settings() -> Response:
+        body = fields()
+        return put("settings", "sms_tencent", lambda: {"session_context": bool(body["session_context"])})
 
     @routes.put("/settings/ems")
     def ems_settings() -> Response:

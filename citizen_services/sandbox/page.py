@@ -31,6 +31,7 @@ PARTNER_NAMES = {
     "wechat_api": "微信公众平台",
     "wechat_oauth": "微信网页授权",
     "sms_aliyun": "阿里云短信",
+    "sms_tencent": "腾讯云短信",
     "ems": "中国邮政",
     "population": "人口库",
     "migrants": "流动人口库",

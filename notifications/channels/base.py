@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 from uuid import UUID
 
-from citizen_services.exchange.outcomes import Outcome
+from citizen_services.exchange.outcomes import NotAccepted, Outcome
 
 
 @dataclass(frozen=True)
@@ -26,11 +26,37 @@ class Order:
     checks: int
     #: The register row that is written back.
     about: UUID | None = None
+    #: ``pending`` before it is sent; anything else where it is asked about, or repeated.
+    state: str = "pending"
+    #: Of channels with several gateways: where the last try went, and which one refused the message itself.
+    gateway: str | None = None
+    refused_by: str | None = None
+    #: The partner's name for it, once it was taken.
+    partner_ref: str | None = None
 
     @property
     def ref(self) -> str:
         """The row's id as text."""
         return str(self.id)
+
+
+@dataclass(frozen=True)
+class Routed:
+    """What ``prepare`` gives where a channel has several gateways: the one that this try goes to, noted before."""
+
+    gateway: str
+
+
+@dataclass(frozen=True)
+class TakenOver:
+    """This gateway surely did not take it, and another one of the channel is to try at once.
+
+    ``of_message``: the message itself was refused there, and never goes there again; else the account.
+    """
+
+    refusal: NotAccepted
+    gateway: str
+    of_message: bool
 
 
 @dataclass(frozen=True)
@@ -101,7 +127,7 @@ class Channel(Protocol):
     def prepare(self, order: Order) -> Any:
         """What ``send`` needs, made without any call: whatever is wrong with the row itself shows here."""
 
-    def send(self, order: Order, ready: Any) -> Outcome:
+    def send(self, order: Order, ready: Any) -> Outcome | TakenOver:
         """Make the call, once, outside any transaction."""
 
     def ask(self, order: Order, ready: Any) -> Answer:

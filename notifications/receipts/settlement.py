@@ -7,8 +7,9 @@ set aside with its reason after bounded tries.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -28,6 +29,8 @@ MOST_TRIES = 6
 #: (outbox.LEASE), at most this far apart.
 MOST_TRIES_NOT_YET = 12
 NOT_YET_S = 15.0
+#: Carriers give up an SMS after three days.
+REPORTED_WITHIN = timedelta(days=3)
 
 
 class NotYet(Exception):
@@ -106,8 +109,8 @@ def move(delivery_id: UUID, delivered: bool, code: str, partner_ref: str | None)
 # --- SMS ---------------------------------------------------------------------------------------------------------
 
 
-def _settle_sms(body: Mapping[str, Any]) -> None:
-    """By our reference, or by Aliyun's; and only where the phone is the one that we wrote to."""
+def _settle_sms(gateway: str, body: Mapping[str, Any]) -> None:
+    """By our reference, or by the gateway's; and only where the phone is the one that we wrote to."""
     found = select(Delivery).where(Delivery.channel == "sms")
     out_id = _uuid(body["out_id"])
     if out_id is not None:
@@ -117,9 +120,35 @@ def _settle_sms(body: Mapping[str, Any]) -> None:
     else:
         raise NotOurs("it names no message of ours")
     rows = db.session.scalars(found.limit(2).execution_options(populate_existing=True)).all()
-    if len(rows) != 1 or str(body["phone"])[-11:] != str(rows[0].payload["phone"])[-11:]:
+    if not rows and out_id is None and gateway == "sms_tencent":
+        rows = [_of_unknown_fate(gateway, body)]
+    if len(rows) != 1 or not _is_to(rows[0], body["phone"]):
         raise NotOurs("no message of ours to that phone")
+    if not body["delivered"] and rows[0].gateway not in (None, gateway):
+        raise NotOurs("another gateway has it by now")
     move(rows[0].id, body["delivered"], body["err_code"], body["biz_id"] or None)
+
+
+def _is_to(row: Delivery, phone: object) -> bool:
+    return str(phone)[-11:] == str(row.payload["phone"])[-11:]
+
+
+def _of_unknown_fate(gateway: str, body: Mapping[str, Any]) -> Delivery:
+    """A message whose answer was lost adopts a report without our reference while it is the only such to that phone."""
+    since = func.now() - REPORTED_WITHIN
+    query = select(Delivery).where(
+        Delivery.channel == "sms",
+        Delivery.gateway == gateway,
+        Delivery.state.in_(("sending", "uncertain")),
+        Delivery.sent_at > since,
+    )
+    rows = db.session.scalars(query.execution_options(populate_existing=True))
+    mine = [row for row in rows if row.partner_ref is None and _is_to(row, body["phone"])]
+    if any(row.state == "sending" for row in mine):
+        raise NotYet("a message to that phone is on its way")
+    if len(mine) != 1:
+        raise NotOurs(f"{len(mine)} messages of unknown fate to that phone")
+    return mine[0]
 
 
 def _uuid(text: str) -> UUID | None:
@@ -218,4 +247,9 @@ def _by_order(event: TrackEvent) -> UUID:
     return row.parcel_id
 
 
-_SETTLERS = {"sms_aliyun": _settle_sms, "wechat_api": _settle_wechat, "ems": _settle_ems}
+_SETTLERS: Mapping[str, Callable[[Mapping[str, Any]], None]] = {
+    "sms_aliyun": partial(_settle_sms, "sms_aliyun"),
+    "sms_tencent": partial(_settle_sms, "sms_tencent"),
+    "wechat_api": _settle_wechat,
+    "ems": _settle_ems,
+}

@@ -18,8 +18,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from citizen_services.clock import protocol_now
 from citizen_services.database import commit, db, new_id
 from citizen_services.database.base import after_commit, rollback
+from citizen_services.exchange import sms_aliyun as aliyun
+from citizen_services.exchange import sms_tencent as tencent
 from citizen_services.exchange.ems import BadPush, Ems
-from citizen_services.exchange.sms_aliyun import BadReport, SmsReport, parse_reports
+from citizen_services.exchange.sms import BadReport, SmsReport
 from citizen_services.parts import parts
 from citizen_services.security import equal, keyring
 from notifications import queue
@@ -94,13 +96,28 @@ def sms_aliyun(token: str) -> Response | tuple[Response, int]:
     """SmsReport: a JSON array of reports; Aliyun looks at the status and for a number in ``code``."""
     body = _body("sms_aliyun", token)
     try:
-        reports = parse_reports(body)
+        _store_sms("sms_aliyun", body, aliyun.parse_reports(body))
     except BadReport as fault:
         log.warning("a push to /receipts/sms_aliyun is refused: %s", fault)
         return jsonify(code=400, msg="格式错误"), 400
-    raw = json.loads(body)
-    store("sms_aliyun", [(s, {**b, "raw": entry}) for (s, b), entry in zip(map(_report, reports), raw, strict=True)])
     return jsonify(code=0, msg="接收成功")
+
+
+@bp.post("/sms_tencent/<token>")
+def sms_tencent(token: str) -> Response | tuple[Response, int]:
+    """A callback of statuses: a JSON array; Tencent looks at ``result``."""
+    body = _body("sms_tencent", token)
+    try:
+        _store_sms("sms_tencent", body, tencent.parse_reports(body))
+    except BadReport as fault:
+        log.warning("a push to /receipts/sms_tencent is refused: %s", fault)
+        return jsonify(result=400, errmsg="format"), 400
+    return jsonify(result=0, errmsg="OK")
+
+
+def _store_sms(partner: str, body: bytes, reports: Sequence[SmsReport]) -> None:
+    raw = json.loads(body)
+    store(partner, [(s, {**b, "raw": entry}) for (s, b), entry in zip(map(_report, reports), raw, strict=True)])
 
 
 @bp.post("/ems/<token>")

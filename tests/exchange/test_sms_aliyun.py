@@ -13,15 +13,8 @@ import pytest
 
 from citizen_services.clock import SHANGHAI, protocol_now
 from citizen_services.exchange.outcomes import Accepted, NotAccepted, Unknown
-from citizen_services.exchange.sms_aliyun import (
-    BadReport,
-    Confirmation,
-    SmsAliyun,
-    SmsReport,
-    authorization,
-    canonical_query,
-    parse_reports,
-)
+from citizen_services.exchange.sms import BadReport, Confirmation, SmsReport
+from citizen_services.exchange.sms_aliyun import SmsAliyun, authorization, canonical_query, parse_reports
 from citizen_services.exchange.sms_codes import kind_of, wait_s
 from citizen_services.rules.phones import invent_mobile
 from citizen_services.settings import Partner

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+from uuid import UUID
 
 import pytest
 from flask import Flask
@@ -102,10 +103,10 @@ def test_a_failure_at_the_beginning_of_one_row_loses_neither_results_nor_its_nei
     rows = claimed(notices)
     begin = outbox.begin
 
-    def failing(some: Sequence[Claimed]) -> Any:
+    def failing(some: Sequence[Claimed], gateways: Mapping[UUID, str]) -> Any:
         if any(row.id == rows[1].id for row in some):
             db.session.execute(text("SELECT 1/0"))
-        return begin(some)
+        return begin(some, gateways)
 
     monkeypatch.setattr(outbox, "begin", failing)
     assert work_through(rows, at_once)
