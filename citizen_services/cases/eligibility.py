@@ -12,7 +12,7 @@ from citizen_services.catalogue.vocabulary import Facts, PreCheck, ServiceItem, 
 from citizen_services.parts import parts
 from citizen_services.people.guardians import has_guardian
 from citizen_services.people.models import Citizen
-from citizen_services.registers.queries import Home, homes_of, permits_in_short
+from citizen_services.registers.queries import Held, homes_of, permits_in_short
 
 
 @dataclass(frozen=True)
@@ -28,14 +28,15 @@ def facts_of(
     answers: Mapping[str, Mapping[str, Any]],
     data: Mapping[str, Mapping[str, Any]] | None = None,
     *,
-    homes: Sequence[Home] | None = None,
+    held: Held | None = None,
 ) -> Facts:
     """What is known of a person today.
 
-    ``answers`` are the registers' by ``source.topic``, ``data`` what the person declares, ``homes`` their
-    registrations with us where the caller has just read them.
+    ``answers`` are the registers' by ``source.topic``, ``data`` what the person declares, ``held`` their registrations
+    and permits with us where the caller has just read them.
     """
     settings = parts().settings
+    held = held or Held(homes_of(citizen.id), permits_in_short(citizen.id))
     return Facts(
         today=clock.today(),
         birth_date=citizen.birth_date,
@@ -47,9 +48,9 @@ def facts_of(
         answers=answers,
         registrations=[
             {"since": row.since, "until": row.until, "district": row.district, "address": row.address, "source": "ours"}
-            for row in (homes_of(citizen.id) if homes is None else homes)
+            for row in held.homes
         ],
-        permits=[permit._asdict() for permit in permits_in_short(citizen.id)],
+        permits=[permit._asdict() for permit in held.permits],
     )
 
 

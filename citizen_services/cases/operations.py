@@ -7,14 +7,14 @@ idempotency row — goes into one Change, in the caller's transaction. Whoever o
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from marshmallow import ValidationError
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, update
 from sqlalchemy.exc import IntegrityError
 
 from citizen_services import clock
@@ -28,8 +28,8 @@ from citizen_services.cases.errors import (
     NotAllowed,
     NotPossible,
 )
-from citizen_services.cases.models import Case, CaseEvent, Document, Draft, case_number_sequence
-from citizen_services.cases.queries import actions_done_by, register_answers, who_moved
+from citizen_services.cases.models import Case, CaseEvent, Document, Draft
+from citizen_services.cases.queries import AtSending, actions_done_by, at_sending, register_answers, who_moved
 from citizen_services.cases.signals import case_moved
 from citizen_services.cases.situation import Situation
 from citizen_services.catalogue import Catalogue, forms
@@ -42,7 +42,6 @@ from citizen_services.people.actors import Actor
 from citizen_services.people.models import Citizen, Consent
 from citizen_services.people.queries import office
 from citizen_services.registers.errors import TAKEN
-from citizen_services.registers.queries import Home
 from citizen_services.rules.dates import chinese_moment
 
 #: How long a claim holds without an act, machine time.
@@ -234,13 +233,13 @@ def submit(
     once: Once | None = None,
     door: str = "",
     given: Mapping[str, Any] | None = None,
-    homes: Sequence[Home] | None = None,
+    known: AtSending | None = None,
 ) -> Outcome:
     """Make a case of a draft that is complete.
 
     Version 1, event 1, a number. The draft must have passed ``drafts.complete``. ``door`` is where it is sent (else
-    where it was begun), ``given`` what is noted with the sending, ``homes`` the person's registrations where they were
-    just read. What the item has its person promise is kept as agreed to.
+    where it was begun), ``given`` what is noted with the sending, ``known`` what was just read for it. What the item
+    has its person promise is kept as agreed to.
 
     Raises AlreadyOpen where the person has an open case of the item, GuardFailed, MovedOn (the draft was sent already),
     InvalidInput by the codes of materials of which no photo was brought.
@@ -249,11 +248,12 @@ def submit(
     citizen = db.session.get_one(Citizen, draft.citizen_id)
     standing.refuse(item, actor, citizen)
     at = clock.now()
+    known = known or at_sending(citizen.id)
     data = forms.active_data(item, draft.data)
     situation = Situation(
         item=item,
         case_id=new_id(),
-        number=_next_number(item, at),
+        number=_case_number(item, at, known.number),
         district=parts().settings.district,
         door=door or draft.door,
         state=None,
@@ -262,7 +262,7 @@ def submit(
         at=at,
         data=data,
         answers=register_answers(draft.answers),
-        homes=homes,
+        homes=known.held.homes,
     )
     situation.office = item.route(situation)
     situation.values = _standing_values(situation.number, item, situation.office, 0)
@@ -381,10 +381,5 @@ def _state(item: ServiceItem, code: str | None) -> State | None:
     return item.state(code) if code else None
 
 
-_NEXT_NUMBER = Direct(select(case_number_sequence.next_value()))
-
-
-def _next_number(item: ServiceItem, at: datetime) -> str:
-    row = _NEXT_NUMBER.first()
-    taken = row[0] if row else 0
+def _case_number(item: ServiceItem, at: datetime, taken: int) -> str:
     return f"{item.number_prefix}{at.astimezone(clock.SHANGHAI):%Y%m%d}-{taken % 1_000_000:06d}"

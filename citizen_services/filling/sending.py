@@ -9,6 +9,7 @@ from typing import Any
 from citizen_services.cases import drafts, eligibility, operations, papers
 from citizen_services.cases.errors import NotEligible
 from citizen_services.cases.operations import told
+from citizen_services.cases.queries import at_sending
 from citizen_services.catalogue.vocabulary import Group
 from citizen_services.database import commit
 from citizen_services.database.idempotency import Once
@@ -17,7 +18,7 @@ from citizen_services.filling.pages import Filled
 from citizen_services.filling.saving import by_hand
 from citizen_services.materials.queries import of_draft
 from citizen_services.parts import parts
-from citizen_services.registers.queries import Home, homes_of
+from citizen_services.registers.queries import Held
 
 
 @dataclass(frozen=True)
@@ -93,10 +94,10 @@ def asked_again(filled: Filled, newest: registers.Answers) -> Group | None:
     return next((g for g, material in shown if material and any(s.key in other for s in material.suppliers)), None)
 
 
-def refuse_unmet(filled: Filled, homes: Sequence[Home] | None = None) -> None:
+def refuse_unmet(filled: Filled, held: Held | None = None) -> None:
     """Raise NotEligible with the conditions that are certainly not met by what registers say now."""
     answers = registers.kept(filled.draft.answers)
-    facts = eligibility.facts_of(filled.citizen, answers, filled.draft.data, homes=homes)
+    facts = eligibility.facts_of(filled.citizen, answers, filled.draft.data, held=held)
     unmet = eligibility.unmet(filled.item, facts)
     if unmet:
         raise NotEligible([(one.check, one.verdict) for one in unmet])
@@ -104,10 +105,10 @@ def refuse_unmet(filled: Filled, homes: Sequence[Home] | None = None) -> None:
 
 def send(filled: Filled, once: Once) -> Any:
     """Send it: eligible still, commitment kept, one case made."""
-    homes = homes_of(filled.citizen.id)
-    refuse_unmet(filled, homes)
+    known = at_sending(filled.citizen.id)
+    refuse_unmet(filled, known.held)
     place = filled.place
     outcome = operations.submit(
-        parts().catalogue, filled.draft, place.actor(), once=once, door=place.door(), given=place.noted, homes=homes
+        parts().catalogue, filled.draft, place.actor(), once=once, door=place.door(), given=place.noted, known=known
     )
     return told(outcome)

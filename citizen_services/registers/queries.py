@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, literal, null, select, union_all
 
 from citizen_services.database import db
 from citizen_services.database.direct import Direct
@@ -61,6 +61,49 @@ _PERMITS = Direct(
 def permits_in_short(citizen_id: UUID) -> list[Permit]:
     """A person's residence permits with us, newest first, in the few words that a decision needs."""
     return [Permit(*row) for row in _PERMITS.rows(citizen_id=citizen_id)]
+
+
+class Held(NamedTuple):
+    """A person's registrations and permits with us, each newest first."""
+
+    homes: list[Home]
+    permits: list[Permit]
+
+
+#: Registrations and permits of a person (``citizen_id``) one below the other, so that both are one question: ``begun``
+#: and ``ends`` are a registration's ``since`` and ``until``, a permit's ``issued_on`` and ``endorsed_until``.
+HELD = union_all(
+    select(
+        # First, since its columns give the types: a permit has no address here.
+        literal("home").label("what"),
+        ResidenceRegistration.since.label("begun"),
+        ResidenceRegistration.until.label("ends"),
+        ResidenceRegistration.district,
+        ResidenceRegistration.address,
+        ResidenceRegistration.office_code,
+        null().label("state"),
+        ResidenceRegistration.at,
+    ).where(ResidenceRegistration.citizen_id == bindparam("citizen_id")),
+    select(
+        literal("permit"),
+        ResidencePermit.issued_on,
+        ResidencePermit.endorsed_until,
+        ResidencePermit.district,
+        null(),
+        null(),
+        ResidencePermit.state,
+        ResidencePermit.at,
+    ).where(ResidencePermit.citizen_id == bindparam("citizen_id")),
+).subquery("held")
+
+
+def held_in(rows: Sequence[Sequence[Any]]) -> Held:
+    """What is held, of rows of the columns of ``HELD`` in their order."""
+    homes = [(begun, at, Home(begun, ends, *place)) for what, begun, ends, *place, _, at in rows if what == "home"]
+    permits = [(row[7], Permit(row[1], row[3], row[6], row[2])) for row in rows if row[0] == "permit"]
+    homes.sort(key=lambda one: one[:2], reverse=True)
+    permits.sort(key=lambda one: one[0], reverse=True)
+    return Held([one[2] for one in homes], [one[1] for one in permits])
 
 
 def registrations_of(citizen_id: UUID) -> Sequence[ResidenceRegistration]:
