@@ -80,7 +80,8 @@ class Change:
         if self._written:
             raise RuntimeError("a change is written once")
         self._written = True
-        for statement in self._guards:
+        first = self._together()
+        for statement in self._guards if first is None else ():
             self._must_hit(statement)
         places = _places(len(db.metadata.tables))
         rows = dict(sorted(self._rows.items(), key=lambda named: places[named[0]]))
@@ -90,7 +91,15 @@ class Change:
             for statement in self._counters:
                 self._must_hit(statement)
             rows = {name: of for name, of in rows.items() if name in self.last_tables}
-        insert_all(rows)
+        if not insert_all(rows, first):
+            raise self._guards[0].otherwise()
+
+    def _together(self) -> tuple[Direct, Mapping[str, Any]] | None:
+        """The guard that goes into one statement with the rows; None where there are several, or none made once."""
+        if len(self._guards) != 1 or not self._rows or self._counters:
+            return None
+        guard = self._guards[0]
+        return (guard.update, guard.values) if isinstance(guard.update, Direct) else None
 
     @staticmethod
     def _must_hit(statement: Statement) -> None:

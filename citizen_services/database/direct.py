@@ -46,6 +46,11 @@ class _Made(NamedTuple):
     #: Place and processor of the columns that need one.
     results: tuple[tuple[int, Processor], ...]
 
+    def given(self, values: Mapping[str, Any]) -> list[Any]:
+        """Its parameters as the driver takes them."""
+        named = ((values[name] if given else constant, process) for name, given, constant, process in self.binds)
+        return [value if process is None else process(value) for value, process in named]
+
 
 class Direct:
     """A statement whose parameters are all ``bindparam``; made at its first use, safe for threads.
@@ -83,14 +88,14 @@ class Direct:
 
     def _execute(self, values: dict[str, Any]) -> tuple[_Made, psycopg.RawCursor[Any]]:
         connection = _connection()
-        made = self._made
-        if made is None:
-            made = self._made = self._make(connection.dialect)
-        given = []
-        for name, is_given, constant, process in made.binds:
-            value = values[name] if is_given else constant
-            given.append(value if process is None else process(value))
-        return made, _execute(connection, made.text, given)
+        made = self.made(connection.dialect)
+        return made, _execute(connection, made.text, made.given(values))
+
+    def made(self, dialect: Dialect) -> _Made:
+        """The compiled statement."""
+        if self._made is None:
+            self._made = self._make(dialect)
+        return self._made
 
     def _make(self, dialect: Dialect) -> _Made:
         compiled = self._statement.compile(dialect=dialect)
@@ -167,26 +172,36 @@ def _driver(connection: Connection) -> Any:
 Shape = tuple[str, tuple[str, ...], int]
 
 
-def insert_all(rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
+def insert_all(
+    rows: Mapping[str, Sequence[Mapping[str, Any]]], guard: tuple[Direct, Mapping[str, Any]] | None = None
+) -> bool:
     """Insert rows of several tables, named in the order of their foreign keys, in one statement.
 
-    Foreign keys are looked at when the statement ends. Rows of a table should name the same columns; what only some of
-    them name is NULL in the others. Raises what SQLAlchemy raises.
+    ``guard`` is an UPDATE with its parameters, done first and in the same statement: unless it hits one row nothing is
+    inserted, and False returned. Foreign keys are looked at when the statement ends. Rows of a table should name the
+    same columns; what only some of them name is NULL in the others. Raises what SQLAlchemy raises.
     """
     if not rows:
-        return
+        if guard is not None:
+            raise ValueError("a guard without rows is an UPDATE of its own")
+        return True
     complete = [(name, _with_defaults(name, of)) for name, of in rows.items()]
     # In the order of the first row, which is the same each time: one act has one text.
     shapes = tuple((name, tuple(dict.fromkeys(c for row in of for c in row)), len(of)) for name, of in complete)
     connection = _connection()
-    text, processors = _inserting(shapes, connection.dialect)
     values: list[Any] = []
+    guarding = ""
+    if guard is not None:
+        made = guard[0].made(connection.dialect)
+        guarding, values = made.text, made.given(guard[1])
+    text, processors = _inserting(shapes, guarding, len(values), connection.dialect)
     for (_, of), (_, columns, _), processes in zip(complete, shapes, processors, strict=True):
         for row in of:
             for column, process in zip(columns, processes, strict=True):
                 value = row.get(column)
                 values.append(value if process is None else process(value))
-    _execute(connection, text, values)
+    cursor = _execute(connection, text, values)
+    return guard is None or cursor.fetchone() == (1,)
 
 
 def _with_defaults(name: str, rows: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
@@ -213,25 +228,35 @@ def _same(value: Any) -> Any:
 
 
 @lru_cache(maxsize=512)
-def _inserting(shapes: tuple[Shape, ...], dialect: Dialect) -> tuple[str, tuple[tuple[Processor | None, ...], ...]]:
-    places = count(1)
-    made = [_insert_of(db.metadata.tables[name], columns, rows, places, dialect) for name, columns, rows in shapes]
-    text = made[-1][0]
-    if len(made) > 1:
-        parts = (f"w{place} AS ({one})" for place, (one, _) in enumerate(made[:-1]))
-        text = f"WITH {', '.join(parts)} {text}"
+def _inserting(
+    shapes: tuple[Shape, ...], guard: str, taken: int, dialect: Dialect
+) -> tuple[str, tuple[tuple[Processor | None, ...], ...]]:
+    """Text and processors; ``taken`` parameters are the guard's (empty: none)."""
+    places = count(taken + 1)
+    only = " WHERE (SELECT count(*) FROM guard) = 1" if guard else ""
+    made = [
+        _insert_of(db.metadata.tables[name], columns, rows, places, dialect, only) for name, columns, rows in shapes
+    ]
+    texts = [one for one, _ in made]
+    # What reads from the guard waits for it: its row is locked before anything is inserted.
+    last = "SELECT count(*) FROM guard" if guard else texts.pop()
+    parts = [f"guard AS ({guard} RETURNING 1)"] if guard else []
+    parts += [f"w{place} AS ({one})" for place, one in enumerate(texts)]
+    text = f"WITH {', '.join(parts)} {last}" if parts else last
     return text, tuple(processes for _, processes in made)
 
 
 def _insert_of(
-    table: Table, columns: Sequence[str], rows: int, places: Iterator[int], dialect: Dialect
+    table: Table, columns: Sequence[str], rows: int, places: Iterator[int], dialect: Dialect, only: str
 ) -> tuple[str, tuple[Processor | None, ...]]:
     quote = dialect.identifier_preparer
     types = [table.columns[name].type for name in columns]
     casts = [type_.compile(dialect=dialect) for type_ in types]
     names = ", ".join(quote.quote(name) for name in columns)
     values = (f"({', '.join(f'${next(places)}::{as_type}' for as_type in casts)})" for _ in range(rows))
-    text = f"INSERT INTO {quote.format_table(table)} ({names}) VALUES {', '.join(values)}"  # noqa: S608 - of names only
+    made = f"VALUES {', '.join(values)}"
+    made = f"SELECT * FROM ({made}) AS given{only}" if only else made  # noqa: S608 - of names only
+    text = f"INSERT INTO {quote.format_table(table)} ({names}) {made}"
     return text, tuple(bind_processor(type_, dialect) for type_ in types)
 
 

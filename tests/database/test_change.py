@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import select, update
+from sqlalchemy import Select, bindparam, select, update
 from sqlalchemy.exc import IntegrityError
 
 from citizen_services import clock
 from citizen_services.database import Change, Conflict, commit, db, violated_constraint
 from citizen_services.database.base import after_commit, rollback
+from citizen_services.database.direct import Direct, insert_all
 from citizen_services.database.idempotency import CONSTRAINT, KeyReused, Once
 from citizen_services.database.models import IdempotencyKey, Installation
+
+_TAKEN = Direct(
+    update(Installation)
+    .where(Installation.name == bindparam("guarded_name"), Installation.value == bindparam("seen"))
+    .values(value="taken")
+)
 
 
 def test_a_guard_that_hits_nothing_undoes_everything(app: Flask) -> None:
@@ -24,6 +32,70 @@ def test_a_guard_that_hits_nothing_undoes_everything(app: Flask) -> None:
         change.write()
     rollback()
     assert db.session.get(Installation, "planted") is None
+
+
+def test_rows_that_go_in_one_statement_with_their_guard_are_inserted_only_where_it_hits(app: Flask) -> None:
+    def written(name: str, seen: int, refused: Exception | None = None) -> Change:
+        change = Change(clock.now())
+        change.guard(_TAKEN, otherwise=lambda: refused or Conflict(), guarded_name=name, seen=seen)
+        change.add(Installation, name="first", value=[1])
+        change.add(Installation, name="second", value=None)
+        Once.of("citizen:1", "submit", "token", {}).remember(change, {"number": 7})
+        change.write()
+        return change
+
+    db.session.add(Installation(name="guarded", value=1))
+    commit()
+    for name, seen in (("guarded", 2), ("nobody", 1)):
+        with pytest.raises(LookupError):
+            written(name, seen, LookupError())
+        # Nothing was inserted, whoever goes on in this transaction.
+        commit()
+        assert _names() == {"guarded"}
+    written("guarded", 1)
+    commit()
+    assert _names() == {"guarded", "first", "second"}
+    assert db.session.get_one(Installation, "first").value == [1]
+    assert db.session.scalar(_value_of("guarded")) == "taken"
+    assert db.session.scalars(select(IdempotencyKey.answer)).one() == {"number": 7}
+    with pytest.raises(ValueError, match="guard"):
+        insert_all({}, (_TAKEN, {"guarded_name": "guarded", "seen": 1}))
+
+
+def test_of_many_changes_under_one_guard_one_writes_its_rows(app: Flask) -> None:
+    db.session.add(Installation(name="guarded", value=1))
+    commit()
+    together, refused = threading.Barrier(6), []
+
+    def act(number: int) -> None:
+        with app.app_context():
+            change = Change(clock.now())
+            change.guard(_TAKEN, guarded_name="guarded", seen=1)
+            # All want the same name: whoever is not let through by the guard must not run into that either.
+            change.add(Installation, name="won", value=number)
+            together.wait()
+            try:
+                change.write()
+                commit()
+            except Conflict:
+                refused.append(number)
+                rollback()
+
+    threads = [threading.Thread(target=act, args=(number,)) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(refused) == 5
+    assert {db.session.scalar(_value_of("won"))} == set(range(6)) - set(refused)
+
+
+def _names() -> set[str]:
+    return set(db.session.scalars(select(Installation.name))) & {"guarded", "first", "second"}
+
+
+def _value_of(name: str) -> Select[Any]:
+    return select(Installation.value).where(Installation.name == name)
 
 
 def test_a_change_is_written_once(app: Flask) -> None:
