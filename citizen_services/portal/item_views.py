@@ -21,6 +21,7 @@ from citizen_services.portal.acting import named, place_for
 from citizen_services.portal.guards import citizen_required, current_citizen, the_citizen
 from citizen_services.portal.home_views import draft_card, tell_refusals
 from citizen_services.security import new_token
+from citizen_services.windows import slots
 
 bp = Blueprint("portal_items", __name__, url_prefix="/h5/items")
 tell_refusals(bp)
@@ -47,6 +48,7 @@ def _counter_page(service: CounterService) -> str:
         service=service,
         desks=[PARTNER_DESKS[desk] for desk in service.desks],
         opening=opening.hours_of(),
+        bookable=bool(slots.groups_of(service.code)),
         back="/h5/",
         live=True,
     )

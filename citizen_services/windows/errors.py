@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from citizen_services.cases.errors import CaseError
+from citizen_services.cases.errors import CaseError, NoSuchCase
 
 
 class BookingError(CaseError):
@@ -17,7 +17,7 @@ class BookingError(CaseError):
     status = 409
 
 
-class NoSuchBooking(BookingError):
+class NoSuchBooking(BookingError, NoSuchCase):
     """There is no such slot, hold, appointment or waiting entry, or not for this person: the two are not told apart."""
 
     sentence = "没有找到这个预约，请从“我的预约”进入。"
