@@ -31,9 +31,21 @@ PARTNERS: Mapping[str, tuple[str, ...]] = {
     "MARKET": ("APP_ID", "APP_KEY"),
     "SCHOOLS": ("APP_ID", "APP_KEY"),
 }
+#: The traffic office's: where there is none, none of them has an address.
+TRAFFIC_PARTNERS: Mapping[str, tuple[str, ...]] = {
+    "VEHICLES": ("APP_ID", "APP_KEY"),
+    "LICENCES": ("APP_ID", "APP_KEY"),
+    "VIOLATIONS": ("APP_ID", "APP_KEY"),
+    "INSURANCE": ("APP_ID", "APP_KEY"),
+    "VEHICLE_TAX": ("APP_ID", "APP_KEY"),
+    "PURCHASE_TAX": ("APP_ID", "APP_KEY"),
+    "MEDICAL": ("APP_ID", "APP_KEY"),
+    "PLATFORM": ("APP_ID", "APP_KEY", "RECEIPT_TOKEN"),
+}
 #: Systems that an installation may do without: what would go there is not made where no address is set.
 OPTIONAL_PARTNERS: Mapping[str, tuple[str, ...]] = {
     "ONE_WINDOW": ("APP_ID", "APP_KEY"),
+    **TRAFFIC_PARTNERS,
     "SMS_TENCENT": ("SECRET_ID", "SECRET_KEY", "SDK_APP_ID", "SIGN_NAME", "RECEIPT_TOKEN"),
 }
 ALL_PARTNERS: Mapping[str, tuple[str, ...]] = {**PARTNERS, **OPTIONAL_PARTNERS}

@@ -20,7 +20,7 @@ from zoneinfo import ZoneInfo
 
 import requests
 
-from citizen_services.settings import OPTIONAL_PARTNERS, PARTNERS, Settings
+from citizen_services.settings import OPTIONAL_PARTNERS, PARTNERS, TRAFFIC_PARTNERS, Settings
 from deploy.embedded import free_port
 
 ROOT = Path(__file__).parents[1]
@@ -63,6 +63,7 @@ def environ(var_dir: Path, database_url: str, redis_url: str, web_port: int, san
         given[f"{prefix}_BASE_URL"] = f"{sandbox}/{prefix.lower()}"
         for key in credentials:
             given.setdefault(f"{prefix}_{key}", secrets.token_hex(16))
+    given |= {f"{prefix}_BASE_URL": f"{sandbox}/{prefix.lower()}" for prefix in TRAFFIC_PARTNERS}
     # Nothing is reported to what has no address; a test that wants it names the address itself.
     for prefix, credentials in OPTIONAL_PARTNERS.items():
         given = {f"{prefix}_{key}": secrets.token_hex(16) for key in credentials} | given

@@ -39,6 +39,13 @@ SOURCES: Mapping[str, str] = {
     "market": "市场主体登记",
     "schools": "学籍登记",
     "addresses": "标准地址库",
+    "vehicles": "机动车登记",
+    "licences": "驾驶证登记",
+    "violations": "交通违法记录",
+    "insurance": "交强险信息平台",
+    "vehicle_tax": "车船税登记",
+    "purchase_tax": "车辆购置税登记",
+    "medical": "驾驶人体检信息",
 }
 _GENDERS: Mapping[str, str] = {"male": "男", "female": "女"}
 _STATUSES: Mapping[str, str] = {"normal": "正常", "cancelled": "户口已注销", "deceased": "已死亡"}

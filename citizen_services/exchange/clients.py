@@ -14,11 +14,21 @@ from citizen_services.exchange.market import Market
 from citizen_services.exchange.migrants import Migrants
 from citizen_services.exchange.one_window import OneWindow
 from citizen_services.exchange.outcomes import Refused
+from citizen_services.exchange.platform import Platform
 from citizen_services.exchange.population import Population
 from citizen_services.exchange.schools import Schools
 from citizen_services.exchange.sms_aliyun import SmsAliyun
 from citizen_services.exchange.sms_tencent import SmsTencent
 from citizen_services.exchange.social_insurance import SocialInsurance
+from citizen_services.exchange.traffic import (
+    Insurance,
+    Licences,
+    Medical,
+    PurchaseTax,
+    Vehicles,
+    VehicleTax,
+    Violations,
+)
 from citizen_services.exchange.wechat_api import WeChatApi
 from citizen_services.exchange.wechat_oauth import WeChatOAuth
 from citizen_services.exchange.wechat_token import SharedToken
@@ -39,6 +49,14 @@ def partner_clients(settings: Settings, engine: Engine) -> Mapping[str, Any]:
         "market": Market,
         "schools": Schools,
         "one_window": OneWindow,
+        "vehicles": Vehicles,
+        "licences": Licences,
+        "violations": Violations,
+        "insurance": Insurance,
+        "vehicle_tax": VehicleTax,
+        "purchase_tax": PurchaseTax,
+        "medical": Medical,
+        "platform": Platform,
         "sms_aliyun": lambda partner: SmsAliyun(partner, settings.templates),
         "sms_tencent": lambda partner: SmsTencent(partner, settings.templates),
         "ems": Ems,
@@ -96,6 +114,46 @@ def schools() -> Schools:
 def one_window() -> OneWindow:
     """The client of the province's one-window platform."""
     return _client("one_window", OneWindow)
+
+
+def vehicles() -> Vehicles:
+    """The client of the register of vehicles."""
+    return _client("vehicles", Vehicles)
+
+
+def licences() -> Licences:
+    """The client of the register of driving licences."""
+    return _client("licences", Licences)
+
+
+def violations() -> Violations:
+    """The client of the records of violations and accidents."""
+    return _client("violations", Violations)
+
+
+def insurance() -> Insurance:
+    """The client of the compulsory insurance."""
+    return _client("insurance", Insurance)
+
+
+def vehicle_tax() -> VehicleTax:
+    """The vehicle tax's client."""
+    return _client("vehicle_tax", VehicleTax)
+
+
+def purchase_tax() -> PurchaseTax:
+    """The purchase tax's client."""
+    return _client("purchase_tax", PurchaseTax)
+
+
+def medical() -> Medical:
+    """The client of the drivers' medical certificates."""
+    return _client("medical", Medical)
+
+
+def platform() -> Platform:
+    """The client of the national platform of traffic administration."""
+    return _client("platform", Platform)
 
 
 def sms_aliyun() -> SmsAliyun:

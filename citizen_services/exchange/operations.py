@@ -23,7 +23,7 @@ from citizen_services.exchange.addresses import Address
 from citizen_services.exchange.http import new_ref
 from citizen_services.exchange.models import RegisterAnswer
 from citizen_services.exchange.outcomes import OutsideError
-from citizen_services.exchange.queries import SERVES, as_answer, fresh_answers
+from citizen_services.exchange.queries import OF_VEHICLE, SERVES, as_answer, fresh_answers
 from citizen_services.exchange.signing import Answered
 from citizen_services.rules.errors import RuleError
 from citizen_services.rules.names import same_name
@@ -64,7 +64,8 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _fields(value: Any) -> Content:
+def fields_of_value(value: Any) -> Content:
+    """A client's value as it is kept: its fields, dates as ISO text; None for nothing known."""
     return None if value is None else {name: _plain(part) for name, part in asdict(value).items()}
 
 
@@ -73,7 +74,7 @@ def _image(value: bytes | None) -> Content:
 
 
 def _lists(value: Any) -> Content:
-    kept = _fields(value) or {}
+    kept = fields_of_value(value) or {}
     return kept if any(kept.values()) else None
 
 
@@ -107,14 +108,38 @@ def _enrolment() -> Ask:
     return lambda number, ref: client.enrolment(number, ref=ref)
 
 
+def _owned() -> Ask:
+    client = clients.vehicles()
+    return lambda number, ref: client.owned(number, ref=ref)
+
+
+def _licence() -> Ask:
+    client = clients.licences()
+    return lambda number, ref: client.licence(number, ref=ref)
+
+
+def _open_matters() -> Ask:
+    client = clients.violations()
+    return lambda number, ref: client.open(number, ref=ref)
+
+
+def _certificate() -> Ask:
+    client = clients.medical()
+    return lambda number, ref: client.certificate(number, ref=ref)
+
+
 #: What can be asked by a person's number.
 TOPICS: Mapping[str, Topic] = {
-    "population.person": Topic(_person, _fields),
+    "population.person": Topic(_person, fields_of_value),
     "population.portrait": Topic(_portrait, _image),
     "migrants.history": Topic(_history, _lists),
-    "social_insurance.employment": Topic(_employment, _fields),
-    "market.business": Topic(_business, _fields),
-    "schools.enrolment": Topic(_enrolment, _fields),
+    "social_insurance.employment": Topic(_employment, fields_of_value),
+    "market.business": Topic(_business, fields_of_value),
+    "schools.enrolment": Topic(_enrolment, fields_of_value),
+    "vehicles.owned": Topic(_owned, _lists),
+    "licences.licence": Topic(_licence, fields_of_value),
+    "violations.open": Topic(_open_matters, _lists),
+    "medical.certificate": Topic(_certificate, fields_of_value),
 }
 
 
@@ -129,18 +154,19 @@ def gather(citizen_id: UUID, id_number: str, name: str, needs: Sequence[Supplier
     New answers are added to the session; the caller commits. Ends the transaction under way before it calls out, so it
     must come before anything is written: CalledWithinAnAct otherwise. KeyError for a need that nobody can answer.
     """
-    keys = [need.key for need in needs]
+    # What is told of a vehicle is told of the one that somebody chose (exchange/of_vehicles.py).
+    keys = [need.key for need in needs if need.key not in OF_VEHICLE]
     answers = fresh_answers(citizen_id, keys)
     missing = {key: TOPICS[key] for key in keys if key not in answers and key != CHOSEN}
     if not missing:
         return answers
-    _end_reading()
-    for key, (ref, found) in _ask_all(missing, id_number).items():
+    end_reading()
+    for key, (ref, found) in ask_all(missing, id_number).items():
         content = missing[key].keep(found.value) if found is not None else None
         if key == "population.person" and content is not None:
             content = {**content, "same_name": _same(str(content["name"]), name)}
         outcome = "unavailable" if found is None else "none" if content is None else "found"
-        row = _row(citizen_id, key, ref, outcome, content)
+        row = answer_row(citizen_id, key, ref, outcome, content)
         db.session.add(row)
         answers[key] = as_answer(row)
     return answers
@@ -152,7 +178,7 @@ def keep_address(citizen_id: UUID, code: str) -> dict[str, Any]:
     ``outcome`` is ``found``, ``none`` (no such code) or ``unavailable``.
     """
     client = clients.addresses()
-    _end_reading()
+    end_reading()
     ref = new_ref()
     found: Address | None = None
     try:
@@ -161,12 +187,12 @@ def keep_address(citizen_id: UUID, code: str) -> dict[str, Any]:
     except OutsideError as error:
         log.warning("%s ref=%s: no answer: %s", CHOSEN, ref, error)
         outcome = "unavailable"
-    row = _row(citizen_id, CHOSEN, ref, outcome, _fields(found))
+    row = answer_row(citizen_id, CHOSEN, ref, outcome, fields_of_value(found))
     db.session.add(row)
     return as_answer(row)
 
 
-def _end_reading() -> None:
+def end_reading() -> None:
     """End a transaction that has only read; what it loaded stays readable."""
     if not db.session().in_transaction():
         return
@@ -176,7 +202,7 @@ def _end_reading() -> None:
     db.session.commit()
 
 
-def _ask_all(topics: Mapping[str, Topic], id_number: str) -> dict[str, tuple[str, Answered[Any] | None]]:
+def ask_all(topics: Mapping[str, Topic], id_number: str) -> dict[str, tuple[str, Answered[Any] | None]]:
     """Ask for everything at the same time; None where no answer came in time."""
     until = time.monotonic() + PATIENCE_S
     waiting: dict[str, tuple[str, Future[Answered[Any]]]] = {}
@@ -215,7 +241,8 @@ def _result(key: str, ref: str, future: Future[Answered[Any]], within_s: float) 
     return None
 
 
-def _row(citizen_id: UUID, key: str, ref: str, outcome: str, content: Content) -> RegisterAnswer:
+def answer_row(citizen_id: UUID, key: str, ref: str, outcome: str, content: Content) -> RegisterAnswer:
+    """A row of what a register answered, to be added to the session."""
     source, topic = key.split(".", 1)
     now = clock.protocol_now()
     return RegisterAnswer(

@@ -25,7 +25,18 @@ SERVES: Mapping[str, timedelta] = {
     "market.business": timedelta(hours=12),
     "schools.enrolment": timedelta(hours=12),
     "addresses.address": timedelta(days=30),
+    # What somebody has just paid, insured or settled is to be seen at their next look.
+    "vehicles.owned": timedelta(minutes=5),
+    "licences.licence": timedelta(minutes=5),
+    "violations.open": timedelta(minutes=2),
+    "medical.certificate": timedelta(minutes=2),
+    "vehicles.vehicle": timedelta(minutes=5),
+    "insurance.compulsory": timedelta(minutes=2),
+    "vehicle_tax.paid": timedelta(minutes=2),
+    "purchase_tax.paid": timedelta(minutes=2),
 }
+#: What registers tell of one vehicle that somebody names; a kept answer's content has its name under ``vehicle``.
+OF_VEHICLE = frozenset({"vehicles.vehicle", "insurance.compulsory", "vehicle_tax.paid", "purchase_tax.paid"})
 
 
 def answer(answer_id: UUID) -> RegisterAnswer | None:

@@ -29,10 +29,12 @@ def create_sandbox(config: SandboxConfig) -> Flask:
         migrants,
         one_window,
         page,
+        platform,
         population,
         schools,
         social_insurance,
         tencent,
+        traffic,
         wechat_api,
         wechat_oauth,
     )
@@ -55,10 +57,13 @@ def create_sandbox(config: SandboxConfig) -> Flask:
         market,
         schools,
         one_window,
+        platform,
         control,
         page,
     ):
         app.register_blueprint(module.blueprint(world))
+    for register in traffic.blueprints(world):
+        app.register_blueprint(register)
     # Browsers ask for it by themselves; a 404 would stand in their console as an error.
     app.add_url_rule("/favicon.ico", "favicon", lambda: ("", 204))
     return app

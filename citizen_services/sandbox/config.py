@@ -7,9 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 REGISTERS = ("population", "migrants", "addresses", "social_insurance", "market", "schools")
+#: The traffic office's, each an optional register too.
+TRAFFIC = (
+    "vehicles", "licences", "violations", "insurance", "vehicle_tax", "purchase_tax", "medical", "platform",
+)  # fmt: skip
 PARTNERS = ("wechat_api", "wechat_oauth", "sms_aliyun", "ems", *REGISTERS)
 #: Systems of the registers' kind that an installation may do without.
-OPTIONAL = ("one_window", "sms_tencent")
+OPTIONAL = ("one_window", "sms_tencent", *TRAFFIC)
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,7 @@ class SandboxConfig:
     ems_authorization: str = ""
     ems_sign_key: str = ""
     ems_receipt_token: str = ""
+    platform_receipt_token: str = ""
     register_keys: dict[str, tuple[str, str]] = field(default_factory=dict)
     speed: float = 60.0
     receipt_delay_s: float = 0.3
@@ -76,6 +81,7 @@ class SandboxConfig:
             ems_authorization=text("EMS_AUTHORIZATION"),
             ems_sign_key=text("EMS_SIGN_KEY"),
             ems_receipt_token=text("EMS_RECEIPT_TOKEN"),
+            platform_receipt_token=text("PLATFORM_RECEIPT_TOKEN"),
             register_keys={
                 name: (text(f"{name.upper()}_APP_ID"), text(f"{name.upper()}_APP_KEY"))
                 for name in (*REGISTERS, *OPTIONAL)

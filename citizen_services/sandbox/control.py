@@ -16,7 +16,7 @@ from werkzeug.exceptions import HTTPException
 from citizen_services.rules.errors import RuleError
 from citizen_services.rules.identity import parse_identity
 from citizen_services.rules.phones import parse_mobile
-from citizen_services.sandbox import addresses, market, migrants, population, schools
+from citizen_services.sandbox import addresses, market, migrants, platform, population, schools, traffic
 from citizen_services.sandbox.config import OPTIONAL, PARTNERS
 from citizen_services.sandbox.ems import EmsDesk
 from citizen_services.sandbox.faults import parse_fault
@@ -27,6 +27,10 @@ from citizen_services.sandbox.wechat_values import keywords
 from citizen_services.sandbox.world import World
 
 EMS_REPEATS = ("same", "error", "second")
+#: What can be looked at and taken away again, beside being put.
+_TABLES = ", ".join(
+    ("people", "employment", "addresses", "organisations", "students", "migrants", *traffic.NAMES, "platform")
+)
 
 
 class ControlError(Exception):
@@ -52,6 +56,7 @@ def blueprint(world: World) -> Blueprint:
     state = world.state
     door: PushDoor = world.doors["wechat"]
     desk: EmsDesk = world.doors["ems"]
+    officers: platform.Desk = world.doors["platform"]
 
     @routes.before_request
     def only_loopback() -> None:
@@ -165,6 +170,40 @@ def blueprint(world: World) -> Blueprint:
 
         return put("migrants", number.number, build)
 
+    @routes.put("/<any(vehicles, insurance, vehicle_tax, purchase_tax):table>/<key>")
+    def vehicle(table: str, key: str) -> Response:
+        body = body_of()
+        try:
+            name = traffic.vehicle_key(key)
+        except ValueError as error:
+            raise ControlError(400, str(error)) from None
+        if not body:
+            state.delete(table, traffic.key_of(name))
+            return jsonify(None)
+        return put(table, traffic.key_of(name), lambda: traffic.row_from_control(table, name, body))
+
+    @routes.put("/<any(licences, violations, medical):table>/<id_number>")
+    def driver(table: str, id_number: str) -> Response:
+        number, body = identity(id_number), body_of()
+        if not body:
+            state.delete(table, number.number)
+            return jsonify(None)
+        name = {"id_number": number.number}
+        return put(table, number.number, lambda: traffic.row_from_control(table, name, body))
+
+    @routes.put("/platform/<our_ref>")
+    def answer(our_ref: str) -> Response:
+        body = fields()
+        if not platform.is_ref(our_ref):
+            raise ControlError(400, "no reference of ours")
+        try:
+            with state.lock:
+                return jsonify(officers.answer(our_ref, body))
+        except KeyError as error:
+            raise ControlError(400, f"{error.args[0]} is missing") from None
+        except ValueError as error:
+            raise ControlError(400, str(error)) from None
+
     @routes.put("/templates/<partner>/<path:code>")
     def template(partner: str, code: str) -> Response:
         body = fields()
@@ -265,21 +304,17 @@ def blueprint(world: World) -> Blueprint:
     def push() -> Response:
         return jsonify(pushed_by(fields()))
 
-    @routes.delete("/<any(people, employment, addresses, organisations, students, migrants):table>/<key>")
+    @routes.delete(f"/<any({_TABLES}):table>/<key>")
     def remove(table: str, key: str) -> Response:
         if not state.delete(table, key):
             raise ControlError(404, f"{key} is not there")
         return jsonify(None)
 
-    @routes.get(
-        "/<any(people, employment, addresses, organisations, students, migrants, followers, parcels, menu):table>"
-    )
+    @routes.get(f"/<any({_TABLES}, followers, parcels, menu):table>")
     def rows(table: str) -> Response:
         return jsonify(state.rows(table))
 
-    @routes.get(
-        "/<any(people, employment, addresses, organisations, students, migrants, followers, parcels, menu):table>/<key>"
-    )
+    @routes.get(f"/<any({_TABLES}, followers, parcels, menu):table>/<key>")
     def row(table: str, key: str) -> Response:
         found = state.get(table, key)
         if found is None:

@@ -40,6 +40,14 @@ PARTNER_NAMES = {
     "market": "市场主体登记",
     "schools": "学籍登记",
     "one_window": "省一窗受理平台",
+    "vehicles": "机动车登记",
+    "licences": "驾驶证登记",
+    "violations": "交通违法记录",
+    "insurance": "交强险",
+    "vehicle_tax": "车船税",
+    "purchase_tax": "车辆购置税",
+    "medical": "驾驶人体检",
+    "platform": "交管综合平台",
 }
 OPERATION_NAMES = {
     "steps": "上报办理环节",

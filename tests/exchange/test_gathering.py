@@ -204,13 +204,13 @@ def test_no_transaction_is_open_while_registers_are_asked_and_what_was_read_stay
     person, number = citizen()
     row = db.session.get(Citizen, person)
     open_meanwhile: list[bool] = []
-    ask_all = operations._ask_all
+    ask_all = operations.ask_all
 
     def watched(topics: Any, id_number: str) -> Any:
         open_meanwhile.append(db.session().in_transaction())
         return ask_all(topics, id_number)
 
-    monkeypatch.setattr(operations, "_ask_all", watched)
+    monkeypatch.setattr(operations, "ask_all", watched)
     operations.gather(person, number, NAME, NEEDS)
     assert open_meanwhile == [False]
     assert row is not None

@@ -97,7 +97,7 @@ _NO_DOOR = re.compile(
 _COMMITS = {"commit", "rollback", "begin"}
 #: Functions that end the caller's transaction all the same, each with the reason.
 MAY_END: Mapping[str, str] = {
-    "citizen_services/exchange/operations.py: _end_reading": "Ends only a reading one: a register is asked.",
+    "citizen_services/exchange/operations.py: end_reading": "Ends only a reading one: a register is asked.",
     "citizen_services/materials/operations.py: _end_reading": "Ends only a reading one: a photo is decoded.",
     "citizen_services/cases/once.py: do_once": "Called by the doors alone, as their one commit.",
     "citizen_services/cases/fitness.py: refuse_unfit": "Runs before the first request, for the composition root alone.",

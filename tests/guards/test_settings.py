@@ -11,7 +11,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from citizen_services.settings import PARTNERS, Settings, SettingsError
+from citizen_services.settings import PARTNERS, TRAFFIC_PARTNERS, Settings, SettingsError
 from deploy.embedded import free_port
 from tests.guards.schema import new_database
 from tests.house import ROOT, environ
@@ -21,7 +21,7 @@ def good(tmp_path: Path, database_url: str = "postgresql://db.bureau/live") -> d
     """A whole production environment, nothing of which is used anywhere else."""
     given = environ(tmp_path, database_url, f"redis://127.0.0.1:{free_port()}/0", 8000, 8001)
     given |= {"APP_ENV": "production", "PUBLIC_BASE_URL": "https://services.example.org", "CLOCK_OFFSET_S": "0"}
-    for prefix in PARTNERS:
+    for prefix in (*PARTNERS, *TRAFFIC_PARTNERS):
         given[f"{prefix}_BASE_URL"] = f"https://{prefix.lower().replace('_', '-')}.example.org"
     given["EMS_SIGN_KEY"] = secrets.token_urlsafe(16)
     return given
