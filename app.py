@@ -230,6 +230,7 @@ def recurring() -> Mapping[str, tuple[float, Callable[[], object]]]:
     from citizen_services.people.sessions import remove_old
     from citizen_services.wechat.memory import forget_old
     from citizen_services.windows import appointments, holds, waiting
+    from notifications.digests import make_due
     from notifications.old import remind as remind_of_old_documents
     from notifications.own import forget_old as forget_notices
     from notifications.permits import remind_of_years
@@ -275,6 +276,7 @@ def recurring() -> Mapping[str, tuple[float, Callable[[], object]]]:
         "who did not come": (60, appointments.note_no_shows),
         "waiting that is over": (3600, end_waiting),
         "lapse": (60, lapse_overdue),
+        "digest of what is stuck": (60, make_due),
         "remind of drafts": (600, remind_of_drafts),
         "permits' years": (600, remind_of_years),
         "documents to come back": (600, remind_of_old_documents),

@@ -11,6 +11,7 @@ def init_app(app: Flask) -> None:
     from notifications import (
         by_hand_views,
         console_views,
+        digest_views,
         h5_views,
         in_person_views,
         letter_h5_views,
@@ -29,3 +30,4 @@ def init_app(app: Flask) -> None:
     app.register_blueprint(letter_views.bp)
     app.register_blueprint(letter_h5_views.bp)
     app.register_blueprint(in_person_views.bp)
+    app.register_blueprint(digest_views.bp)

@@ -91,15 +91,19 @@ def tries_seen_by(actor: Actor) -> ColumnElement[bool]:
     return or_(*seen)
 
 
+def tries_to_mend(actor: Actor) -> ColumnElement[bool]:
+    """Those that can be tried once more: what partners rejected has lists of its own."""
+    # What has lost its use is not tried again, so nobody need look at it.
+    useful = or_(Delivery.expires_at.is_(None), Delivery.expires_at > func.now())
+    return and_(tries_seen_by(actor), Delivery.channel.not_in((WRITE_BACK, REPORTS)), useful)
+
+
 # --- The page -----------------------------------------------------------------------------------------------------
 
 
 def everything(actor: Actor) -> dict[str, Any]:
     """The tables of the page, by name; nothing in them is in clear."""
-    within, seen = parcels_seen_by(actor), tries_seen_by(actor)
-    # What has lost its use is not tried again, so nobody need look at it.
-    useful = or_(Delivery.expires_at.is_(None), Delivery.expires_at > func.now())
-    letters = and_(seen, Delivery.channel.not_in((WRITE_BACK, REPORTS)), useful)
+    within, seen, letters = parcels_seen_by(actor), tries_seen_by(actor), tries_to_mend(actor)
     dead = queries.dead_letters(within=letters)
     writes = queries.rejected_writebacks(within=seen)
     reports = queries.rejected_reports(within=seen)

@@ -267,7 +267,7 @@ class StaffDigest(Base):
     office_code: Mapped[str] = mapped_column(ForeignKey("office.code"), primary_key=True)
     day: Mapped[date] = mapped_column(primary_key=True)
     made_at: Mapped[datetime] = mapped_column(timestamp)
-    #: ``[{kind, code, count}]``: how much of each; names nobody.
+    #: ``[{kind, why, count}]``: how much of each; names nobody.
     counts: Mapped[Any] = mapped_column(JSONB)
 
 

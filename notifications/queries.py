@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from prometheus_client.metrics_core import Metric
@@ -40,11 +41,21 @@ def notices_of_case(case_id: UUID) -> Sequence[Notice]:
     return db.session.scalars(query).all()
 
 
+def count_of(query: Select[Any]) -> int:
+    """How many rows a query of this module gives."""
+    return db.session.execute(select(func.count()).select_from(query.order_by(None).subquery())).scalar_one()
+
+
 def parcels_without_number(limit: int = PAGE, *, within: ColumnElement[bool] = _EVERYWHERE) -> Sequence[Parcel]:
     """Parcels whose order may have been taken though we have no number: a clerk types it from the label.
 
     ``within`` here and below: of which cases (or tries) alone.
     """
+    return db.session.scalars(without_number(within).limit(limit)).all()
+
+
+def without_number(within: ColumnElement[bool]) -> Select[Parcel]:
+    """The same as a query, to be counted."""
     waiting = select(Delivery.parcel_id).where(
         Delivery.channel == "ems",
         or_(
@@ -53,8 +64,7 @@ def parcels_without_number(limit: int = PAGE, *, within: ColumnElement[bool] = _
         ),
     )
     query = select(Parcel).join(Case, Case.id == Parcel.case_id).options(defer(Parcel.receiver))
-    query = query.where(Parcel.tracking.is_(None), Parcel.id.in_(waiting), within).order_by(Parcel.id)
-    return db.session.scalars(query.limit(limit)).all()
+    return query.where(Parcel.tracking.is_(None), Parcel.id.in_(waiting), within).order_by(Parcel.id)
 
 
 def holds() -> Sequence[ChannelHold]:
@@ -165,6 +175,11 @@ def dead_letters(
 
 def in_doubt(limit: int = PAGE, *, within: ColumnElement[bool] = _EVERYWHERE) -> Sequence[Delivery]:
     """Messages of which nobody can find out whether they arrived, and that no other channel passes on; newest first."""
+    return db.session.scalars(doubtful(within).limit(limit)).all()
+
+
+def doubtful(within: ColumnElement[bool]) -> Select[Delivery]:
+    """The same as a query, to be counted."""
     told = select(Notice.id).where(Notice.id == Delivery.notice_id, Notice.state == "uncertain")
     query = select(Delivery).where(
         text(DOUBTFUL),
@@ -173,8 +188,7 @@ def in_doubt(limit: int = PAGE, *, within: ColumnElement[bool] = _EVERYWHERE) ->
         told.exists(),
         within,
     )
-    query = query.options(defer(Delivery.payload))
-    return db.session.scalars(query.order_by(Delivery.id.desc()).limit(limit)).all()
+    return query.options(defer(Delivery.payload)).order_by(Delivery.id.desc())
 
 
 def rejected_writebacks(limit: int = PAGE, *, within: ColumnElement[bool] = _EVERYWHERE) -> Sequence[Delivery]:
@@ -183,7 +197,7 @@ def rejected_writebacks(limit: int = PAGE, *, within: ColumnElement[bool] = _EVE
     ``words`` are the register's, ``about`` the registration or permit. ``operations.write_again`` writes it as it is
     by then.
     """
-    return _rejected(WRITE_BACK, limit, within)
+    return db.session.scalars(rejected(WRITE_BACK, within).limit(limit)).all()
 
 
 def rejected_reports(limit: int = PAGE, *, within: ColumnElement[bool] = _EVERYWHERE) -> Sequence[Delivery]:
@@ -191,15 +205,15 @@ def rejected_reports(limit: int = PAGE, *, within: ColumnElement[bool] = _EVERYW
 
     ``operations.report_again`` reports it once more.
     """
-    return _rejected(REPORTS, limit, within)
+    return db.session.scalars(rejected(REPORTS, within).limit(limit)).all()
 
 
-def _rejected(channel: str, limit: int, within: ColumnElement[bool]) -> Sequence[Delivery]:
+def rejected(channel: str, within: ColumnElement[bool]) -> Select[Delivery]:
+    """What a partner rejected on one of these two channels, as a query."""
     query = select(Delivery).where(
         Delivery.channel == channel, Delivery.state == "failed", Delivery.requeued_as.is_(None), within
     )
-    query = query.options(defer(Delivery.payload))
-    return db.session.scalars(query.order_by(Delivery.id).limit(limit)).all()
+    return query.options(defer(Delivery.payload)).order_by(Delivery.id)
 
 
 def writebacks_of(about: UUID) -> Sequence[Delivery]:
@@ -242,12 +256,17 @@ def parcels_to_check(limit: int = PAGE, *, within: ColumnElement[bool] = _EVERYW
 
 def parcels_silent(days: int = 3, limit: int = PAGE, *, within: ColumnElement[bool] = _EVERYWHERE) -> Sequence[Parcel]:
     """On their way, and nothing was heard of them for so many days (business time); the longest silent first."""
+    return db.session.scalars(silent(days, within).limit(limit)).all()
+
+
+def silent(days: int, within: ColumnElement[bool]) -> Select[Parcel]:
+    """The same as a query, to be counted."""
     heard = func.coalesce(Parcel.heard_at, Parcel.at)
     query = _last_of_open_cases(within).where(
         text(PARCEL_MOVES),
         heard <= clock.now() - timedelta(days=days),
     )
-    return db.session.scalars(query.order_by(None).order_by(heard, Parcel.id).limit(limit)).all()
+    return query.order_by(None).order_by(heard, Parcel.id)
 
 
 def parcels_returned(limit: int = PAGE, *, within: ColumnElement[bool] = _EVERYWHERE) -> Sequence[Parcel]:

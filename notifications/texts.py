@@ -21,6 +21,11 @@ OWN_DATA_CODE = SmsTemplate(
 )
 CODES = {"login": LOGIN_CODE, "bind": BIND_CODE, "authorise": AUTHORISE_CODE, "own_data": OWN_DATA_CODE}
 
+#: What staff are told: by SMS alone, since they have no WeChat here.
+STAFF_DIGEST = SmsTemplate(
+    "staff_digest", "{office}今天有{count}件告知和寄递没有办成，请登录工作台，在首页查看每日摘要。"
+)
+
 _ACCOUNT = WeChatTemplate(
     "account_change", "账号变更提醒", (("phrase1", "变更类型"), ("time2", "变更时间"), ("thing3", "温馨提示"))
 )
@@ -317,6 +322,10 @@ def templates_of(catalogue: Catalogue, gateways: Sequence[str] = ("sms_aliyun",)
     found = [
         Registered(name, t.key, "验证码", write(t.text), "code")
         for t in CODES.values()
+        for name, write in sms_by.items()
+    ]
+    found += [
+        Registered(name, STAFF_DIGEST.key, "每日摘要", write(STAFF_DIGEST.text), "notice")
         for name, write in sms_by.items()
     ]
     for notice in (*notices, *OWN, *booking_texts.notices(catalogue)):

@@ -13,7 +13,7 @@ from typing import Any
 from uuid import UUID
 
 from marshmallow import Schema, fields, validate
-from sqlalchemy import ColumnElement, select, update
+from sqlalchemy import ColumnElement, Select, func, select, update
 
 from citizen_services.cases import papers
 from citizen_services.cases.clocks import calendar
@@ -369,6 +369,15 @@ def unreached(now: datetime, within: ColumnElement[bool], limit: int = 100) -> S
 
     ``within``: of which cases alone. These people are called; ``note_call`` ends the waiting.
     """
+    query = _unreached(now, within).order_by(Correction.due, Correction.id)
+    return db.session.scalars(query.limit(limit)).all()
+
+
+def count_unreached(now: datetime, within: ColumnElement[bool]) -> int:
+    """How many of them there are."""
+    return db.session.execute(select(func.count()).select_from(_unreached(now, within).subquery())).scalar_one()
+
+
+def _unreached(now: datetime, within: ColumnElement[bool]) -> Select[Correction]:
     query = select(Correction).join(Case, Case.id == Correction.case_id)
-    query = query.where(Correction.state == "open", Correction.due <= now, Correction.reached_at.is_(None), within)
-    return db.session.scalars(query.order_by(Correction.due, Correction.id).limit(limit)).all()
+    return query.where(Correction.state == "open", Correction.due <= now, Correction.reached_at.is_(None), within)

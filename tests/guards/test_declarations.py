@@ -18,7 +18,7 @@ from citizen_services.rules.errors import RuleError
 from citizen_services.rules.periods import packaged_calendar
 from citizen_services.rules.text import utf16_length
 from citizen_services.words import CASE_STATES
-from notifications.texts import CODES, OWN, templates_of
+from notifications.texts import CODES, OWN, STAFF_DIGEST, templates_of
 from tests.guards.write_graphs import FOLDER, drawn
 
 SIGNATURE = "奉化公安"
@@ -163,7 +163,7 @@ def test_every_notice_can_be_sent_with_the_longest_values_and_every_document_be_
 def test_what_no_service_declares_can_be_sent_too() -> None:
     for notice in OWN:
         assert not unsendable(notice, {**LONGEST, "item": "居住证首次申领", "phone": "0574-88580110"}), notice.code
-    for template in CODES.values():
+    for template in (*CODES.values(), STAFF_DIGEST):
         for gateway in templates.GATEWAYS.values():
             templates.check_sms_template(SIGNATURE, template.text, gateway)
         assert templates.fit_sms_value("999999") == "999999"
