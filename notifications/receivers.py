@@ -17,6 +17,8 @@ from citizen_services.cases.signals import (
     correction_extended,
     draft_waits,
     export_wanted,
+    household_invited,
+    invitation_ended,
     letter_wanted,
     old_document_due,
     parcel_unwanted,
@@ -51,7 +53,20 @@ from citizen_services.rules.periods import Deadline
 from citizen_services.rules.templates import fill
 from citizen_services.wechat.signals import bound_follower_came, template_finished
 from citizen_services.windows.signals import appointment_moved, slot_offered
-from notifications import bookings, bringing, drafts, letters, own, permits, queue, reports, rows, texts, writeback
+from notifications import (
+    bookings,
+    bringing,
+    drafts,
+    invitations,
+    letters,
+    own,
+    permits,
+    queue,
+    reports,
+    rows,
+    texts,
+    writeback,
+)
 from notifications import old as old_documents
 from notifications.models import Notice, Parcel, Receipt
 
@@ -287,6 +302,8 @@ RECEIVERS = (
     (letter_wanted, letters.order),
     (residence_registered, writeback.write_registration),
     (permit_carded, writeback.write_permit),
+    (household_invited, invitations.tell),
+    (invitation_ended, invitations.withdraw),
     (permit_ended, permits.tell_of_end),
     (permit_endorsed, writeback.write_endorsement),
     (permit_changed, writeback.write_change),

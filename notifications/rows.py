@@ -41,26 +41,29 @@ def tell(
     by_day: bool = False,
     things: Sequence[str] = (),
     more_than_sms: bool = False,
+    expires_at: datetime | None = None,
 ) -> UUID | None:
     """A notice on the step of the ladder that the person chose and can be reached on; ``by_day``: not at night.
 
     Its id; None where the person does not wish to be sent such.
 
-    ``things`` are those to bring. ``more_than_sms``: an SMS can't say all of it; whoever has no WeChat is called.
+    ``things`` are those to bring. ``more_than_sms``: an SMS can't say all of it; whoever has no WeChat is called. After
+    ``expires_at`` (machine time) telling it has no use.
     """
     way = way_to(citizen.id)
     must = declared.must_be_known
     if way.less and not must:
         add_notice(change, declared, values, citizen.id, about, state="cancelled")
         return None
-    notice_id = add_notice(change, declared, values, citizen.id, about, things=things)
+    more: Any = {"by_day": by_day, "expires_at": expires_at}
+    notice_id = add_notice(change, declared, values, citizen.id, about, things=things, expires_at=expires_at)
     if must and (way.first == "call" or (more_than_sms and way.openid is None)):
-        add_delivery(change, "call", notice_id=notice_id, payload={}, must_be_known=True, by_day=by_day)
+        add_delivery(change, "call", notice_id=notice_id, payload={}, must_be_known=True, **more)
     elif way.first == "wechat" and way.openid is not None:
-        add_wechat(change, declared, values, notice_id, way.openid, about.path, by_day=by_day)
+        add_wechat(change, declared, values, notice_id, way.openid, about.path, **more)
     else:
         payload = {"phone": citizen.phone, **sms_content(declared.sms_template, declared.sms, values)}
-        add_delivery(change, "sms", notice_id=notice_id, payload=payload, must_be_known=must, by_day=by_day)
+        add_delivery(change, "sms", notice_id=notice_id, payload=payload, must_be_known=must, **more)
     return notice_id
 
 
@@ -73,6 +76,7 @@ def add_notice(
     phone: str | None = None,
     state: str = "pending",
     things: Sequence[str] = (),
+    expires_at: datetime | None = None,
 ) -> UUID:
     """The notice alone, ``cancelled`` where the person does not wish to be sent such; its id.
 
@@ -95,7 +99,7 @@ def add_notice(
         text=fill(declared.text, values),
         state=state,
         at=change.at,
-        expires_at=None,
+        expires_at=expires_at,
     )
     return notice_id
 
@@ -109,6 +113,7 @@ def add_wechat(
     path: str | None,
     *,
     by_day: bool = False,
+    expires_at: datetime | None = None,
 ) -> None:
     """Its try in WeChat."""
     fields = {key: fit_value(key, fill(text, values)) for key, text in declared.wechat.items()}
@@ -121,6 +126,7 @@ def add_wechat(
         must_be_known=declared.must_be_known,
         pass_on_at=begins + ladder.PASS_ON_AFTER,
         by_day=by_day,
+        expires_at=expires_at,
     )
 
 

@@ -160,20 +160,34 @@ ACTED_FOR_YOU = Notice(
     must_be_known=True,
 )
 
+#: An account holds few templates: whoever is asked to register for two reasons hears of it by one.
+_REGISTER = WeChatTemplate("worker_joined", "居住登记申报提醒", (("thing1", "办理事项"), ("thing2", "温馨提示")))
 WORKER_JOINED = Notice(
     code="worker_joined",
     title="请申报居住登记",
     text="{org}已向公安机关报告您到该单位工作。来本地居住的，请自己申报居住登记：在手机上办，不用到窗口，居住时间从申报当天起算。"
     "没有到该单位工作的，请致电派出所。",
-    wechat_template=WeChatTemplate(
-        "worker_joined", "居住登记申报提醒", (("thing1", "办理事项"), ("thing2", "温馨提示"))
-    ),
+    wechat_template=_REGISTER,
     wechat={"thing1": "居住登记", "thing2": "单位已报告您入职，请申报居住登记"},
     sms_template=SmsTemplate(
         "worker_joined",
         "{org}已报告您到该单位工作，请在微信公众号申报居住登记，不用到窗口。没有到该单位工作的，请致电派出所。",
     ),
     sms={"org": "{org}"},
+)
+
+HOUSEHOLD_INVITED = Notice(
+    code="household_invited",
+    title="家人请您确认一起登记",
+    text="{who}办理{item}时填了您是同住的家人。一起登记的，请在{until}前登录自己的账号，在首页确认；"
+    "您没有确认的，不会替您登记任何内容。不认识的不用理会。",
+    wechat_template=_REGISTER,
+    wechat={"thing1": "{item}", "thing2": "家人请您确认一起登记"},
+    sms_template=SmsTemplate(
+        "household_invited",
+        "{who}请您确认一起办理{item}，请在{until}前在微信公众号首页确认。您没有确认的，不会登记，不认识的不用理会。",
+    ),
+    sms={"who": "{who}", "item": "{item}", "until": "{until}"},
 )
 
 _PERMIT_YEAR = WeChatTemplate(
@@ -291,6 +305,7 @@ OWN = (
     CORRECTION_EXTENDED,
     ACTED_FOR_YOU,
     WORKER_JOINED,
+    HOUSEHOLD_INVITED,
     PERMIT_WINDOW,
     PERMIT_LAST_DAYS,
     PERMIT_SUSPENDED,

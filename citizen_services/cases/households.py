@@ -18,10 +18,12 @@ from citizen_services import clock
 from citizen_services.cases.errors import MovedOn, NoSuchCase
 from citizen_services.cases.household_models import Household, HouseholdMember
 from citizen_services.cases.models import Case, Draft
+from citizen_services.cases.signals import household_invited, invitation_ended
 from citizen_services.catalogue import forms
 from citizen_services.catalogue.vocabulary import ServiceItem
 from citizen_services.database import Change, db, new_id
 from citizen_services.people.models import Citizen
+from citizen_services.people.queries import citizen_by_id_number
 from citizen_services.rules.names import name_key
 from citizen_services.security import keyring
 
@@ -84,9 +86,10 @@ def begin(
         at=change.at,
     )
     for place, one in enumerate((Named("self", head.name, head.id_number, head.id), *others)):
+        member_id, until = new_id(), clock.today() + INVITED_FOR if one.invited else None
         change.add(
             HouseholdMember,
-            id=new_id(),
+            id=member_id,
             household_id=household_id,
             place=place,
             relation=one.relation,
@@ -95,12 +98,16 @@ def begin(
             id_lookup=keyring().lookup("id_number", one.id_number),
             citizen_id=one.citizen_id,
             state="invited" if one.invited else "going",
-            until_day=clock.today() + INVITED_FOR if one.invited else None,
+            until_day=until,
             draft_id=draft.id if place == 0 else None,
             case_id=None,
             trouble=None,
             tries=0,
         )
+        invited = citizen_by_id_number(one.id_number) if one.invited else None
+        # A wrong name with a right number reaches nobody.
+        if invited is not None and name_key(invited.name) == name_key(one.name):
+            household_invited.send(member_id, citizen=invited, head=head, item=item, until=until, change=change)
     return household_id
 
 
@@ -208,6 +215,7 @@ def _answer(citizen: Citizen, member_id: UUID, **values: Any) -> None:
         .values(**values),
         NoSuchCase("没有找到这份邀请，或者它已经答复过。"),
     )
+    invitation_ended.send(member_id)
 
 
 def known(member: HouseholdMember, citizen_id: UUID, change: Change) -> None:

@@ -42,3 +42,11 @@ case_rated = _signals.signal("case-rated")
 
 #: A long export was asked for and waits for a worker. Sender: its id; keywords: ``change``.
 export_wanted = _signals.signal("export-wanted")
+
+#: An adult who has an account is asked to confirm that they register with a household. Sender: the member's id;
+#: keywords: ``citizen`` (whom), ``head`` (whose household), ``item`` (the declaration), ``until`` (the last day),
+#: ``change``.
+household_invited = _signals.signal("household-invited")
+
+#: An invitation was answered. Sender: the member's id; in the answer's own transaction.
+invitation_ended = _signals.signal("invitation-ended")

@@ -157,6 +157,8 @@ RECEIVERS: Mapping[str, tuple[str, ...]] = {
     "export-wanted": ("notifications.receivers.wake_exporter",),
     "worker-joined": ("notifications.receivers.tell_worker",),
     "letter-wanted": ("notifications.letters.order",),
+    "household-invited": ("notifications.invitations.tell",),
+    "invitation-ended": ("notifications.invitations.withdraw",),
     "parcel-wanted": ("notifications.receivers.order_parcel",),
     "data-answered": ("notifications.own.tell_answer",),
     "permit-ended": ("notifications.permits.tell_of_end",),

@@ -20,6 +20,7 @@ from citizen_services.parts import parts
 from citizen_services.people.models import Citizen, Consent
 from citizen_services.people.signals import code_wanted
 from citizen_services.registers.models import ResidenceRegistration
+from notifications.models import Notice
 from tests.console.conftest import Desk, desk
 from tests.factories import new_number
 from tests.house import House
@@ -300,6 +301,9 @@ def test_an_invitation_ends_by_its_day_by_a_no_and_is_for_that_name_and_number_a
     assert head.browser.words.count("请对方登录自己的账号，在首页确认") == 2
     assert "请您确认" not in namesake.browser.open("/h5/").text
     assert namesake.browser.open(f"/h5/households/invitations/{seen(head)['龙大兰'].id}").status_code == 404
+    with head.app.app_context():
+        told = db.session.scalars(select(Notice).where(Notice.kind == "household_invited")).all()
+        assert [(notice.about, notice.citizen_id) for notice in told] == [(seen(head)["龙小梅"].id, spouse.id)]
     invited = f"/h5/households/invitations/{seen(head)['龙小梅'].id}"
     spouse.browser.open(invited)
     confirm = spouse.browser.form("confirm")
