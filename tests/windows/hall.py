@@ -24,14 +24,15 @@ def office(code: str = OFFICE, name: str = "奉化车管所二分所") -> str:
     if db.session.get(Office, code) is None:
         kept = {"address": "宁波市奉化区东环路1号", "phone": "0574-88580199", "district": "330213", "kind": "traffic"}
         db.session.add(Office(code=code, name=name, serves="", **kept))
-        db.session.flush()
+        commit()
+        forget_offices()
+    if db.session.get(ServiceGroup, (code, GROUP)) is None:
         groups = ((GROUP, "机动车业务", "A", [SERVICE]), ("violations", "违法处理", "B", [OTHER_SERVICE]))
         for place, (group, title, letter, services) in enumerate(groups):
             db.session.add(
                 ServiceGroup(office_code=code, code=group, name=title, letter=letter, services=services, place=place)
             )
         commit()
-        forget_offices()
     return code
 
 
