@@ -46,8 +46,11 @@ TRAFFIC_PARTNERS: Mapping[str, tuple[str, ...]] = {
 OPTIONAL_PARTNERS: Mapping[str, tuple[str, ...]] = {
     "ONE_WINDOW": ("APP_ID", "APP_KEY"),
     **TRAFFIC_PARTNERS,
+    "WECHAT_PAY": (
+        "MERCHANT_NO", "SERIAL_NO", "PRIVATE_KEY", "API_V3_KEY", "PUBLIC_KEY", "PUBLIC_KEY_ID", "RECEIPT_TOKEN",
+    ),
     "SMS_TENCENT": ("SECRET_ID", "SECRET_KEY", "SDK_APP_ID", "SIGN_NAME", "RECEIPT_TOKEN"),
-}
+}  # fmt: skip
 ALL_PARTNERS: Mapping[str, tuple[str, ...]] = {**PARTNERS, **OPTIONAL_PARTNERS}
 
 #: The urban area of Ningbo: its districts, and 330201, the collective code that some registers give for them.
@@ -60,6 +63,10 @@ _SHORTEST_SECRET = 32
 _DEFAULT = re.compile(
     r"change.?me|replace.?me|default|example|placeholder|password|insecure|develop|secret", re.IGNORECASE
 )
+
+
+#: Keys of a pair are made, not typed, and long enough to hold any word by chance.
+_KEY_PAIRS = ("_PAY_PRIVATE_KEY", "_PAY_PUBLIC_KEY")
 
 
 class SettingsError(Exception):
@@ -152,6 +159,10 @@ class Settings:
     tell_wechat_wait_minutes: int
     tell_sms_wait_minutes: int
     tell_call_days: int
+    #: How many letters a document is sent in before somebody brings it.
+    letter_tries: int
+    #: From which hour of a working day on staff are told what is stuck.
+    staff_digest_hour: int
     #: Which SMS gateway has the first try, where both are configured; and how long a variable may be at Tencent's:
     #: six characters unless the account was given more.
     sms_first: str
@@ -167,14 +178,6 @@ class Settings:
     templates: Mapping[str, str]
     #: Where photos are kept; None = on the disk, below ``var_dir``.
     object_store: ObjectStore | None = None
-    #: How many letters a document is sent in before somebody brings it.
-    letter_tries: int
-    #: From which hour of a working day on staff are told what is stuck.
-    staff_digest_hour: int
-    #: Which SMS gateway has the first try, where both are configured; and how long a variable may be at Tencent's:
-    #: six characters unless the account was given more.
-    sms_first: str
-    sms_tencent_variable: int
 
     @property
     def sms_gateways(self) -> tuple[str, ...]:
@@ -237,6 +240,8 @@ class Settings:
             tell_wechat_wait_minutes=max(1, _whole_number(given, "TELL_WECHAT_WAIT_MINUTES", causes) or 30),
             tell_sms_wait_minutes=max(1, _whole_number(given, "TELL_SMS_WAIT_MINUTES", causes) or 1440),
             tell_call_days=max(1, _whole_number(given, "TELL_CALL_DAYS", causes) or 3),
+            letter_tries=max(1, _whole_number(given, "LETTER_TRIES", causes) or 2),
+            staff_digest_hour=min(22, max(1, _whole_number(given, "STAFF_DIGEST_HOUR", causes) or 8)),
             sms_first=_one_of(given, "SMS_FIRST", ("aliyun", "tencent"), causes),
             sms_tencent_variable=max(1, _whole_number(given, "SMS_TENCENT_VARIABLE", causes) or 6),
             second_factor_roles=frozenset(_keys(given.get("SECOND_FACTOR_ROLES", ""))),
@@ -256,10 +261,6 @@ class Settings:
                     given[f"{prefix}_BASE_URL"].rstrip("/"),
                     {key.lower(): given.get(f"{prefix}_{key}", "") for key in credentials},
                 )
-            letter_tries=max(1, _whole_number(given, "LETTER_TRIES", causes) or 2),
-            staff_digest_hour=min(22, max(1, _whole_number(given, "STAFF_DIGEST_HOUR", causes) or 8)),
-            sms_first=_one_of(given, "SMS_FIRST", ("aliyun", "tencent"), causes),
-            sms_tencent_variable=max(1, _whole_number(given, "SMS_TENCENT_VARIABLE", causes) or 6),
                 for prefix, credentials in ALL_PARTNERS.items()
                 if given.get(f"{prefix}_BASE_URL")
             },
@@ -339,7 +340,7 @@ def _production_faults(settings: Settings, given: Mapping[str, str]) -> list[str
         drawn = not name.endswith(("_NO", "_NAME", "_SDK_APP_ID"))
         if drawn and (len(set(value)) < 6 or value in (value + value)[1:-1]):
             causes.append(f"{name} is too simple to be a secret")
-        elif drawn and not name.endswith("_ID") and _DEFAULT.search(value):
+        elif drawn and not name.endswith(("_ID", *_KEY_PAIRS)) and _DEFAULT.search(value):
             causes.append(f"{name} is a default, not a secret of this installation's own")
         if value in seen and not name.endswith(("_ID", "_NO", "_NAME")):
             causes.append(f"{name} repeats the value of {seen[value]}")
