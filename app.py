@@ -328,7 +328,10 @@ def _approved_templates() -> Iterator[tuple[str, str, dict[str, str]]]:
         if template.partner in GATEWAYS:
             yield template.partner, template.key, {"text": template.content, "kind": template.kind}
         else:
-            yield template.partner, template.key, {"title": template.title, "content": template.content}
+            known = {"title": template.title, "content": template.content}
+            yield template.partner, template.key, known
+            # As a subscription's template it has another id, as at WeChat.
+            yield "wechat_subscribe", f"sub_{template.key}", known
 
 
 def _templates() -> Iterator[Registered]:

@@ -42,6 +42,8 @@ _MAKERS: Mapping[str, Callable[[], str]] = {
     "WECHAT_TOKEN": lambda: _letters(32),
     "WECHAT_MODE": lambda: "safe",
     "WECHAT_ENCODING_AES_KEY": lambda: _letters(42) + secrets.choice("AEIMQUYcgkosw048"),
+    # So that the progress of a case can come as a subscription message; the stand-in knows each template by this id.
+    "CHANNEL_TEMPLATES": lambda: '{"subscribe:case_progress": "sub_case_progress"}',
     # Longer than an account begins with: none of our templates fits into six characters.
     "SMS_TENCENT_VARIABLE": lambda: "35",
 }

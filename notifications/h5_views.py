@@ -15,7 +15,8 @@ from citizen_services.cases import serving
 from citizen_services.cases.models import Case
 from citizen_services.database import commit, db
 from citizen_services.parts import parts
-from citizen_services.portal.guards import citizen_required, current_citizen, the_citizen
+from citizen_services.portal.guards import citizen_required, current_citizen, in_wechat, the_citizen
+from citizen_services.wechat import consents
 from notifications import served, told
 from notifications.models import FIRST, TellingChoice
 
@@ -62,8 +63,20 @@ def _told() -> dict[str, Any]:
 
     words = {"standing": serving.STANDING, "case": serving.ONE_CASE}
     service = {"served_of": served.served_of, "consented": consented, "may_consent": may_consent, "service": words}
-    service |= {"is_own": is_own}
+    service |= {"is_own": is_own, "subscription_offer": _subscription_offer}
     return service | {"told_of": told_of, "to_bring": told.to_bring}
+
+
+def _subscription_offer() -> dict[str, Any] | None:
+    """What WeChat's button for subscription messages is told; None outside WeChat, and where no template is set."""
+    offered = consents.offered() if in_wechat() and current_citizen() is not None else ()
+    if not offered:
+        return None
+    return {
+        "templates": ",".join(one.template_id for one in offered),
+        "lasting": offered[0].lasting,
+        "origin": parts().settings.public_base_url,
+    }
 
 
 @bp.get("")

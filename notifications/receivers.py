@@ -260,13 +260,15 @@ def tag_follower(openid: str, *, change: Change) -> None:
     rows.add_delivery(change, "wechat_tag", person=uuid5(NAMESPACE_OID, openid), payload={"openid": openid})
 
 
-def keep_template_report(sender: str, *, msgid: int, openid: str, status: str, change: Change) -> None:
-    """WeChat says what became of a template message: kept with its push, settled afterwards."""
-    settle_template(msgid, openid, status, change)
+def keep_template_report(
+    sender: str, *, msgid: int, openid: str, status: str, change: Change, template: str | None = None
+) -> None:
+    """WeChat says what became of a message: kept with its push, settled afterwards. ``template``: of a subscription."""
+    settle_template(msgid, openid, status, change, template)
 
 
-def settle_template(msgid: int, openid: str, status: str, change: Change) -> None:
-    """Store a TEMPLATESENDJOBFINISH as a receipt of the door's own change, and wake whoever settles receipts."""
+def settle_template(msgid: int, openid: str, status: str, change: Change, template: str | None = None) -> None:
+    """Store what WeChat reported as a receipt of the door's own change, and wake whoever settles receipts."""
     id_, now = new_id(), clock.protocol_now()
     change.add(
         Receipt,
@@ -274,7 +276,7 @@ def settle_template(msgid: int, openid: str, status: str, change: Change) -> Non
         partner="wechat_api",
         # The push's own row keeps repetitions out; settling one twice changes nothing anyway.
         same=str(id_),
-        body={"msgid": str(msgid), "openid": openid, "status": status},
+        body={"msgid": str(msgid), "openid": openid, "status": status, "template": template},
         received_at=now,
         settled_at=None,
         due_at=now,

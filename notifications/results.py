@@ -104,6 +104,8 @@ def _taken_over(row: Claimed, order: Order, said: TakenOver) -> None:
     refused_by = {"refused_by": said.gateway} if said.of_message else {}
     if not said.of_message:
         _hold(said.gateway, said.refusal.code)
+    if said.learn is not None:
+        said.learn()
     why = f"taken over from {said.gateway}: {said.refusal.code}"
     _write(row, state="pending", due_at=_in(0), reason=why, attempts=order.attempts - 1, **refused_by)
 

@@ -18,6 +18,8 @@ from citizen_services.rules.working_days import Calendar
 
 _CODE = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _WORD = re.compile(r"[a-z][a-z0-9_]*")
+#: How many fields a template of WeChat's subscription messages has, so that each of ours can be one too.
+_FEWEST_FIELDS, _MOST_FIELDS = 2, 5
 #: More steps than this in a row that need presence can't be walked by anybody.
 _MOST_VISITS = 9
 
@@ -338,10 +340,20 @@ def _wechat_values(notice: Notice) -> Iterator[str]:
         except ValueError as fault:
             yield str(fault)
             continue
-        bounds = {"thing": 20, "character_string": 32, "phrase": 5, "const": 20, "number": 32, "letter": 32}
+        bounds = {
+            "thing": 20, "character_string": 32, "phrase": 5, "const": 20, "number": 32, "letter": 32, "symbol": 5,
+            "phone_number": 17, "car_number": 8, "name": 20,
+        }  # fmt: skip
         length = _longest(text)
         if kind in bounds and length is not None and length > bounds[kind]:
             yield f"{key}: up to {length} characters, WeChat takes {bounds[kind]}"
+        elif not templates.placeholders(text):
+            try:
+                templates.check_value(key, text)
+            except RuleError:
+                yield f"{key}: WeChat takes no {kind} such as {text!r}"
+    if not _FEWEST_FIELDS <= len(notice.wechat) <= _MOST_FIELDS:
+        yield f"{len(notice.wechat)} fields, a subscription's template has {_FEWEST_FIELDS} to {_MOST_FIELDS}"
 
 
 def _longest(text: str) -> int | None:

@@ -155,6 +155,27 @@ class WeChatApi:
 
         return _told(settle(call))
 
+    def send_subscription(
+        self, ref: str, openid: str, template_id: str, fields: Mapping[str, str], url: str | None = None
+    ) -> Outcome:
+        """Send a subscription message by WeChat's id of its template. Accepted gives no msgid, its event does.
+
+        No id of ours goes along, so that whoever got Unknown must not send again. 43101: no consent is left.
+        """
+        message: dict[str, Any] = {
+            "touser": openid,
+            "template_id": template_id,
+            "data": {name: {"value": value} for name, value in fields.items()},
+        }
+        if url:
+            message["page"] = url
+
+        def call() -> str:
+            self.client.post("message/subscribe/bizsend", data=message, ref=ref)
+            return ""
+
+        return settle(call)
+
     def send_text(self, ref: str, openid: str, content: str) -> Outcome:
         """Answer a person within their window (custom message). Unknown must not be sent again: no id of ours in it."""
         message = {"touser": openid, "msgtype": "text", "text": {"content": content}}

@@ -23,6 +23,7 @@ from citizen_services.sandbox.faults import parse_fault
 from citizen_services.sandbox.server import is_loopback
 from citizen_services.sandbox.signed import CHINA
 from citizen_services.sandbox.wechat_push import PushDoor
+from citizen_services.sandbox.wechat_subscriptions import TEMPLATES, Subscriptions
 from citizen_services.sandbox.wechat_values import keywords
 from citizen_services.sandbox.world import World
 
@@ -56,6 +57,7 @@ def blueprint(world: World) -> Blueprint:
     state = world.state
     door: PushDoor = world.doors["wechat"]
     desk: EmsDesk = world.doors["ems"]
+    subscriptions: Subscriptions = world.doors["wechat_subscriptions"]
     officers: platform.Desk = world.doors["platform"]
 
     @routes.before_request
@@ -211,6 +213,8 @@ def blueprint(world: World) -> Blueprint:
             return put(
                 f"templates:{partner}", code, lambda: {"text": str(body["text"]), "kind": str(body.get("kind") or "")}
             )
+        if partner == "wechat_subscribe":
+            return put(TEMPLATES, code, lambda: subscriptions.template(body))
         if partner != "wechat_api":
             raise ControlError(404, f"{partner} has no templates")
         if not keywords(str(body.get("content", ""))):
@@ -293,6 +297,20 @@ def blueprint(world: World) -> Blueprint:
             row["told"] = bool(told_already or (pushed and pushed["fault"] is None))
             state.put("followers", openid, row)
         return jsonify({"openid": openid, **row, "push": pushed})
+
+    @routes.post("/followers/<openid>/consents")
+    def consent(openid: str) -> Response:
+        body = fields()
+        try:
+            if body.get("withdraw"):
+                subscriptions.withdraw(openid, [str(one) for one in body["withdraw"]])
+            elif body.get("forget"):
+                subscriptions.forget(openid, str(body["forget"]))
+            else:
+                subscriptions.tap(openid, dict(body["answers"]), str(body.get("scene") or "1"))
+        except (KeyError, TypeError, ValueError) as error:
+            raise ControlError(400, str(error)) from None
+        return jsonify(None)
 
     @routes.delete("/followers/<openid>")
     def unfollow(openid: str) -> Response:

@@ -56,6 +56,7 @@ OPERATION_NAMES = {
     "stable_token": "取接口凭据",
     "message/template/send": "模板消息",
     "message/custom/send": "客服消息",
+    "message/subscribe/bizsend": "订阅通知",
     "menu/create": "发布菜单",
     "menu/get": "查询菜单",
     "menu/addconditional": "发布个性化菜单",

@@ -18,6 +18,7 @@ from flask import Blueprint, Response, request
 from citizen_services.sandbox.wechat_menus import Menus
 from citizen_services.sandbox.wechat_push import PARTNER, PushDoor
 from citizen_services.sandbox.wechat_scenes import Scenes
+from citizen_services.sandbox.wechat_subscriptions import TEMPLATES, Subscriptions
 from citizen_services.sandbox.wechat_tokens import Tokens
 from citizen_services.sandbox.wechat_values import data_error, menu_error, rendered
 from citizen_services.sandbox.world import Answer, Call, Voice, World
@@ -26,6 +27,7 @@ from citizen_services.sandbox.world import Answer, Call, Voice, World
 QUOTAS = {
     "message/template/send": 100_000,
     "message/custom/send": 500_000,
+    "message/subscribe/bizsend": 1_000_000,
     "menu/create": 1000,
     "menu/get": 10_000,
     "menu/delete": 1000,
@@ -79,6 +81,7 @@ class WeChatApi:
         self.tokens = tokens
         self.scenes = Scenes(world)
         self.menus = Menus(world)
+        self.subscriptions = Subscriptions(world, door)
 
     def _addressee(self, body: dict[str, Any]) -> dict[str, Any]:
         openid = body.get("touser")
@@ -123,6 +126,10 @@ class WeChatApi:
                 url=body.get("url") or "",
             )
         return {"errcode": 0, "errmsg": "ok", "msgid": msgid}
+
+    def send_subscription(self, body: dict[str, Any]) -> dict[str, Any]:
+        """`message/subscribe/bizsend`."""
+        return _or_raise(self.subscriptions.send(body))
 
     def send_custom(self, body: dict[str, Any]) -> dict[str, Any]:
         """`message/custom/send`: only after an act of the follower, so many times, so long."""
@@ -253,6 +260,7 @@ def _or_raise(found: dict[str, Any] | tuple[int, str]) -> dict[str, Any]:
 _OPERATIONS: dict[tuple[str, str], Handler] = {
     ("POST", "message/template/send"): WeChatApi.send_template,
     ("POST", "message/custom/send"): WeChatApi.send_custom,
+    ("POST", "message/subscribe/bizsend"): WeChatApi.send_subscription,
     ("POST", "menu/create"): WeChatApi.create_menu,
     ("GET", "menu/get"): WeChatApi.get_menu,
     ("GET", "menu/delete"): WeChatApi.delete_menu,
@@ -273,8 +281,9 @@ def _text_of(world: World, operation: str, body: Any) -> str:
     """Return what a person would read of a call, for the ledger."""
     if not isinstance(body, dict):
         return ""
-    if operation == "message/template/send":
-        template = world.state.get("templates:wechat_api", str(body.get("template_id")))
+    if operation in ("message/template/send", "message/subscribe/bizsend"):
+        table = "templates:wechat_api" if "template" in operation else TEMPLATES
+        template = world.state.get(table, str(body.get("template_id")))
         data = body.get("data")
         data = {k: v for k, v in data.items() if isinstance(v, dict)} if isinstance(data, dict) else {}
         if template:
@@ -299,9 +308,11 @@ def blueprint(world: World) -> Blueprint:
     tokens, door = Tokens(world), PushDoor(world)
     api = WeChatApi(world, door, tokens)
     world.doors["wechat"] = door
+    world.doors["wechat_subscriptions"] = api.subscriptions
 
     def refused(call: Call, code: str | None) -> Answer:
         default = "43004" if call.operation.startswith("message/") else "48001"
+        default = "43101" if call.operation == "message/subscribe/bizsend" else default
         errmsg = {"43004": "require subscribe", "48001": "api unauthorized"}.get(code or default, "refused")
         return errcode_answer(int(code or default), errmsg)
 
@@ -381,7 +392,9 @@ def blueprint(world: World) -> Blueprint:
                 return errcode_answer(error_.errcode, error_.errmsg)
             sent = operation.startswith("message/")
             detail = {key: result[key] for key in ("msgid",) if key in result} | (
-                {"template_id": told.get("template_id"), "url": told.get("url")} if "template" in operation else {}
+                {"template_id": told["template_id"], "url": told.get("url") or told.get("page")}
+                if "template_id" in told
+                else {}
             )
             return Answer(wechat_json(result), "accepted" if sent else "ok", detail)
 

@@ -25,7 +25,7 @@ from citizen_services.parts import parts
 from citizen_services.people.queries import citizen_of_openid, is_bound
 from citizen_services.rules.masking import scrub
 from citizen_services.rules.text import RuleError, fold_width, normalise_text
-from citizen_services.wechat import memory, scenes, texts
+from citizen_services.wechat import consents, memory, scenes, texts
 from citizen_services.wechat.envelope import Received
 from citizen_services.wechat.errors import DATABASE_AWAY
 from citizen_services.wechat.finding import meant, simplified
@@ -74,6 +74,7 @@ def converse(received: Received) -> Turn:
 _LOOKED_AT = 100
 _NUMBER = re.compile(r"(?<![A-Z0-9])([A-Z]{2})\s?([0-9]{8})[\s_–—-]?([0-9]{6})(?![0-9])")
 _DIGITS = "一二三四五六七八九"
+_MSGID = re.compile(r"[0-9]{1,20}", re.ASCII)
 _CHOICE = re.compile(rf"(?:选|第)?([1-9{_DIGITS}])(?:个|项|号|条)?")
 #: What is asked of a service that isn't named.
 _WHICH = re.compile("材料|资料|手续|证明|条件|带什么|带啥|准备什么|准备啥|流程|步骤|怎么办|咋办|怎么弄|咋弄")
@@ -267,6 +268,50 @@ def _on_template_finished(received: Received) -> Turn:
     return Turn("", tell)
 
 
+def _listed(received: Received, *tags: str) -> list[dict[str, str]]:
+    """What an event of subscription messages lists, each entry with a template's id."""
+    held = next((part for tag in tags if isinstance(part := received.fields.get(tag), dict)), {})
+    entries = held.get("List")
+    found = entries if isinstance(entries, list) else [entries]
+    return [one for one in found if isinstance(one, dict) and isinstance(one.get("TemplateId"), str)]
+
+
+def _on_consent(received: Received) -> Turn:
+    """Somebody answered on a page of ours whether we may send them messages by some templates."""
+    answers = {
+        one["TemplateId"]: one.get("SubscribeStatusString") == "accept"
+        for one in _listed(received, "SubscribeMsgPopupEvent")
+    }
+    return Turn("", lambda change: consents.answered(received.sender, answers, _when(received)))
+
+
+def _on_consent_withdrawn(received: Received) -> Turn:
+    """Somebody switched templates off in WeChat; its document writes the tag in two ways."""
+    entries = _listed(received, "SubscribeMsgChangeEvent", "SubscribeMsgPopupEvent")
+    ids = {one["TemplateId"] for one in entries if one.get("SubscribeStatusString") == "reject"}
+    return Turn("", lambda change: consents.withdrawn(received.sender, ids, _when(received)))
+
+
+def _on_subscription_sent(received: Received) -> Turn:
+    """What became of a subscription message: only its template and, for the first time, its number say which."""
+    keys = {one.template_id: one.key for one in consents.subscriptions().values()}
+    done = [one for one in _listed(received, "SubscribeMsgSentEvent") if _MSGID.fullmatch(one.get("MsgID") or "")]
+
+    def tell(change: Change) -> None:
+        for one in done:
+            status = "success" if one.get("ErrorCode") == "0" else f"failed: {one.get('ErrorStatus') or 'unknown'}"
+            template_finished.send(
+                "wechat",
+                msgid=int(one["MsgID"]),
+                openid=received.sender,
+                status=status[:100],
+                template=keys.get(one["TemplateId"], ""),
+                change=change,
+            )
+
+    return Turn("", tell if done else None)
+
+
 def _on_wait(received: Received) -> Turn:
     """A menu's scan that waits for words of ours."""
     return Turn(texts.greeting())
@@ -300,7 +345,7 @@ WORDS: tuple[tuple[re.Pattern[str], Answer], ...] = (
 #: Keys of the menu (menu.py) and scenes of QR codes.
 CLICKS: dict[str, Answer] = {"progress": _progress, "help": _help, "bind": _bind, "items": _items, "human": _human}
 
-#: Events by wechatpy's names; all others (views, locations, subscriptions to messages …) are heard in silence.
+#: Events by wechatpy's names; all others (views, locations …) are heard in silence.
 EVENTS: dict[str, Callable[[Received], Turn]] = {
     "subscribe": _on_subscribe,
     "subscribe_scan": _on_subscribe,
@@ -309,7 +354,15 @@ EVENTS: dict[str, Callable[[Received], Turn]] = {
     "click": _on_click,
     "scancode_waitmsg": _on_wait,
     "templatesendjobfinish": _on_template_finished,
+    "subscribe_msg_popup_event": _on_consent,
+    "subscribe_msg_change_event": _on_consent_withdrawn,
+    "subscribe_msg_sent_event": _on_subscription_sent,
 }
 
 #: The events that change something.
-CHANGING = frozenset({"subscribe", "subscribe_scan", "unsubscribe", "templatesendjobfinish"})
+CHANGING = frozenset(
+    {
+        "subscribe", "subscribe_scan", "unsubscribe", "templatesendjobfinish", "subscribe_msg_popup_event",
+        "subscribe_msg_change_event", "subscribe_msg_sent_event",
+    }
+)  # fmt: skip

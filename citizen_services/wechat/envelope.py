@@ -80,7 +80,9 @@ class Received:
         """
         if self.kind != "event":
             return f"message:{self.sender}:{self.text('MsgId') or self.digest}"
-        parts = [str(self.created), self.event, _short(self.text("EventKey")), self.text("MsgID")]
+        # Of subscription messages all that tells two events apart stands in lists within.
+        number = self.digest if self.event.startswith("subscribe_msg_") else self.text("MsgID")
+        parts = [str(self.created), self.event, _short(self.text("EventKey")), number]
         return f"event:{self.sender}:" + ":".join(parts).removesuffix(":")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Text
+from sqlalchemy import CheckConstraint, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from citizen_services.database import Base, SecretJSON, timestamp
@@ -19,6 +19,21 @@ class Follower(Base):
     followed_at: Mapped[datetime] = mapped_column(timestamp)
     #: When they left; None while they follow. Template messages reach followers only.
     left_at: Mapped[datetime | None] = mapped_column(timestamp)
+
+
+class MessageConsent(Base):
+    """A person's consents to subscription messages by one template: how many are left, or whether they last."""
+
+    __tablename__ = "message_consent"
+    openid: Mapped[str] = mapped_column(Text, primary_key=True)
+    #: Our key of the template.
+    template: Mapped[str] = mapped_column(Text, primary_key=True)
+    lasting: Mapped[bool] = mapped_column()
+    remaining: Mapped[int] = mapped_column()
+    #: Machine time of the last change.
+    at: Mapped[datetime] = mapped_column(timestamp)
+
+    __table_args__ = (CheckConstraint("remaining >= 0", name="remaining"),)
 
 
 class Push(Base):

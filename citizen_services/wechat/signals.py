@@ -8,6 +8,7 @@ _signals = Namespace()
 
 #: WeChat says what became of a template message. Sender: ``"wechat"``; keywords: ``msgid`` (int, as template/send gave
 #: it), ``openid``, ``status`` (as WeChat writes it: ``success``, ``failed:user block``, ``failed: system failed``),
+#: ``template`` (our key, where it was a subscription message, whose msgid nobody knew before; not given otherwise),
 #: ``change`` (a ``database.Change`` to add to, written and committed with the push's row: a repetition isn't told
 #: again).
 template_finished = _signals.signal("wechat-template-finished")

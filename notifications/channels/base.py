@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -57,6 +57,8 @@ class TakenOver:
     refusal: NotAccepted
     gateway: str
     of_message: bool
+    #: What the refusal teaches, kept in the transaction that notes it.
+    learn: Callable[[], None] | None = None
 
 
 @dataclass(frozen=True)

@@ -13,13 +13,14 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import LargeBinary, func, select, type_coerce, update
+from sqlalchemy import LargeBinary, and_, func, or_, select, type_coerce, update
 
 from citizen_services.database import SecretJSON, commit, db
 from citizen_services.database.base import after_commit
 from citizen_services.exchange.ems import TrackEvent
 from citizen_services.people.models import WeChatBinding
-from notifications import ladder, parcels, queue
+from notifications import ladder, parcels, platform, queue
+from notifications.channels.wechat import SUBSCRIPTION
 from notifications.models import FINAL_NOTICE_STATES, NOT_SENT, Delivery, Notice, Parcel, Receipt
 
 log = logging.getLogger(__name__)
@@ -173,6 +174,12 @@ def _settle_wechat(body: Mapping[str, Any]) -> None:
         move(mine[0].id, status.startswith("success"), status, msgid)
         return
     open_ones = [row for row in _open_to(openid) if row.payload["openid"] == openid and row.partner_ref is None]
+    template = body.get("template")
+    if template is not None:
+        # A subscription message's answer names no number: taken or in doubt, it is told from others by its template.
+        open_ones = [row for row in open_ones if row.gateway == SUBSCRIPTION and row.payload["template"] == template]
+    else:
+        open_ones = [row for row in open_ones if row.gateway != SUBSCRIPTION]
     if any(row.state == "sending" for row in open_ones):
         raise NotYet("a message to that person is on its way")
     if len(open_ones) != 1:
@@ -188,7 +195,10 @@ def _open_to(openid: str) -> list[Delivery]:
         .where(
             Notice.citizen_id.in_(citizens),
             Delivery.channel == "wechat",
-            Delivery.state.in_(("sending", "uncertain")),
+            or_(
+                Delivery.state.in_(("sending", "uncertain")),
+                and_(Delivery.state == "sent", Delivery.gateway == SUBSCRIPTION),
+            ),
         )
         .execution_options(populate_existing=True)
     )

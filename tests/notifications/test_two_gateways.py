@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from citizen_services.database import db
 from citizen_services.exchange.clients import partner_clients
@@ -263,7 +263,7 @@ def test_receipts_of_tencent_are_kept_once_believed_of_our_messages_and_never_ba
         "out_id": str(delivery.id), "biz_id": "1^0", "report_time": "2026-11-09 09:00:05",
     }  # fmt: skip
     assert client.post(f"/receipts/sms_aliyun/{known}", json=[failed]).status_code == 200
-    db.session.execute(Receipt.__table__.update().values(due_at=Receipt.received_at - timedelta(seconds=1)))
+    db.session.execute(update(Receipt).values(due_at=Receipt.received_at - timedelta(seconds=1)))
     db.session.commit()
     tasks.settle()
     assert tries(notice)["sms"].state == "delivered"
