@@ -219,13 +219,15 @@ def recurring() -> Mapping[str, tuple[float, Callable[[], object]]]:
     from citizen_services.cases import papers
     from citizen_services.cases.asking import ask_away_registers
     from citizen_services.cases.audit import seal_due
-    from citizen_services.cases.automatic import lapse_overdue, remind_of_drafts
+    from citizen_services.cases.automatic import lapse_overdue, lapse_unpaid, remind_of_drafts
     from citizen_services.cases.figures import add_up
+    from citizen_services.cases.payments import compare_bills, look_at_payments
     from citizen_services.cases.permit_facts import read_facts
     from citizen_services.cases.retention import forget_what_is_over
     from citizen_services.cases.supervising import escalate
     from citizen_services.console.export_work import remove_expired
     from citizen_services.database import commit, idempotency
+    from citizen_services.fees.tasks import send_refunds
     from citizen_services.materials import sweep
     from citizen_services.people.sessions import remove_old
     from citizen_services.wechat.memory import forget_old
@@ -277,6 +279,10 @@ def recurring() -> Mapping[str, tuple[float, Callable[[], object]]]:
         "waiting that is over": (3600, end_waiting),
         "lapse": (60, lapse_overdue),
         "digest of what is stuck": (60, make_due),
+        "payments": (5, look_at_payments),
+        "fees that nobody paid": (60, lapse_unpaid),
+        "refunds": (5, send_refunds),
+        "bills of the payment partner": (3600, compare_bills),
         "remind of drafts": (600, remind_of_drafts),
         "permits' years": (600, remind_of_years),
         "documents to come back": (600, remind_of_old_documents),

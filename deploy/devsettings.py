@@ -12,6 +12,9 @@ import string
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
 from citizen_services.settings import ALL_PARTNERS, read_env_file
 from deploy.serving import write_private
 
@@ -60,6 +63,32 @@ _CREDENTIALS: Mapping[str, Callable[[], str]] = {
 }
 
 
+def key_pair() -> tuple[str, str]:
+    """An RSA pair: private key (PKCS 8) and public key, each the text of its PEM on one line."""
+    key = rsa.generate_private_key(public_exponent=65_537, key_size=2048)
+    private = key.private_bytes(
+        serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    public = key.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    return base64.b64encode(private).decode(), base64.b64encode(public).decode()
+
+
+def payment_keys() -> dict[str, str]:
+    """Both sides' keys of the payment stand-in: the merchant's, and the partner's own, of which we hold one half."""
+    merchant, merchant_public = key_pair()
+    partner, partner_public = key_pair()
+    return {
+        "WECHAT_PAY_MERCHANT_NO": "19" + _digits(8),
+        "WECHAT_PAY_SERIAL_NO": secrets.token_hex(20).upper(),
+        "WECHAT_PAY_PRIVATE_KEY": merchant,
+        "WECHAT_PAY_API_V3_KEY": _letters(32),
+        "WECHAT_PAY_PUBLIC_KEY": partner_public,
+        "WECHAT_PAY_PUBLIC_KEY_ID": "PUB_KEY_ID_" + _digits(32),
+        "SANDBOX_WECHAT_PAY_KEY": partner,
+        "SANDBOX_WECHAT_PAY_MERCHANT_KEY": merchant_public,
+    }
+
+
 def _default(prefix: str, credential: str) -> str:
     return _CREDENTIALS.get(credential, lambda: secrets.token_urlsafe(32))()
 
@@ -83,6 +112,8 @@ def write(var_dir: Path, addresses: Mapping[str, str], sandbox_url: str, environ
     constant = kept(path)
     for name, make in _MAKERS.items():
         constant.setdefault(name, make())
+    if "WECHAT_PAY_PRIVATE_KEY" not in constant:
+        constant |= payment_keys()
     for prefix, credentials in ALL_PARTNERS.items():
         for credential in credentials:
             constant.setdefault(f"{prefix}_{credential}", _default(prefix, credential))

@@ -15,12 +15,14 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import requests
 
 from citizen_services.settings import OPTIONAL_PARTNERS, PARTNERS, TRAFFIC_PARTNERS, Settings
+from deploy.devsettings import payment_keys
 from deploy.embedded import free_port
 
 ROOT = Path(__file__).parents[1]
@@ -59,6 +61,7 @@ def environ(var_dir: Path, database_url: str, redis_url: str, web_port: int, san
         "PORT": str(web_port),
         "SANDBOX_PORT": str(sandbox_port),
     }
+    given |= _payment_keys() | {"WECHAT_PAY_BASE_URL": f"{sandbox}/wechat_pay"}
     for prefix, credentials in PARTNERS.items():
         given[f"{prefix}_BASE_URL"] = f"{sandbox}/{prefix.lower()}"
         for key in credentials:
@@ -68,6 +71,10 @@ def environ(var_dir: Path, database_url: str, redis_url: str, web_port: int, san
     for prefix, credentials in OPTIONAL_PARTNERS.items():
         given = {f"{prefix}_{key}": secrets.token_hex(16) for key in credentials} | given
     return given
+
+
+#: Drawn once a run: two pairs of RSA keys take a second.
+_payment_keys = cache(payment_keys)
 
 
 @dataclass

@@ -17,11 +17,13 @@ from citizen_services.catalogue import (
     Doc,
     Door,
     Effect,
+    Fee,
     Group,
     Guard,
     Guide,
     Material,
     OldDocument,
+    Param,
     Period,
     PreCheck,
     ServiceItem,
@@ -31,7 +33,7 @@ from citizen_services.catalogue import (
 )
 from citizen_services.database import Change
 from citizen_services.registers.operations import replace_card
-from workflows import card_making, collecting, permit_ending, permit_held, reviewing
+from workflows import card_making, collecting, paying, permit_ending, permit_held, reviewing
 from workflows.permit_grounds import HISTORY, PERSON, registered
 from workflows.posting import DeliverySchema
 from workflows.residence_permit import PORTRAIT, PortraitSchema
@@ -96,7 +98,7 @@ REFUSED = Doc(
     served=True,
 )
 
-ITEM = ServiceItem(
+_FREE = ServiceItem(
     code="residence-permit-renew",
     name="居住证换领",
     version=2,
@@ -184,4 +186,9 @@ ITEM = ServiceItem(
     number_prefix="HL",
 )  # fmt: skip
 
-EARLIER = (permit_ending.without(ITEM, old_document=None),)
+#: 居住证暂行条例 art 11 lets a fee be taken for another card; the province's rate is not public, so that it is 0 until
+#: the bureau sets it on the page of parameters.
+FEE = Fee("居住证工本费", (Param("card", 0, (0, 10_000), permit_regulation("第十一条"), "居住证换领工本费"),))
+ITEM = paying.charged(_FREE, FEE, version=3, by=reviewing.CLERK)
+
+EARLIER = (_FREE, permit_ending.without(_FREE, old_document=None))

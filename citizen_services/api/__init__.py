@@ -12,6 +12,7 @@ from citizen_services.api import (
     item_views,
     me_views,
     metrics_views,
+    payment_views,
     spec,
 )
 from citizen_services.api.problems import machine_error
@@ -24,6 +25,7 @@ def init_app(app: APIFlask) -> None:
     app.register_blueprint(health_views.bp)
     app.register_blueprint(metrics_views.bp)
     app.register_blueprint(docs_views.bp)
+    app.register_blueprint(payment_views.bp)
     for bp in (
         item_views.bp,
         case_views.bp,

@@ -13,11 +13,15 @@ from typing import Any
 from sqlalchemy.exc import DBAPIError
 
 from citizen_services import clock
-from citizen_services.cases import corrections, drafts
+from citizen_services.cases import charging, corrections, drafts, payments
 from citizen_services.cases.errors import CaseError
 from citizen_services.cases.operations import perform
 from citizen_services.database import commit
 from citizen_services.database.base import rollback
+from citizen_services.exchange.outcomes import OutsideError
+from citizen_services.fees import paying
+from citizen_services.fees import queries as fees
+from citizen_services.fees.errors import FeeError
 from citizen_services.parts import parts
 from citizen_services.people.actors import Actor
 
@@ -34,6 +38,31 @@ def lapse_overdue() -> int:
         _done(f"the correction of case {case_id}", partial(perform, parts().catalogue, case_id, "lapse", system, None))
         for case_id in [correction.case_id for correction in corrections.overdue(clock.now())]
     )
+
+
+def lapse_unpaid() -> int:
+    """Let cases lapse whose fee was not paid by the order's last day. Returns how many.
+
+    What stands at the payment partner is asked for and closed before: what was paid in time counts, and while the
+    partner is away nothing lapses.
+    """
+    system = Actor.system("fee_unpaid")
+    lapsed = 0
+    for order in fees.overdue(clock.now()):
+        case_id, standing = charging.case_of(order.duty), paying.open_payment(order.id)
+        commit()
+        if standing is not None:
+            try:
+                payments.settle(standing.id, close=True)
+            except (OutsideError, FeeError, CaseError) as fault:
+                rollback()
+                log.info("order %s had to wait: %s", order.number, type(fault).__name__)
+                continue
+        if case_id is not None and fees.is_payable(order.id):
+            lapsed += _done(
+                f"order {order.number}", partial(perform, parts().catalogue, case_id, "lapse", system, None)
+            )
+    return lapsed
 
 
 def remind_of_drafts() -> int:

@@ -31,6 +31,7 @@ from citizen_services.exchange.traffic import (
 )
 from citizen_services.exchange.wechat_api import WeChatApi
 from citizen_services.exchange.wechat_oauth import WeChatOAuth
+from citizen_services.exchange.wechat_pay import WeChatPayClient
 from citizen_services.exchange.wechat_token import SharedToken
 from citizen_services.parts import parts
 from citizen_services.settings import Partner, Settings
@@ -63,6 +64,10 @@ def partner_clients(settings: Settings, engine: Engine) -> Mapping[str, Any]:
         "wechat_api": lambda partner: _wechat_api(partner, settings, engine),
     }
     made = {name: make(known[name]) for name, make in makers.items() if name in known}
+    if "wechat_pay" in known:
+        token = known["wechat_pay"]["receipt_token"]
+        notify_url = f"{settings.public_base_url}/receipts/wechat_pay/{token}"
+        made["wechat_pay"] = WeChatPayClient(known["wechat_pay"], settings.wechat.app_id, notify_url)
     if "wechat_oauth" in known and "wechat_api" in known:
         made["wechat_oauth"] = WeChatOAuth(known["wechat_oauth"], known["wechat_api"], settings.wechat)
     return made
@@ -169,6 +174,11 @@ def ems() -> Ems:
 def wechat_api() -> WeChatApi:
     """The official account's client."""
     return _client("wechat_api", WeChatApi)
+
+
+def wechat_pay() -> WeChatPayClient:
+    """The payment partner's client."""
+    return _client("wechat_pay", WeChatPayClient)
 
 
 def wechat_oauth() -> WeChatOAuth:

@@ -30,6 +30,12 @@ def overdue(at: datetime, most: int = 200) -> Sequence[FeeOrder]:
     return db.session.scalars(query.order_by(FeeOrder.pay_until, FeeOrder.id).limit(most)).all()
 
 
+def is_payable(order_id: UUID) -> bool:
+    """Whether an order can be paid, as it stands now."""
+    query = select(FeeOrder.id).where(FeeOrder.id == order_id, FeeOrder.state.in_(PAYABLE))
+    return db.session.execute(query).first() is not None
+
+
 def kept_payment(order_id: UUID) -> Payment | None:
     """The payment by which an order is paid."""
     return db.session.scalars(select(Payment).where(Payment.order_id == order_id, Payment.kept)).one_or_none()

@@ -37,6 +37,7 @@ def create_sandbox(config: SandboxConfig) -> Flask:
         traffic,
         wechat_api,
         wechat_oauth,
+        wechat_pay,
     )
 
     app = Flask(__name__, static_folder="static", static_url_path="/_static", template_folder="templates")
@@ -58,6 +59,7 @@ def create_sandbox(config: SandboxConfig) -> Flask:
         schools,
         one_window,
         platform,
+        wechat_pay,
         control,
         page,
     ):

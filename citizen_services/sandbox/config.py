@@ -13,7 +13,7 @@ TRAFFIC = (
 )  # fmt: skip
 PARTNERS = ("wechat_api", "wechat_oauth", "sms_aliyun", "ems", *REGISTERS)
 #: Systems of the registers' kind that an installation may do without.
-OPTIONAL = ("one_window", "sms_tencent", *TRAFFIC)
+OPTIONAL = ("one_window", "sms_tencent", "wechat_pay", *TRAFFIC)
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,14 @@ class SandboxConfig:
     ems_sign_key: str = ""
     ems_receipt_token: str = ""
     platform_receipt_token: str = ""
+    #: The payment partner: who the merchant is, its public key, and the partner's own key.
+    pay_merchant_no: str = ""
+    pay_serial_no: str = ""
+    pay_merchant_key: str = ""
+    pay_api_v3_key: str = ""
+    pay_own_key: str = ""
+    pay_own_key_id: str = ""
+    pay_receipt_token: str = ""
     register_keys: dict[str, tuple[str, str]] = field(default_factory=dict)
     speed: float = 60.0
     receipt_delay_s: float = 0.3
@@ -82,6 +90,13 @@ class SandboxConfig:
             ems_sign_key=text("EMS_SIGN_KEY"),
             ems_receipt_token=text("EMS_RECEIPT_TOKEN"),
             platform_receipt_token=text("PLATFORM_RECEIPT_TOKEN"),
+            pay_merchant_no=text("WECHAT_PAY_MERCHANT_NO"),
+            pay_serial_no=text("WECHAT_PAY_SERIAL_NO"),
+            pay_merchant_key=text("SANDBOX_WECHAT_PAY_MERCHANT_KEY"),
+            pay_api_v3_key=text("WECHAT_PAY_API_V3_KEY"),
+            pay_own_key=text("SANDBOX_WECHAT_PAY_KEY"),
+            pay_own_key_id=text("WECHAT_PAY_PUBLIC_KEY_ID"),
+            pay_receipt_token=text("WECHAT_PAY_RECEIPT_TOKEN"),
             register_keys={
                 name: (text(f"{name.upper()}_APP_ID"), text(f"{name.upper()}_APP_KEY"))
                 for name in (*REGISTERS, *OPTIONAL)

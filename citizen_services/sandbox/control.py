@@ -22,6 +22,7 @@ from citizen_services.sandbox.ems import EmsDesk
 from citizen_services.sandbox.faults import parse_fault
 from citizen_services.sandbox.server import is_loopback
 from citizen_services.sandbox.signed import CHINA
+from citizen_services.sandbox.wechat_pay_till import PayError, Till
 from citizen_services.sandbox.wechat_push import PushDoor
 from citizen_services.sandbox.wechat_subscriptions import TEMPLATES, Subscriptions
 from citizen_services.sandbox.wechat_values import keywords
@@ -59,6 +60,7 @@ def blueprint(world: World) -> Blueprint:
     desk: EmsDesk = world.doors["ems"]
     subscriptions: Subscriptions = world.doors["wechat_subscriptions"]
     officers: platform.Desk = world.doors["platform"]
+    till: Till = world.doors["wechat_pay"]
 
     @routes.before_request
     def only_loopback() -> None:
@@ -273,6 +275,16 @@ def blueprint(world: World) -> Blueprint:
             raise ControlError(404, f"no parcel {tracking}") from None
         except ValueError as error:
             raise ControlError(400, str(error)) from None
+
+    @routes.post("/payments/<our_ref>")
+    def payment(our_ref: str) -> Response:
+        try:
+            with state.lock:
+                return jsonify(till.pay(our_ref, fields()))
+        except KeyError:
+            raise ControlError(404, f"no payment {our_ref}") from None
+        except (ValueError, PayError) as error:
+            raise ControlError(409, str(error)) from None
 
     def pushed_by(body: dict[str, Any]) -> dict[str, Any]:
         try:
