@@ -6,7 +6,7 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -58,7 +58,8 @@ def crowd(site: str) -> list[Person]:
     """Everybody who wants in."""
     made = []
     for number in range(PEOPLE):
-        person = factories.citizen(f"王{chr(0x4E00 + number)}")
+        # Born on days of their own: a day and a place have only some five hundred numbers.
+        person = factories.citizen(f"王{chr(0x4E00 + number)}", born=date(1980, 1, 1) + timedelta(days=number))
         made.append(Person(site, open_session("citizen", citizen=person.id, phone=person.phone).token, number))
     commit()
     return made
