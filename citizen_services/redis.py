@@ -50,7 +50,7 @@ _own = _Own()
 
 
 def exchange(client: redis.Redis, *commands: tuple[bytes, ...]) -> list[Any]:
-    """Send commands in one piece and read their answers, bytes or None; raises redis.RedisError.
+    """Send commands in one piece and read their answers: bytes, numbers or None, no lists; raises redis.RedisError.
 
     What a pipeline does without a transaction, at a quarter of its price: for the one or two commands of a hot path.
     They must bear being sent twice, as is done where the server has closed the connection meanwhile.
@@ -61,22 +61,57 @@ def exchange(client: redis.Redis, *commands: tuple[bytes, ...]) -> list[Any]:
     if kept is not None and kept.is_connected and _own.pool is pool and _own.process == os.getpid():
         try:
             return _ask(kept, packed, len(commands))
-        except redis.ConnectionError as fault:
-            if isinstance(fault.__context__, BlockingIOError):
-                # It did not answer in time: another connection would not be answered either.
-                raise
+        except redis.ConnectionError:
+            # Closed meanwhile. One that did not answer in time is a TimeoutError: nor would another be answered.
+            pass
     _own.pool, _own.process, _own.connection = pool, os.getpid(), _connected(pool)
     return _ask(_own.connection, packed, len(commands))
 
 
 def _ask(connection: AbstractConnection, packed: bytes, count: int) -> list[Any]:
     try:
-        connection.send_packed_command([packed])
-        return [connection.read_response(disable_decoding=True) for _ in range(count)]
+        plain: Any = connection._sock
+        plain.sendall(packed)
+        return _read(plain, count)
+    except (TimeoutError, BlockingIOError) as fault:
+        connection.disconnect()
+        raise redis.TimeoutError("Redis did not answer in time") from fault
+    except OSError as fault:
+        connection.disconnect()
+        raise redis.ConnectionError("the connection to Redis broke") from fault
     except BaseException:
         # What is still under way on it would be taken for the next one's answer.
         connection.disconnect()
         raise
+
+
+def _read(plain: socket.socket, count: int) -> list[bytes | int | None]:
+    """The next answers: texts, numbers and nulls of RESP 2 and 3, for which the library's reader is too general to be
+    quick. ResponseError for the first error among them, ConnectionError where the server closes.
+    """
+    answers: list[bytes | int | None] = []
+    data, at = b"", 0
+    while len(answers) < count:
+        end = data.find(b"\r\n", at)
+        kind, head = data[at : at + 1], data[at + 1 : end]
+        # Where a text's last byte and the line's end after it are; elsewhere the line is all.
+        last = end + 2 + int(head) if kind == b"$" and end >= 0 and head != b"-1" else end
+        if end < 0 or len(data) < last + 2:
+            more = plain.recv(65536)
+            if not more:
+                raise redis.ConnectionError("the server closed the connection")
+            data += more
+            continue
+        if kind == b"-":
+            raise redis.ResponseError(head.decode(errors="replace"))
+        if kind not in b"$_+:":
+            raise redis.InvalidResponse("a list, which nobody here asks for")
+        if kind == b":":
+            answers.append(int(head))
+        else:
+            answers.append(head if kind == b"+" else data[end + 2 : last] if last > end else None)
+        at = last + 2
+    return answers
 
 
 def _connected(pool: ConnectionPool) -> AbstractConnection:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import socket
+from concurrent.futures import ThreadPoolExecutor
+
 import psycopg
 import pytest
+import redis
 from flask import Flask
 from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError, OperationalError
@@ -15,7 +19,7 @@ from citizen_services.database.direct import Direct, columns_of, remembered
 from citizen_services.database.models import IdempotencyKey, Installation
 from citizen_services.parts import parts
 from citizen_services.people.models import Office, Session
-from citizen_services.redis import exchange
+from citizen_services.redis import _read, exchange
 from tests.house import House
 
 _NOTE = Direct(insert(Installation).values(name=bindparam("name"), value=bindparam("value")))
@@ -120,3 +124,37 @@ def test_redis_is_asked_again_on_a_new_connection_where_it_closed_the_old_one(ap
     assert exchange(client, (b"DEL", b"direct"), set_once)[1] is None
     client.client_kill_filter(_type="normal", skipme=True)
     assert exchange(client, set_once, (b"GET", b"direct")) == [b"1", b"1"]
+
+
+def test_redis_answers_are_read_whole_in_whatever_pieces_they_come(app: Flask) -> None:
+    client, long = parts().redis, b"\r\n$3\r\n" * 100_000
+    key = (b"SET", b"direct", long)
+    asked = [key, (b"GET", b"direct"), (b"GET", b"nobody"), (b"SET", b"direct", b""), (b"GET", b"direct")]
+    assert exchange(client, *asked) == [b"OK", long, None, b"OK", b""]
+    assert exchange(client, (b"DEL", b"direct"), (b"INCR", b"direct"), (b"GET", b"direct")) == [1, 1, b"1"]
+    for refused, kind in (((b"HGET", b"direct", b"1"), "WRONGTYPE"), ((b"NOSUCH",), "unknown command")):
+        with pytest.raises(redis.ResponseError, match=kind):
+            exchange(client, (b"GET", b"direct"), refused, (b"GET", b"direct"))
+        # What was still to come on that connection is nobody's answer.
+        assert exchange(client, (b"INCR", b"counted"), (b"DEL", b"counted")) == [1, 1]
+    with pytest.raises(redis.InvalidResponse):
+        exchange(client, (b"KEYS", b"nobody*"))
+    assert exchange(client, (b"DEL", b"direct")) == [1]
+
+
+def test_the_same_answers_come_byte_by_byte() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        sent = b"$5\r\nab\r\nc\r\n_\r\n$-1\r\n:-7\r\n+OK\r\n$0\r\n\r\n"
+
+        def trickle() -> None:
+            for place in range(len(sent)):
+                theirs.sendall(sent[place : place + 1])
+
+        with ThreadPoolExecutor() as pool:
+            sending = pool.submit(trickle)
+            assert _read(ours, 6) == [b"ab\r\nc", None, None, -7, b"OK", b""]
+            sending.result()
+        theirs.close()
+        with pytest.raises(redis.ConnectionError):
+            _read(ours, 1)
