@@ -16,6 +16,7 @@ def init_app(app: Flask) -> None:
         in_person_views,
         letter_h5_views,
         letter_views,
+        old_views,
         queries,
         receivers,
     )
@@ -28,6 +29,7 @@ def init_app(app: Flask) -> None:
     app.register_blueprint(by_hand_views.bp)
     app.register_blueprint(h5_views.bp)
     app.register_blueprint(letter_views.bp)
+    app.register_blueprint(old_views.bp)
     app.register_blueprint(letter_h5_views.bp)
     app.register_blueprint(in_person_views.bp)
     app.register_blueprint(digest_views.bp)

@@ -121,9 +121,9 @@ def follow(parcel: Parcel) -> None:
     db.session.flush()
 
 
-def received(due_id: UUID, by: UUID, note: str) -> None:
+def received(due_id: UUID, by: UUID) -> None:
     """It lies before a clerk. The caller commits; raises NotDue where it is not waited for any more."""
-    _end(due_id, "received", by, note)
+    _end(due_id, "received", by, None)
 
 
 def write_off(due_id: UUID, by: UUID, note: str) -> None:
@@ -131,7 +131,7 @@ def write_off(due_id: UUID, by: UUID, note: str) -> None:
     _end(due_id, "written_off", by, note)
 
 
-def _end(due_id: UUID, how: str, by: UUID, note: str) -> None:
+def _end(due_id: UUID, how: str, by: UUID, note: str | None) -> None:
     due = _locked(due_id)
     change = Change(clock.now())
     change.guard(

@@ -97,4 +97,5 @@ def _permit(permit: ResidencePermit, citizen: Citizen, card_number: str, kind: s
         "address_code": home.address_code or None if home is not None and home.address == permit.address else None,
         "issued": permit.issued_on.isoformat(),
         "endorsed_until": permit.endorsed_until.isoformat(),
+        "employer": permit.workplace,
     }

@@ -67,7 +67,7 @@ class _KnownSchema(Schema):
 class FactByHandSchema(_KnownSchema):
     """The fact as an officer knows it otherwise."""
 
-    fact = ChoiceField("居住证为什么终止", tuple(WHY_ENDED.items()))
+    fact = ChoiceField("居住证为什么终止", tuple((fact, why, "") for fact, why in WHY_ENDED.items()))
 
 
 class DeathByHandSchema(_KnownSchema):

@@ -107,16 +107,17 @@ def _change(situation: Situation, change: Change) -> None:
     home = situation.home
     if home is None:
         raise LookupError(f"case {situation.case_id} changes the permit of somebody who is not registered")
-    told = []
+    told, workplace = [], _workplace(situation) if _of(situation, "work") else None
     if _of(situation, "address"):
         told.append(f"居住地址变更为：{home.address}")
-    if _of(situation, "work"):
-        told.append(f"服务处所变更为：{_workplace(situation)}")
+    if workplace is not None:
+        told.append(f"服务处所变更为：{workplace}")
     change_permit(
         change,
         permit_held.permit_of(situation),
         address=home.address if _of(situation, "address") else None,
-        ground="employment" if _of(situation, "work") else None,
+        ground="employment" if workplace is not None else None,
+        workplace=workplace,
     )
     situation.values["changed"] = "；".join(told)
 

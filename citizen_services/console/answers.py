@@ -25,7 +25,7 @@ from citizen_services.catalogue.vocabulary import Group, Material, ServiceItem
 from citizen_services.parts import parts
 from citizen_services.people.models import Citizen
 from citizen_services.people.queries import offices
-from citizen_services.registers.models import ResidenceRegistration
+from citizen_services.registers.models import ResidencePermit, ResidenceRegistration
 from citizen_services.registers.queries import permits_of, registrations_of
 from citizen_services.rules.dates import chinese_date, local_date
 from citizen_services.rules.identity import age_on
@@ -316,10 +316,15 @@ _CONFIRMED: Mapping[str, str] = {
 def own_registers_card(applicant: Citizen) -> dict[str, Any] | None:
     """What our own registers hold of the person, as an ``answer_card``; None where they hold nothing."""
     rows = [{"label": f"居住登记 {row.number}", "value": _registered(row)} for row in registrations_of(applicant.id)]
-    rows += [{"label": "居住证", "value": f"{chinese_date(row.issued_on)}签发"} for row in permits_of(applicant.id)]
+    rows += [{"label": "居住证", "value": _permitted(row)} for row in permits_of(applicant.id)]
     if not rows:
         return None
     return {"title": "本区登记", "source": "本区居住登记和居住证登记", "ok": True, "verdict": "已登记", "rows": rows}
+
+
+def _permitted(row: ResidencePermit) -> str:
+    ended = f"，{chinese_date(row.ended_on)}终止" if row.ended_on else ""
+    return f"{chinese_date(row.issued_on)}签发{ended}{f'，服务处所：{row.workplace}' if row.workplace else ''}"
 
 
 def _registered(row: ResidenceRegistration) -> str:

@@ -81,6 +81,8 @@ class PermitToWrite:
     address_code: str | None
     issued: date
     endorsed_until: date
+    #: The workplace (服务处所) that a change put onto it.
+    employer: str | None = None
 
 
 @dataclass(frozen=True)

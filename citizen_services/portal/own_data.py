@@ -46,7 +46,7 @@ def everything(citizen: Citizen) -> dict[str, Any]:
         "permits": [
             {
                 "card_number": one.card_number, "address": one.address, "issued_on": one.issued_on,
-                "endorsed_until": one.endorsed_until, "state": one.state,
+                "endorsed_until": one.endorsed_until, "state": one.state, "workplace": one.workplace,
             }
             for one in permits_of(citizen.id)
         ],

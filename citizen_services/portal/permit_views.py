@@ -145,6 +145,7 @@ def _rows(citizen: Citizen, ours: ResidencePermit) -> list[dict[str, Any]]:
         {"label": "公民身份号码", "value": mask_id(citizen.id_number)},
         {"label": "常住户口所在地", "value": citizen.hukou_address},
         {"label": "居住地住址", "value": ours.address},
+        *([{"label": "服务处所", "value": ours.workplace}] if ours.workplace else ()),
         {"label": "签发机关", "value": ours.issued_by},
         {"label": "签发日期", "value": chinese_full_day(ours.issued_on)},
         {"label": "签注有效期至", "value": chinese_full_day(ours.endorsed_until)},

@@ -198,10 +198,16 @@ def replace_card(change: Change, permit: ResidencePermit, card_number: str, *, k
 
 
 def change_permit(
-    change: Change, permit: ResidencePermit, *, address: str | None = None, ground: str | None = None
+    change: Change,
+    permit: ResidencePermit,
+    *,
+    address: str | None = None,
+    ground: str | None = None,
+    workplace: str | None = None,
 ) -> None:
-    """Another address, another ground, or both stand on a permit from now on; its card and its years stay."""
-    new = {name: value for name, value in (("address", address), ("ground", ground)) if value is not None}
+    """Another address, ground or workplace stands on a permit from now on; what is None stays, as card and years do."""
+    given = {"address": address, "ground": ground, "workplace": workplace}
+    new = {name: value for name, value in given.items() if value is not None}
     change.guard(
         update(ResidencePermit)
         .where(

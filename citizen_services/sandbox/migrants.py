@@ -114,6 +114,7 @@ def blueprint(world: World) -> Blueprint:
         body.text("name", 50)
         body.text("address")
         body.text_or_none("address_code", 32)
+        employer = body.text_or_none("employer", 100)
         issued, endorsed_until = body.day("issued"), body.day("endorsed_until")
 
         def new_card(ref: str, kept: dict[str, Any]) -> str:
@@ -130,6 +131,7 @@ def blueprint(world: World) -> Blueprint:
                 "district": district,
                 "issued": issued,
                 "endorsed_until": endorsed_until,
+                "employer": employer,
                 "state": "valid",
             }
             kept["permits"].append(entry)
@@ -139,7 +141,8 @@ def blueprint(world: World) -> Blueprint:
             for row in kept["permits"]:
                 if row["number"] == number and row["state"] == "valid":
                     row |= {"written_ref": ref}
-                    row |= {"endorsed_until": endorsed_until} if kind == "endorse" else {"district": district}
+                    changed = {"district": district, "employer": employer}
+                    row |= {"endorsed_until": endorsed_until} if kind == "endorse" else changed
                     return str(row["register_number"])
             raise bad("number", "no valid permit of that number")
 
@@ -161,9 +164,9 @@ def blueprint(world: World) -> Blueprint:
         return f"居住登记 {fields.get('name')} {fields.get('address')} 自 {fields.get('since')}"
 
     def permit_text(fields: dict[str, Any]) -> str:
-        return (
-            f"居住证 {fields.get('kind')} {fields.get('name')} {fields.get('number')} 至 {fields.get('endorsed_until')}"
-        )
+        works = f" 服务处所 {fields['employer']}" if fields.get("employer") else ""
+        until = f"至 {fields.get('endorsed_until')}"
+        return f"居住证 {fields.get('kind')} {fields.get('name')} {fields.get('number')} {until}{works}"
 
     return register_blueprint(
         world,

@@ -24,7 +24,7 @@ from citizen_services.rules.periods import Period, deadline
 from notifications.models import Notice, ParcelEvent
 
 #: Only an officer does these (宁波市公安机关警务辅助人员管理规定 arts 5, 6), and not who accepted.
-DECISIONS = {"approve", "decline", "refuse", "revoke_acceptance"}
+DECISIONS = {"approve", "decline", "refuse", "revoke_acceptance", "end_for_fact", "end_for_death"}
 NOT_WHO_ACCEPTED = {"approve", "refuse"}
 ACCEPTING = {"accept", "accept_with_gaps"}
 

@@ -292,6 +292,8 @@ class EngineMachine(RuleBasedStateMachine):
         elif step.action == "parcel_ordered" and parcel is not None:
             tracking = world.GOOD["parcel_ordered"](parts().catalogue.item(case.item), case, 0)["tracking"]
             self._moving(case, lambda: world.courier_takes_order(parcel.id, tracking))
+        elif step.action in world.FACT_FOR:
+            self._moving(case, lambda: world.register_tells(case.citizen_id, world.FACT_FOR[step.action]))
         elif step.action in REPORT_FOR and parcel is not None:
             self._moving(case, lambda: world.courier_reports(parcel.id, REPORT_FOR[step.action]))
         else:

@@ -17,7 +17,7 @@ from uuid import UUID
 from sqlalchemy import select, text, update
 
 from citizen_services import clock
-from citizen_services.cases import corrections, operations, recusal
+from citizen_services.cases import corrections, operations, permit_facts, recusal
 from citizen_services.cases.models import Case, Draft
 from citizen_services.cases.once import do_once
 from citizen_services.catalogue import BY_HAND
@@ -78,6 +78,11 @@ REPORT_FOR = {
     "parcel_lost": "lost",
     "parcel_signed_by_other": "signed by others",
     "parcel_moves": "on the road",
+}
+#: What the population register must say for the system to take which step.
+FACT_FOR: Mapping[str, Mapping[str, str]] = {
+    "permit_ended": {"hukou_code": "330212", "status": "normal"},
+    "holder_died": {"hukou_code": "522601", "status": "deceased"},
 }
 #: Good values of fields that corrections name.
 MENDED: Mapping[str, Any] = {
@@ -157,6 +162,7 @@ def _choice(item: ServiceItem, case: Case, variant: int) -> dict[str, Any]:
 
 
 _HOW = {"how": "电话联系本人核实"}
+_FACT = {"day": "2026-11-01", "how": "已查看户口簿"}
 GOOD: Mapping[str, Callable[[ServiceItem, Case, int], dict[str, Any]]] = {
     "request_correction": _named,
     "answer_correction": _answers,
@@ -179,6 +185,10 @@ GOOD: Mapping[str, Callable[[ServiceItem, Case, int], dict[str, Any]]] = {
     "correct_address": lambda *_: _HOW | {"found_address": "奉化区溪口镇上宋村12号"},
     "not_found": lambda *_: {"why": "请写明在哪条路上"},
     "close_unfound": lambda *_: _HOW,
+    "end_for_fact": lambda *_: {**_FACT, "fact": "hukou_moved"},
+    "end_for_death": lambda *_: _FACT,
+    "permit_ended": lambda *_: {"fact": "new_permit", "day": "2026-11-01"},
+    "holder_died": lambda *_: {"fact": "death", "day": "2026-11-01"},
 }
 #: What is not to be taken: nothing, something else, the wrong kind of thing.
 BAD: tuple[dict[str, Any], ...] = (
@@ -205,8 +215,9 @@ def everything() -> Any:
     """A fingerprint of all that the database holds."""
     if not _EVERYTHING:
         tables = [name for name in db.metadata.tables if name not in ("installation", "heartbeat")]
-        looks = (f'SELECT count(*), sum(hashtextextended(t::text, 0)) FROM "{name}" t' for name in tables)
-        _EVERYTHING.append(" UNION ALL ".join(f"({look})" for look in looks))
+        looks = (f"SELECT '{t}', count(*), sum(hashtextextended(t::text, 0)) FROM \"{t}\" t" for t in tables)
+        # What PostgreSQL adds up side by side comes in any order.
+        _EVERYTHING.append(" UNION ALL ".join(f"({look})" for look in looks) + " ORDER BY 1")
     found = db.session.execute(text(_EVERYTHING[0])).all()
     db.session.rollback()
     return [tuple(row) for row in found]
@@ -275,6 +286,12 @@ def courier_reports(parcel_id: UUID, what: str) -> None:
     code, delivered, failed = COURIER[what]
     event = TrackEvent("", None, code, clock.now(), delivered, failed, what, what)
     parcels.record(parcels.lock(parcel_id), [event])
+    commit()
+
+
+def register_tells(citizen_id: UUID, content: Mapping[str, str]) -> None:
+    """A look at the population register finds that; committed."""
+    permit_facts.end_if_told(citizen_id, {"population.person": {"outcome": "found", "content": content}})
     commit()
 
 

@@ -160,6 +160,8 @@ RECEIVERS: Mapping[str, tuple[str, ...]] = {
     "household-invited": ("notifications.invitations.tell",),
     "invitation-ended": ("notifications.invitations.withdraw",),
     "parcel-wanted": ("notifications.receivers.order_parcel",),
+    "parcel-unwanted": ("notifications.old.call_back",),
+    "old-document-due": ("notifications.old.expect",),
     "data-answered": ("notifications.own.tell_answer",),
     "permit-ended": ("notifications.permits.tell_of_end",),
     "permit-endorsed": ("notifications.writeback.write_endorsement",),

@@ -51,6 +51,9 @@ def test_a_registered_move_and_a_known_workplace_are_on_the_permit_at_once(
     assert "锦绣家园12幢301室" in after.address
     assert after.address != before.address
     assert after.ground == "employment"
+    assert after.workplace == EMPLOYER
+    person.browser.open("/h5/permit")
+    assert f"服务处所 {EMPLOYER}" in person.browser.words
     kept = ("id", "card_number", "issued_on", "counted_from", "endorsed_until", "state")
     assert [getattr(after, name) for name in kept] == [getattr(before, name) for name in kept]
     paper = paper_of(person, case, "changed")
@@ -61,14 +64,14 @@ def test_a_registered_move_and_a_known_workplace_are_on_the_permit_at_once(
             tasks.send("registration")
         writes = [one.payload for one in db.session.scalars(select(Delivery).where(Delivery.channel == "registration"))]
     (write,) = [one for one in writes if one.get("kind") == "change"]
-    assert (write["number"], write["address"], write["address_code"]) == (
-        before.card_number,
-        after.address,
-        OTHER_ADDRESS,
-    )
+    said = [write[name] for name in ("number", "address", "address_code", "employer")]
+    assert said == [before.card_number, after.address, OTHER_ADDRESS, EMPLOYER]
     told = outside.control("GET", "ledger?partner=migrants&after=0").json()["entries"]
     assert any(
-        f"居住证 change {person.name}" in one["text"] and one["outcome"] in ("ok", "accepted") for one in told
+        f"居住证 change {person.name}" in one["text"]
+        and f"服务处所 {EMPLOYER}" in one["text"]
+        and one["outcome"] in ("ok", "accepted")
+        for one in told
     ), "the province knows"
 
 

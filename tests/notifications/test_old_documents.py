@@ -1,0 +1,162 @@
+"""What the new card takes the place of comes back as a duty of its own: followed, reminded, listed; no case waits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from uuid import UUID
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import select
+
+from citizen_services import clock
+from citizen_services.cases import operations
+from citizen_services.cases.signals import old_document_due
+from citizen_services.catalogue import OldDocument, Source
+from citizen_services.database import Change, commit, db
+from citizen_services.parts import parts
+from notifications import old, tasks
+from notifications.errors import NotDue
+from notifications.models import Notice, Parcel
+from notifications.old_models import DocumentDue
+from tests import factories as make
+from tests.cases.engine_drafts import renewal
+from tests.console.conftest import Desk
+from tests.notifications.conftest import Outside, act, case_now, later, parcels_now, somebody
+from tests.notifications.test_by_hand import desk as desk
+from tests.notifications.test_parcel_life import arrive
+
+DUE = "/console/old-documents"
+
+
+def renewed(partners: Outside, card: str) -> tuple[UUID, str, str]:
+    """A renewal whose person signed for the new card: its id, and the numbers of the two parcels. Committed."""
+    person = somebody()
+    make.registered(person)
+    draft = renewal(person, 0)
+    case_id = operations.submit(parts().catalogue, draft, make.applicant(person)).case_id
+    commit()
+    act(case_id, "accept", "yl-clerk")
+    act(case_id, "approve", "yl-officer")
+    act(case_id, "make", "fw-clerk", {"card_number": card})
+    tasks.send("ems")
+    out = of(case_id, "out").tracking
+    act(case_id, "post", "fw-clerk", {"tracking": str(out)})
+    tasks.send("ems")
+    return case_id, str(out), str(of(case_id, "back").tracking)
+
+
+def of(case_id: UUID, direction: str) -> Parcel:
+    """The last parcel of a case that goes that way."""
+    return [parcel for parcel in parcels_now(case_id) if parcel.direction == direction][-1]
+
+
+def due(case_id: UUID) -> DocumentDue:
+    """What of a case is to come back, as it is now."""
+    db.session.rollback()
+    query = select(DocumentDue).where(DocumentDue.case_id == case_id).execution_options(populate_existing=True)
+    return db.session.scalars(query).one()
+
+
+def reminders(case_id: UUID) -> list[str]:
+    """The reminders of the old document that went out."""
+    db.session.rollback()
+    query = select(Notice.text).where(Notice.case_id == case_id, Notice.kind == "old_document")
+    return list(db.session.scalars(query.order_by(Notice.at)))
+
+
+def test_the_case_is_complete_and_the_old_card_is_waited_for_until_the_courier_brings_it(
+    app: Flask, client: FlaskClient, partners: Outside, desk: Callable[[str], Desk]
+) -> None:
+    case_id, out, back = renewed(partners, "3302132699990001")
+    arrive(client, out, "704", 1, deliverCode="10")
+    assert case_now(case_id).state == "completed", "it does not wait for the old card"
+    assert (due(case_id).kind, due(case_id).name, due(case_id).ended_at) == ("old", "旧居住证", None)
+    clerk = desk("fw-clerk")
+    clerk.open("/console/telling")
+    assert "要收回的证件（1）" in clerk.words
+    clerk.open(DUE)
+    assert case_now(case_id).number in clerk.words
+    assert "等快递员上门取" in clerk.words
+    assert "李雷" not in clerk.page.text, "a list shows nobody in clear"
+    arrive(client, back, "203", 2)
+    clerk.open(DUE)
+    assert "正在送来" in clerk.words
+    arrive(client, back, "704", 3, deliverCode="60")
+    assert due(case_id).ended_as == "came"
+    clerk.open(DUE)
+    assert "没有要收回的证件" in clerk.words
+    # The courier takes his word back.
+    arrive(client, back, "743", 4)
+    assert (due(case_id).ended_as, due(case_id).ended_at) == (None, None)
+    assert due(case_id).remind_at is not None
+    assert case_now(case_id).state == "completed"
+
+
+def test_who_keeps_the_old_card_is_reminded_on_the_days_named_and_then_it_is_the_staffs(
+    app: Flask, client: FlaskClient, partners: Outside
+) -> None:
+    case_id, out, _ = renewed(partners, "3302132699990002")
+    arrive(client, out, "704", 1, deliverCode="10")
+    for days, told in ((9, 0), (11, 1), (12, 1), (26, 2), (400, 2)):
+        with later(days=days):
+            for _ in range(2):
+                old.remind()
+        assert len(reminders(case_id)) == told, days
+    assert all("旧居住证" in words and "不用付费" in words for words in reminders(case_id))
+    assert due(case_id).remind_at is None
+    assert [row[0].case_id for row in old.waiting(DocumentDue.case_id == case_id)] == [case_id], "it stays on the list"
+
+
+def test_a_clerk_says_what_became_of_it_and_the_courier_is_sent_once_more_or_home(
+    app: Flask, client: FlaskClient, partners: Outside, desk: Callable[[str], Desk]
+) -> None:
+    case_id, _, back = renewed(partners, "3302132699990003")
+    clerk = desk("fw-clerk")
+    clerk.open(DUE)
+    clerk.submit(f"fetch-again-{due(case_id).id}")
+    assert "已另约快递员上门取" in clerk.words
+    tasks.send("ems")
+    (cancelled,) = partners.arrived("ems", "020006")
+    assert (cancelled["outcome"], cancelled["detail"]["waybillNo"]) == ("ok", back)
+    second = of(case_id, "back")
+    assert second.tracking not in (None, back)
+    assert due(case_id).parcel_id == second.id
+    # On its way there is nothing more to order, whatever a page that is left open says.
+    arrive(client, str(second.tracking), "203", 2)
+    with pytest.raises(NotDue):
+        old.fetch_again(due(case_id).id)
+    db.session.rollback()
+    clerk.open(DUE)
+    clerk.submit(f"write-off-{due(case_id).id}", note="丢")
+    assert clerk.page.status_code == 422
+    assert "为什么不再追回" in clerk.words
+    clerk.submit(f"write-off-{due(case_id).id}", note="本人说旧证已经找不到了")
+    assert (due(case_id).ended_as, due(case_id).note) == ("written_off", "本人说旧证已经找不到了")
+    # What a clerk said stays, whatever the courier reports; it is said once.
+    arrive(client, str(second.tracking), "704", 3, deliverCode="10")
+    assert due(case_id).ended_as == "written_off"
+    with pytest.raises(NotDue):
+        old.received(due(case_id).id, make.staff("fw-clerk").id)  # type: ignore[arg-type]
+    db.session.rollback()
+
+
+def test_a_document_that_its_person_brings_is_received_at_the_counter_by_its_own_office_alone(
+    app: Flask, partners: Outside, desk: Callable[[str], Desk]
+) -> None:
+    case_id = make.submitted_permit(somebody())
+    change = Change(clock.now())
+    plates = OldDocument("旧号牌", Source("机动车登记规定", "第五十四条"), remind_days=(5,))
+    old_document_due.send(case_id, old=plates, change=change)
+    change.write()
+    commit()
+    clerk = desk("fw-clerk")
+    clerk.open(DUE)
+    assert "旧号牌" in clerk.words
+    assert "由本人交回或寄回" in clerk.words
+    clerk.submit(f"received-{due(case_id).id}")
+    assert (due(case_id).ended_as, due(case_id).remind_at) == ("received", None)
+    other = desk("yl-clerk")
+    other.open(DUE)
+    assert other.page.status_code == 403
