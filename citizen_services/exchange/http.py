@@ -5,20 +5,27 @@ The kinds of failure are told apart by what the partner may have got; see outcom
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import re
 import ssl
 import threading
 import time
-from collections.abc import Mapping
+import weakref
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
+from http.client import HTTPException
 from typing import Any, Literal
 from urllib.parse import urlencode, urlsplit
 from uuid import uuid4
 
 import certifi
-import urllib3
+from urllib3 import BaseHTTPResponse
+from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, ReadTimeoutError
 
 from citizen_services import metrics
@@ -103,9 +110,9 @@ class Caller:
     def __init__(self, partner: str, breaker: Breaker | None = None) -> None:
         self.partner = partner
         self._breaker = breaker or Breaker()
-        # Pools, not urllib3's manager, whose every request parses the whole address twice; nor a library above it, that
-        # takes proxies, credentials and cookies from elsewhere and costs three times as much.
-        self._pools: dict[tuple[str, str], urllib3.HTTPConnectionPool] = {}
+        # urllib3's connections, not its pools, whose every request goes through the whole address byte by byte, though
+        # it is encoded, nor a library above them, that takes proxies, credentials and cookies from elsewhere.
+        self._hosts: dict[tuple[str, str], _Connections] = {}
         self._lock = threading.Lock()
 
     @property
@@ -126,7 +133,7 @@ class Caller:
         body: bytes | None = None,
         limit: int = ANSWER_LIMIT,
     ) -> Reply:
-        """Make one request, once; ``ref`` is ours (no personal data), ``limit`` the answer's greatest size in bytes.
+        """Make one request, once; ``url`` is encoded, ``ref`` ours (nothing personal), ``limit`` the answer's bytes.
 
         Gives the reply of any status. Raises Unreachable or Uncertain.
         """
@@ -138,32 +145,24 @@ class Caller:
         began = time.monotonic()
         reply: Reply | None = None
         fault: OutsideError | None = None
-        pool, target = self._where(url, params)
+        host, target = self._where(url, params)
         sent = {**_ALWAYS, **(headers or {}), "X-Request-Ref": ref}
         try:
-            response = pool.urlopen(
-                method,
-                target,
-                body=body,
-                headers=sent,
-                timeout=urllib3.Timeout(connect=patience.connect_s, read=patience.read_s),
-                retries=False,
-                # A redirected POST would be sent twice, and credentials to whom nobody named.
-                redirect=False,
-                preload_content=False,
-            )
-            try:
+            with host.connection(patience.connect_s) as connection:
+                # Who answers before everything was sent, and hangs up, has still answered.
+                with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                    connection.request(method, target, body=body, headers=sent, preload_content=False)
+                connection.timeout = patience.read_s
+                # Never redirected: a POST would be sent twice, and credentials to whom nobody named.
+                response = connection.getresponse()
                 content = _read(response, limit, began + patience.whole_s)
-            except BaseException:
-                response.close()
-                raise
-            finally:
-                response.release_conn()
+                if content is None:
+                    connection.close()
             if content is None:
                 fault = Uncertain(self.partner, operation, "the answer is too long, or takes too long")
             else:
                 reply = Reply(self.partner, operation, response.status, response.headers, content)
-        except (HTTPError, OSError) as error:
+        except (HTTPError, HTTPException, OSError) as error:
             fault = self._sorted(error, operation)
         # Raised out here: raised in the handler it would keep the library's, with its address, as its context.
         took = time.monotonic() - began
@@ -181,19 +180,17 @@ class Caller:
             self._breaker.succeeded()
         return reply
 
-    def _where(self, url: str, params: Mapping[str, str] | None) -> tuple[urllib3.HTTPConnectionPool, str]:
-        """The pool of an address's host, and what is asked of it: path and query as the request line has them."""
+    def _where(self, url: str, params: Mapping[str, str] | None) -> tuple[_Connections, str]:
+        """The connections to an address's host, and what is asked there: path and query as a request line has them."""
         parts = urlsplit(url)
         query = "&".join(piece for piece in (parts.query, urlencode(params or {})) if piece)
         origin = (parts.scheme, parts.netloc)
-        pool = self._pools.get(origin)
-        if pool is None:
+        host = self._hosts.get(origin)
+        if host is None:
             with self._lock:
-                pool = self._pools.get(origin)
-                if pool is None:
-                    pool = self._pools[origin] = _pool(parts.scheme, parts.hostname or "", parts.port)
+                host = self._hosts.setdefault(origin, _Connections(parts.scheme, parts.hostname or "", parts.port))
         path = parts.path or "/"
-        return pool, f"{path}?{query}" if query else path
+        return host, f"{path}?{query}" if query else path
 
     def _sorted(self, error: BaseException, operation: str) -> OutsideError:
         chain = list(_causes(error))
@@ -206,18 +203,47 @@ class Caller:
         return Uncertain(self.partner, operation, f"the connection broke ({type(error).__name__})")
 
 
-def _pool(scheme: str, host: str, port: int | None) -> urllib3.HTTPConnectionPool:
+class _Connections:
     """Kept connections to one host; more than are kept may be open at once."""
-    if ":" in host:
-        host = f"[{host}]"
-    if scheme == "https":
-        return urllib3.HTTPSConnectionPool(
-            host, port, maxsize=_CONNECTIONS, retries=False, cert_reqs="CERT_REQUIRED", ca_certs=certifi.where()
-        )
-    return urllib3.HTTPConnectionPool(host, port, maxsize=_CONNECTIONS, retries=False)
+
+    def __init__(self, scheme: str, host: str, port: int | None) -> None:
+        if ":" in host:
+            host = f"[{host}]"
+        self._make: Callable[[], HTTPConnection] = partial(HTTPConnection, host, port)
+        if scheme == "https":
+            self._make = partial(HTTPSConnection, host, port, cert_reqs="CERT_REQUIRED", ca_certs=certifi.where())
+        # The one that was used last is the least likely to have been closed meanwhile.
+        self._kept: deque[HTTPConnection] = deque()
+        weakref.finalize(self, _close_all, self._kept)
+
+    @contextmanager
+    def connection(self, connect_s: float) -> Iterator[HTTPConnection]:
+        """One for a single call; closed unless the call comes to its end."""
+        try:
+            connection = self._kept.pop()
+        except IndexError:
+            connection = self._make()
+        if not connection.is_connected:
+            # Closed by the partner meanwhile, it connects anew by itself.
+            connection.close()
+        connection.timeout = connect_s
+        try:
+            yield connection
+        except BaseException:
+            connection.close()
+            raise
+        if len(self._kept) < _CONNECTIONS:
+            self._kept.append(connection)
+        else:
+            connection.close()
 
 
-def _read(response: urllib3.BaseHTTPResponse, limit: int, until: float) -> bytes | None:
+def _close_all(kept: Iterable[HTTPConnection]) -> None:
+    for connection in kept:
+        connection.close()
+
+
+def _read(response: BaseHTTPResponse, limit: int, until: float) -> bytes | None:
     """The whole body; None where it is longer than ``limit`` or has not come by ``until`` (monotonic seconds)."""
     pieces: list[bytes] = []
     size = 0
