@@ -12,9 +12,10 @@ from citizen_services.api.callers import Caller, caller
 from citizen_services.api.once import do
 from citizen_services.api.operation import blueprint, operation
 from citizen_services.api.problems import Problem
-from citizen_services.cases import corrections, operations, queries, seeing, standing
+from citizen_services.cases import corrections, operations, queries, seeing, serving, standing
 from citizen_services.cases.errors import NoSuchCase
 from citizen_services.cases.models import Case, CaseEvent, Document
+from citizen_services.cases.serving_models import Serving
 from citizen_services.catalogue.describe import field_of
 from citizen_services.catalogue.vocabulary import ServiceItem, Step
 from citizen_services.database import Change, commit
@@ -86,6 +87,7 @@ def _whole(case: Case, who: Caller) -> dict[str, Any]:
     item = _item(case)
     state = item.state(case.state)
     asked = corrections.open_correction(case.id)
+    served = {one.document_id: one for one in serving.of_case(case.id)}
     # Whoever acts for the person sees as much as a page would show them.
     masked = who.citizen is None or who.standing is not None
     register = queries.register_answers(case.answers)
@@ -108,7 +110,7 @@ def _whole(case: Case, who: Caller) -> dict[str, Any]:
             }
             for group in item.active_groups(case.data)
         ],
-        "documents": [_document(one) for one in queries.documents_of(case.id)],
+        "documents": [_document(one, served.get(one.id)) for one in queries.documents_of(case.id)],
         "actions": [_action(step) for step in queries.steps_for(item, case, who.actor)],
     }
 
@@ -123,7 +125,7 @@ def _action(step: Step) -> dict[str, Any]:
     }
 
 
-def _document(found: Document) -> dict[str, Any]:
+def _document(found: Document, served: Serving | None) -> dict[str, Any]:
     return {
         "id": found.id,
         "number": found.number,
@@ -131,7 +133,13 @@ def _document(found: Document) -> dict[str, Any]:
         "title": found.title,
         "sha256": found.sha256.hex(),
         "at": found.at,
+        "served": None if served is None else _served(served),
     }
+
+
+def _served(one: Serving) -> dict[str, Any]:
+    first, court = serving.remedies_until(one.served_at) if one.served_at is not None else (None, None)
+    return {"way": one.way, "at": one.served_at, "reconsideration_until": first, "court_until": court}
 
 
 @bp.get("/<uuid:case_id>/events")
@@ -192,7 +200,8 @@ def document(case_id: UUID, document_id: UUID) -> dict[str, Any]:
         change.write()
         commit()
     whole = {"paragraphs": found.content["paragraphs"], "issued_by": office(found.issued_by).name}
-    return _document(found) | whole
+    served = next((one for one in serving.of_case(case.id) if one.document_id == found.id), None)
+    return _document(found, served) | whole
 
 
 # --- Acting -------------------------------------------------------------------------------------------------------

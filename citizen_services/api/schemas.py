@@ -179,6 +179,15 @@ class ActionSchema(Schema):
     fields_ = List(Nested(FieldSchema), required=True, data_key="fields", attribute="fields")
 
 
+class ServedSchema(Schema):
+    """How a document that law wants served came to its person; dates are null while it has not."""
+
+    way = String(required=True, validate=validate.OneOf(("electronic", "ems", "direct", "left", "announced")))
+    at = DateTime(required=True, allow_none=True)
+    reconsideration_until = Date(required=True, allow_none=True)
+    court_until = Date(required=True, allow_none=True)
+
+
 class DocumentSchema(Schema):
     """A writing of ours about a case."""
 
@@ -188,6 +197,9 @@ class DocumentSchema(Schema):
     title = String(required=True)
     sha256 = String(required=True)
     at = DateTime(required=True)
+    served = Nested(
+        ServedSchema, required=True, allow_none=True, metadata={"description": "null: of a kind that is not served"}
+    )
 
 
 class WholeDocumentSchema(DocumentSchema):
@@ -296,6 +308,22 @@ class MeSchema(Schema):
     scopes = List(
         String(), required=True, allow_none=True, metadata={"description": "null: all that the person may do"}
     )
+
+
+class ElectronicServiceSchema(Schema):
+    """Whether a person's documents are served electronically, and the sentences that they agree to."""
+
+    consents = Boolean(required=True, metadata={"description": "Standing: for every case"})
+    words = String(required=True, metadata={"description": "What is agreed to; to be shown before it is"})
+    cases = List(UUID(), required=True, metadata={"description": "The cases for which alone it was agreed to"})
+    case_words = String(required=True)
+
+
+class ConsentSchema(Strict):
+    """A consent to electronic service, or its end; standing, or for one case."""
+
+    consents = Boolean(required=True, truthy={True}, falsy={False})
+    case = UUID(load_default=None, allow_none=True)
 
 
 class PrincipalSchema(Schema):

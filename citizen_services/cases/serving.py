@@ -49,6 +49,12 @@ def consents(citizen_id: UUID, case_id: UUID) -> bool:
     return db.session.scalars(select(Consent.id).where(_current(citizen_id), which).limit(1)).first() is not None
 
 
+def cases_consented(citizen_id: UUID) -> Sequence[UUID]:
+    """The cases for which alone a person consented, the latest first."""
+    query = select(Consent.case_id).where(_current(citizen_id), Consent.case_id.is_not(None))
+    return [id_ for id_ in db.session.scalars(query.order_by(Consent.at.desc(), Consent.id.desc())) if id_]
+
+
 def consent(citizen_id: UUID, case_id: UUID | None) -> None:
     """Keep that a person consents, standing or for one case; given twice it is given once. The caller commits."""
     given = standing_consent(citizen_id) if case_id is None else consents(citizen_id, case_id)
