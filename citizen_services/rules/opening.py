@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, timedelta
 from itertools import pairwise
 
 from .errors import RuleError
@@ -49,6 +49,59 @@ def spans_on(week: Mapping[int, Spans], special: Mapping[date, Spans], day: date
         return ()
     own = week.get(day.weekday(), ())
     return own or (week.get(0, ()) if day.weekday() > 4 and calendar.is_working_day(day) else ())
+
+
+#: Days off by what people call them, and by what the notice of the year does.
+_HOLIDAYS = {
+    "元旦": "元旦", "春节": "春节", "过年": "春节", "除夕": "春节", "清明": "清明", "五一": "劳动", "劳动节": "劳动",
+    "端午": "端午", "中秋": "中秋", "国庆": "国庆", "十一放": "国庆", "十一期": "国庆", "十一假": "国庆",
+}  # fmt: skip
+_RELATIVE = {"大后天": 3, "后天": 2, "明天": 1, "明日": 1, "明早": 1, "今天": 0, "今日": 0, "今晚": 0, "现在": 0}
+_WEEKDAY = re.compile(r"(下)?(?:个)?(?:这|本)?(?:周|星期|礼拜)([一二三四五六日天末1-6])")
+_DATE = re.compile(r"(?:(\d{1,2})月)?(\d{1,2})[日号]|(\d{1,2})月(\d{1,2})")
+#: How far ahead a holiday that is named is looked for.
+_YEAR = 400
+
+
+def day_meant(text: str, today: date, calendar: Calendar) -> date | None:
+    """The next day that a question names (今天, 周六, 下周三, 14号, 国庆); None where it names none."""
+    if holiday := holiday_meant(text):
+        days = (today + timedelta(days=ahead) for ahead in range(_YEAR))
+        return next((day for day in days if _HOLIDAYS[holiday] in (calendar.holiday_name(day) or "")), None)
+    if found := _WEEKDAY.search(text):
+        wanted = "一二三四五六日".find(found[2].replace("天", "日").replace("末", "六"))
+        wanted = int(found[2]) - 1 if wanted < 0 else wanted
+        if found[1]:
+            return today + timedelta(days=7 - today.weekday() + wanted)
+        return today + timedelta(days=(wanted - today.weekday()) % 7)
+    for called, ahead in _RELATIVE.items():
+        if called in text:
+            return today + timedelta(days=ahead)
+    if found := _DATE.search(text):
+        return _next_date(int(found[1] or found[3] or 0), int(found[2] or found[4]), today)
+    return None
+
+
+def holiday_meant(text: str) -> str | None:
+    """The holiday that a question names, as it calls it; ``day_meant`` has no day of it before its year's notice."""
+    return next((called for called in _HOLIDAYS if called in text), None)
+
+
+def _next_date(month: int, number: int, today: date) -> date | None:
+    """The next day of that number, of that month where one is said (0: none)."""
+    for ahead in range(_YEAR):
+        day = today + timedelta(days=ahead)
+        if day.day == number and month in (0, day.month):
+            return day
+    return None
+
+
+def break_of(spans: Spans) -> str | None:
+    """The pause at noon, as a span; None where it is open through noon, or for one half of the day."""
+    for one, after in pairwise(spans):
+        if "11:00" <= one[6:] <= "14:00" and one[6:] < after[:5]:
+            return f"{one[6:]}-{after[:5]}"
+    return None
 
 
 def words_of(spans: Spans) -> str:

@@ -25,7 +25,7 @@ from citizen_services.parts import parts
 from citizen_services.people.queries import citizen_of_openid, is_bound
 from citizen_services.rules.masking import scrub
 from citizen_services.rules.text import RuleError, fold_width, normalise_text
-from citizen_services.wechat import consents, memory, scenes, texts
+from citizen_services.wechat import consents, hours, memory, scenes, texts
 from citizen_services.wechat.envelope import Received
 from citizen_services.wechat.errors import DATABASE_AWAY
 from citizen_services.wechat.finding import meant, simplified
@@ -100,7 +100,7 @@ def _on_text(received: Received) -> Turn:
         if known.search(words):
             return Turn(answer(received))
     digit = _CHOICE.fullmatch(words)
-    return _on_choice(received, digit[1]) if digit else _on_meaning(words)
+    return _on_choice(received, digit[1]) if digit else _on_meaning(received, words)
 
 
 def _on_number(received: Received, number: str) -> str:
@@ -123,7 +123,7 @@ def _on_choice(received: Received, digit: str) -> Turn:
     return Turn(texts.choose(names), offers=tuple(offered)) if names else Turn(texts.choice_over())
 
 
-def _on_meaning(words: str) -> Turn:
+def _on_meaning(received: Received, words: str) -> Turn:
     """Services, or matters that are none, by their declared words; where several fit, we ask back."""
     items, matters = meant(words, parts().catalogue.items(), _MATTER_WORDS)
     codes = [item.code for item in items] or matters
@@ -131,6 +131,9 @@ def _on_meaning(words: str) -> Turn:
         codes = [item.code for item in parts().catalogue.items()]
     if not codes:
         return Turn(texts.not_understood())
+    if codes == ["hours"]:
+        text, offers = hours.answer(received.sender, words)
+        return Turn(text, offers=offers)
     if len(codes) == 1:
         return Turn(_told(codes[0]) or texts.not_understood())
     codes = codes[: texts.CHOICES]
@@ -141,12 +144,12 @@ def _told(code: str) -> str | None:
     item = _item_of(code)
     if item is not None:
         return texts.guide(item)
-    return MATTERS[code].say() if code in MATTERS else None
+    return MATTERS[code].say() if code in MATTERS else hours.of_choice(code)
 
 
 def _name_of(code: str) -> str | None:
     item = _item_of(code)
-    return item.name if item is not None else MATTERS[code].name if code in MATTERS else None
+    return item.name if item is not None else MATTERS[code].name if code in MATTERS else hours.name_of(code)
 
 
 def _item_of(code: str) -> ServiceItem | None:
