@@ -236,6 +236,7 @@ def recurring() -> Mapping[str, tuple[float, Callable[[], object]]]:
     from notifications.old import remind as remind_of_old_documents
     from notifications.own import forget_old as forget_notices
     from notifications.permits import remind_of_years
+    from notifications.platform import look as ask_the_platform
 
     def seal() -> None:
         seal_due()
@@ -289,6 +290,7 @@ def recurring() -> Mapping[str, tuple[float, Callable[[], object]]]:
         "data whose time is over": (86_400, forget_data),
         "notices whose time is over": (86_400, forget_notices),
         "permits ended by fact": (300, read_facts),
+        "answers of the platform": (60, ask_the_platform),
         "registers that were away": (300, ask_away_registers),
         "clocks to supervisors": (300, escalate_clocks),
         "figures of months": (300, add_up_figures),

@@ -25,6 +25,7 @@ from citizen_services.rules.dates import last_day
 from citizen_services.rules.masking import mask_name, scrub
 from notifications import queries, told
 from notifications.models import Delivery, Notice, Parcel
+from notifications.platform import CHANNEL as PLATFORM
 from notifications.reports import CHANNEL as REPORTS
 from notifications.writeback import CHANNEL as WRITE_BACK
 
@@ -32,7 +33,7 @@ from notifications.writeback import CHANNEL as WRITE_BACK
 SILENT_DAYS = 3
 CHANNELS: Mapping[str, str] = {
     "wechat": "微信消息", "sms": "短信", "ems": "邮政下单", "registration": "省流动人口登记库",
-    "wechat_tag": "公众号菜单", "one_window": "省一窗受理平台",
+    "wechat_tag": "公众号菜单", "one_window": "省一窗受理平台", "platform": "交管综合平台",
     "sms_aliyun": "短信：阿里云账户（已改由另一家发送）", "sms_tencent": "短信：腾讯云账户（已改由另一家发送）",
     "call": "电话告知", "visit": "上门告知", "letter": "EMS 信函",
 }  # fmt: skip
@@ -84,7 +85,7 @@ def tries_seen_by(actor: Actor) -> ColumnElement[bool]:
         row = select(register.id).join(Case, Case.id == register.case_id)
         seen.append(row.where(register.id == Delivery.about, own).exists())
     case = select(Case.id).where(Case.id == Delivery.about, own)
-    seen.append(and_(Delivery.channel == REPORTS, case.exists()))
+    seen.append(and_(Delivery.channel.in_((REPORTS, PLATFORM)), case.exists()))
     if actor.office_kind == "service_centre":
         without_case = select(Notice.id).where(Notice.id == Delivery.notice_id, Notice.case_id.is_(None))
         seen.append(without_case.exists())

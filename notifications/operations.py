@@ -11,7 +11,7 @@ from citizen_services.database import Change, db, new_id
 from citizen_services.database.base import after_commit
 from citizen_services.rules.tracking import check_tracking
 from citizen_services.security import CannotDecrypt
-from notifications import ladder, parcels, queue, reports, rows, writeback
+from notifications import ladder, parcels, platform, queue, reports, rows, writeback
 from notifications.errors import AlreadyNumbered, NotInDoubt, NotRequeueable
 from notifications.models import LETTER, ChannelHold, Delivery, Notice, Parcel
 
@@ -106,6 +106,8 @@ def requeue(delivery_id: UUID) -> UUID:
         payload = writeback.anew(row.about, payload)
     if row.channel == reports.CHANNEL:
         payload = reports.anew(row.about, payload)
+    if row.channel == platform.CHANNEL:
+        payload = platform.anew(row.about, payload)
     if row.parcel_id is not None and "cancel" not in payload:
         parcel = parcels.lock(row.parcel_id)
         if parcel.tracking is not None or parcel.unwanted_at is not None:

@@ -36,7 +36,9 @@ log = logging.getLogger(__name__)
 RECEIPTS = "receipts"
 TRACKING = "tracking"
 EXPORTS = "exports"
-SENDING = ("send-wechat", "send-sms", "send-ems", "send-registration", "send-wechat_tag", "send-one_window")
+SENDING = (
+    "send-wechat", "send-sms", "send-ems", "send-registration", "send-wechat_tag", "send-one_window", "send-platform",
+)  # fmt: skip
 #: Every queue, all of them served by each worker in turn.
 QUEUES = (*SENDING, RECEIPTS, TRACKING, EXPORTS)
 

@@ -12,6 +12,8 @@ from uuid import NAMESPACE_OID, UUID, uuid5
 from citizen_services import clock
 from citizen_services.cases.models import Case, Correction
 from citizen_services.cases.signals import (
+    application_unwanted,
+    application_wanted,
     case_moved,
     case_rated,
     correction_extended,
@@ -61,6 +63,7 @@ from notifications import (
     letters,
     own,
     permits,
+    platform,
     queue,
     reports,
     rows,
@@ -298,6 +301,8 @@ RECEIVERS = (
     (correction_extended, tell_of_grace),
     (draft_waits, drafts.remind),
     (export_wanted, wake_exporter),
+    (application_wanted, platform.hand_over),
+    (application_unwanted, platform.take_back),
     (parcel_wanted, order_parcel),
     (parcel_unwanted, old_documents.call_back),
     (old_document_due, old_documents.expect),

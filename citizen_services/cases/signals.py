@@ -40,6 +40,13 @@ correction_extended = _signals.signal("correction-extended")
 #: A case was rated. Sender: the case's id; keywords: ``case``, ``grade`` (5 to 1), ``change``.
 case_rated = _signals.signal("case-rated")
 
+#: An application is to be handed to the national platform. Sender: the case's id; keywords: ``application`` (as
+#: docs/partners/platform.md has it), ``change``.
+application_wanted = _signals.signal("application-wanted")
+
+#: An application that was handed over is not wanted any more. Sender: the case's id; keywords: ``change``.
+application_unwanted = _signals.signal("application-unwanted")
+
 #: A long export was asked for and waits for a worker. Sender: its id; keywords: ``change``.
 export_wanted = _signals.signal("export-wanted")
 

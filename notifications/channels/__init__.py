@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from notifications.channels.base import Channel
 from notifications.channels.ems import EmsChannel
 from notifications.channels.one_window import OneWindowChannel
+from notifications.channels.platform import PlatformChannel
 from notifications.channels.registration import RegistrationChannel
 from notifications.channels.sms import SmsChannel
 from notifications.channels.wechat import WeChatChannel
@@ -32,5 +33,6 @@ def channels() -> Mapping[str, Channel]:
 
 for _channel in (
     WeChatChannel(), SmsChannel(), EmsChannel(), RegistrationChannel(), WeChatTagChannel(), OneWindowChannel(),
+    PlatformChannel(),
 ):  # fmt: skip
     register(_channel)

@@ -18,6 +18,7 @@ from sqlalchemy import LargeBinary, and_, func, or_, select, type_coerce, update
 from citizen_services.database import SecretJSON, commit, db
 from citizen_services.database.base import after_commit
 from citizen_services.exchange.ems import TrackEvent
+from citizen_services.exchange.platform import PlatformAnswer
 from citizen_services.people.models import WeChatBinding
 from notifications import ladder, parcels, platform, queue
 from notifications.channels.wechat import SUBSCRIPTION
@@ -257,9 +258,21 @@ def _by_order(event: TrackEvent) -> UUID:
     return row.parcel_id
 
 
+# --- the national platform -----------------------------------------------------------------------------------------
+
+
+def _settle_platform(body: Mapping[str, Any]) -> None:
+    """An answer to an application, found by our reference."""
+    told = PlatformAnswer(**{**body, "at": datetime.fromisoformat(body["at"])})
+    case_id = platform.case_of_ref(told.our_ref)
+    if case_id is None or not platform.record(case_id, UUID(told.our_ref), told):
+        raise NotOurs("no application of ours went under that reference")
+
+
 _SETTLERS: Mapping[str, Callable[[Mapping[str, Any]], None]] = {
     "sms_aliyun": partial(_settle_sms, "sms_aliyun"),
     "sms_tencent": partial(_settle_sms, "sms_tencent"),
     "wechat_api": _settle_wechat,
     "ems": _settle_ems,
+    "platform": _settle_platform,
 }

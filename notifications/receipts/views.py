@@ -18,9 +18,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from citizen_services.clock import protocol_now
 from citizen_services.database import commit, db, new_id
 from citizen_services.database.base import after_commit, rollback
+from citizen_services.exchange import platform as platform_push
 from citizen_services.exchange import sms_aliyun as aliyun
 from citizen_services.exchange import sms_tencent as tencent
 from citizen_services.exchange.ems import BadPush, Ems
+from citizen_services.exchange.platform import Platform
 from citizen_services.exchange.sms import BadReport, SmsReport
 from citizen_services.parts import parts
 from citizen_services.security import equal, keyring
@@ -139,3 +141,17 @@ def ems(token: str) -> Response | tuple[Response, int]:
     except DatabaseAway:
         return jsonify(client.push_answer(push.serial, taken=False)), 503
     return jsonify(client.push_answer(push.serial, taken=True))
+
+
+@bp.post("/platform/<token>")
+def platform(token: str) -> Response | tuple[Response, int]:
+    """An officer of the national platform answered an application of ours, signed with our key."""
+    body = _body("platform", token)
+    client: Platform = parts().clients["platform"]
+    try:
+        told = client.parse_push(body, request.headers.get("X-Signature", ""))
+    except platform_push.BadPush as fault:
+        log.warning("a push to /receipts/platform is refused: %s", fault)
+        return jsonify(code="bad_request"), 400
+    store("platform", [(f"{told.our_ref}\0{told.number}", vars(told))])
+    return jsonify(code="ok")

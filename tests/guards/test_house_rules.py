@@ -155,6 +155,8 @@ RECEIVERS: Mapping[str, tuple[str, ...]] = {
     "correction-extended": ("notifications.receivers.tell_of_grace",),
     "draft-waits": ("notifications.drafts.remind",),
     "export-wanted": ("notifications.receivers.wake_exporter",),
+    "application-wanted": ("notifications.platform.hand_over",),
+    "application-unwanted": ("notifications.platform.take_back",),
     "worker-joined": ("notifications.receivers.tell_worker",),
     "letter-wanted": ("notifications.letters.order",),
     "household-invited": ("notifications.invitations.tell",),
