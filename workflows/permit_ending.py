@@ -67,6 +67,11 @@ class _KnownSchema(Schema):
 class FactByHandSchema(_KnownSchema):
     """The fact as an officer knows it otherwise."""
 
+    class Meta:
+        """The reason is asked first."""
+
+        fields = ("fact", "day", "how")
+
     fact = ChoiceField("居住证为什么终止", tuple((fact, why, "") for fact, why in WHY_ENDED.items()))
 
 

@@ -25,7 +25,9 @@ from tests.cases.engine_drafts import renewal
 from tests.console.conftest import Desk
 from tests.notifications.conftest import Outside, act, case_now, later, parcels_now, somebody
 from tests.notifications.test_by_hand import desk as desk
+from tests.notifications.test_console_page import session_of
 from tests.notifications.test_parcel_life import arrive
+from tests.pages_kit import check_page, pages_browser, serving
 
 DUE = "/console/old-documents"
 
@@ -160,3 +162,25 @@ def test_a_document_that_its_person_brings_is_received_at_the_counter_by_its_own
     other = desk("yl-clerk")
     other.open(DUE)
     assert other.page.status_code == 403
+
+
+def test_the_list_and_the_page_of_an_officer_s_ending_are_judged_as_their_users_see_them(
+    app: Flask, client: FlaskClient, partners: Outside
+) -> None:
+    case_id, out, _ = renewed(partners, "3302132699990004")
+    arrive(client, out, "203", 1)
+    act(case_id, "end_for_fact", "yl-officer", {"fact": "new_permit", "day": "2026-11-02", "how": "已查看新的居住证"})
+    another, _, _ = renewed(partners, "3302132699990005")
+    clerk, officer = session_of("fw-clerk"), session_of("yl-officer")
+    with serving(app) as address, pages_browser() as browser:
+        page = browser.desktop(base_url=address)
+        page.context.add_cookies([{"name": "console_session", "value": clerk, "url": f"{address}/console"}])
+        page.goto("/console/old-documents")
+        for words in ("居住证新证", "请致电 11183 要求拦截退回", "旧居住证", "再约快递员上门取"):
+            assert words in page.inner_text("main"), words
+        check_page(page, "console-old-documents", least=24)
+        desk_ = browser.desktop(base_url=address)
+        desk_.context.add_cookies([{"name": "console_session", "value": officer, "url": f"{address}/console"}])
+        desk_.goto(f"/console/cases/{another}/actions/end_for_fact")
+        assert "居住证为什么终止" in desk_.inner_text("main")
+        check_page(desk_, "console-end-for-fact", least=24)

@@ -18,18 +18,19 @@ from citizen_services import clock
 from citizen_services.cases import audit, operations, permit_facts
 from citizen_services.cases.errors import GuardFailed, InvalidInput, MovedOn, NotAllowed, NotPossible
 from citizen_services.cases.models import Case, CaseEvent, Document
-from citizen_services.database import commit, db
+from citizen_services.database import Change, commit, db
 from citizen_services.parts import parts
 from citizen_services.people.models import Citizen
 from citizen_services.registers.operations import end_permit
 from citizen_services.registers.queries import permits_of
-from notifications import tasks
+from notifications import parcels, tasks
 from notifications.models import Notice, Parcel
 from notifications.old_models import DocumentDue
 from tests import factories as make
 from tests.console.conftest import Desk
 from tests.notifications.conftest import Outside, act, applicant_acts, card_of, case_now, made_permit, parcels_now
 from tests.notifications.test_by_hand import desk as desk
+from tests.notifications.test_letters import event
 from tests.notifications.test_parcel_life import arrive, posted_permit
 from tests.notifications.test_parcels import ordered_permit
 
@@ -189,8 +190,8 @@ def test_an_officer_ends_it_at_the_desk_and_an_auxiliary_or_clerk_never(
         with pytest.raises(NotAllowed):
             act(case_id, "end_for_fact", login, BY_HAND)
         db.session.rollback()
+    tomorrow = (clock.today() + timedelta(days=1)).isoformat()
     with pytest.raises(InvalidInput) as wrong:
-        tomorrow = (clock.today() + timedelta(days=1)).isoformat()
         act(case_id, "end_for_fact", "yl-officer", BY_HAND | {"day": tomorrow})
     assert "day" in wrong.value.errors
     db.session.rollback()
@@ -210,8 +211,6 @@ def test_a_case_that_lost_its_permit_before_has_an_exit_and_its_lost_card_no_ser
     case_id, tracking = posted_permit(partners)
     arrive(client, tracking, "987", 1)
     (permit,) = permits_of(case_now(case_id).citizen_id)
-    from citizen_services.database import Change
-
     change = Change(clock.now())
     end_permit(change, permit, reason="new_permit", day=clock.today(), told=True)
     change.write()
@@ -236,9 +235,6 @@ def test_a_case_of_before_goes_on_by_the_version_that_continues_its_own(app: Fla
     db.session.execute(update(Case).where(Case.id == again).values(item_version=1))
     commit()
     (parcel,) = cards_of(again)
-    from notifications import parcels
-    from tests.notifications.test_letters import event
-
     parcels.record(parcels.lock(parcel.id), [event(tracking, "704", 1, "10")])
     commit()
     assert case_now(again).state == "completed"
