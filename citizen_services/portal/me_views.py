@@ -19,8 +19,10 @@ from citizen_services.people.errors import BindingOver, TooMany
 from citizen_services.people.models import Consent, Look
 from citizen_services.people.queries import offices
 from citizen_services.portal.guards import HOME, citizen_required, the_citizen
-from citizen_services.portal.own_data import everything
+from citizen_services.portal.own_data import AGREED, LOOKED, everything
+from citizen_services.portal.own_data_paper import paper_of
 from citizen_services.portal.schemas_people import OWN_DATA_FORM
+from citizen_services.printing.paper import pdf
 from citizen_services.rules import keyset
 from citizen_services.rules.dates import chinese_full_day, chinese_moment, local_date
 from citizen_services.rules.masking import mask_address, mask_id, mask_name, mask_phone
@@ -31,21 +33,6 @@ from citizen_services.words import role_word
 bp = Blueprint("portal_me", __name__, url_prefix="/h5/me")
 
 _LOOKS_A_PAGE = 20
-_LOOKED = {
-    "opened": "打开办件",
-    "unmasked": "显示隐去的信息",
-    "searched": "按人查办件",
-    "bound": "核验身份证",
-    "exported": "导出",
-}
-_AGREED = {
-    "notice": "知晓个人信息怎样使用",
-    "face": "人脸核验",
-    "commitment": "承诺内容属实",
-    "electronic_service": "文书电子送达",
-    "guardian": "监护人同意",
-    "guardian_face": "监护人同意人脸核验",
-}
 
 
 @bp.get("")
@@ -90,7 +77,7 @@ def _look_rows(seen: list[Look]) -> list[dict[str, Any]]:
     return [
         {
             "label": f"{known[one.office_code].name} · {role_word(one.role)}",
-            "value": "办理您的办件" if one.reason == looks.HANDLING else f"{_LOOKED.get(one.what, '')}：{one.reason}",
+            "value": "办理您的办件" if one.reason == looks.HANDLING else f"{LOOKED.get(one.what, '')}：{one.reason}",
             "note": chinese_moment(one.at),
         }
         for one in seen
@@ -100,7 +87,7 @@ def _look_rows(seen: list[Look]) -> list[dict[str, Any]]:
 def _consent_row(one: Consent) -> dict[str, Any]:
     ended = f"，{chinese_moment(one.withdrawn_at)}撤回" if one.withdrawn_at is not None else ""
     return {
-        "label": _AGREED.get(one.purpose, one.purpose),
+        "label": AGREED.get(one.purpose, one.purpose),
         "value": one.words,
         "note": f"{chinese_moment(one.at)}同意{ended}",
     }
@@ -124,11 +111,11 @@ def send_code() -> ResponseReturnValue:
 @bp.post("/export")
 @citizen_required
 def export() -> ResponseReturnValue:
-    """Everything about the person as JSON, for a fresh code from their own phone: a screen left open is no key."""
+    """Everything about the person as JSON or PDF, for a fresh code from their phone: a screen left open is no key."""
     citizen = the_citizen()
     try:
-        code = OWN_DATA_FORM.load(form_data(request.form, OWN_DATA_FORM))["code"]
-        right = codes.check(citizen.phone, own_data.PURPOSE, code, web.client_address())
+        given = OWN_DATA_FORM.load(form_data(request.form, OWN_DATA_FORM))
+        right = codes.check(citizen.phone, own_data.PURPOSE, given["code"], web.client_address())
     except ValidationError as fault:
         return _page(422, fault.messages, sent=True)
     except TooMany as fault:
@@ -137,9 +124,13 @@ def export() -> ResponseReturnValue:
     commit()
     if not right:
         return _page(422, {"code": ["验证码不对或已失效。可以重新获取，旧的验证码随之失效。"]}, sent=True)
-    document = json.dumps(everything(the_citizen()), ensure_ascii=False, indent=2, default=_text)
-    answer = Response(document, mimetype="application/json")
-    answer.headers["Content-Disposition"] = 'attachment; filename="my-data.json"'
+    document = everything(the_citizen())
+    if given["kind"] == "pdf":
+        answer = Response(pdf(paper_of(document)), mimetype="application/pdf")
+    else:
+        written = json.dumps(document, ensure_ascii=False, indent=2, default=_text)
+        answer = Response(written, mimetype="application/json")
+    answer.headers["Content-Disposition"] = f'attachment; filename="my-data.{given["kind"]}"'
     answer.headers["Cache-Control"] = "private, no-store"
     return answer
 

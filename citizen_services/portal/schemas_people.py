@@ -127,9 +127,10 @@ class AgentCodeForm(Schema):
 
 
 class OwnDataForm(Schema):
-    """The code that proves who downloads everything about themselves."""
+    """The code that proves who downloads everything about themselves, and as what: JSON or PDF."""
 
     code = CodeField("请填写短信里的6位数字验证码。")
+    kind = fields.String(load_default="json", validate=validate.OneOf(("json", "pdf"), error="请选择文件的格式。"))
 
 
 AGENT_FORM, AGENT_CODE_FORM = AgentForm(), AgentCodeForm()

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
+from typing import Any
 from uuid import uuid4
 
+import pypdfium2
 import pytest
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from citizen_services import clock
 from citizen_services.database import Change, commit, db, new_id
@@ -23,7 +25,9 @@ from citizen_services.wechat.models import Follower
 from notifications.models import Delivery, Notice
 from tests import factories
 from tests.pages_kit import check_page, pages_browser, serving
+from tests.portal.acting import REASONS, staff_acts
 from tests.portal.conftest import Resident
+from tests.portal.test_documents import text_of
 
 
 def looked(person: Resident, times: int, reason: str = "核对投诉") -> None:
@@ -124,6 +128,64 @@ def test_everything_is_taken_along_only_with_a_fresh_code_once_and_only_ones_own
     person.browser.open("/h5/me")
     form = person.browser.form("send_code").inputs | {"code": code}
     assert person.browser.open("/h5/me/export", "POST", data=form).status_code == 422
+
+
+def leaves(value: Any) -> Iterator[str]:
+    """Every text of a document."""
+    if isinstance(value, dict | list):
+        for one in value.values() if isinstance(value, dict) else value:
+            yield from leaves(one)
+    elif isinstance(value, str):
+        yield value
+
+
+def values_of(file: bytes) -> str:
+    """What stands right of the labels, without the feet of sheets, over which a text goes on."""
+    read = pypdfium2.PdfDocument(file)
+    try:
+        # Margin and labels have 66 mm, the foot 24 mm.
+        pages = [page.get_textpage().get_text_bounded(left=66 / 25.4 * 72, bottom=24 / 25.4 * 72) for page in read]
+        return re.sub(r"\s+", "", "".join(pages))
+    finally:
+        read.close()
+
+
+def test_everything_is_taken_along_as_a_pdf_too_with_the_same_content_and_all_pages(
+    resident: Callable[..., Resident],
+) -> None:
+    person = resident()
+    case_id = person.apply()
+    staff_acts(person, case_id, "decline", "yl-both", REASONS)
+    bound(person)
+    looked(person, 150)
+    person.begin("residence-registration")
+    files = {}
+    for kind in ("json", "pdf"):
+        if kind == "pdf":
+            # A minute later by the machine's clock: codes are a minute apart.
+            with person.app.app_context():
+                db.session.execute(text("UPDATE attempt SET at = at - interval '2 minutes'"))
+                commit()
+        person.browser.open("/h5/me")
+        code = codes_of(person)
+        if kind == "pdf":
+            assert person.browser.submit("export", code=code, kind="docx").status_code == 422
+        answer = person.browser.submit("export", code=code, kind=kind)
+        assert answer.status_code == 200
+        assert answer.headers["Content-Disposition"] == f'attachment; filename="my-data.{kind}"'
+        files[kind] = answer.data
+    shown = text_of(files["pdf"]) + values_of(files["pdf"])
+    assert len(pypdfium2.PdfDocument(files["pdf"])) > 3, "on as many sheets as it takes, each with its number"
+    assert "第1页，共" in shown
+    for told in ("本人信息副本", "公民身份号码", "理由：核对投诉149", "不予受理（declined）", "没有提交的申请"):
+        assert re.sub(r"\s", "", told) in shown, told
+    document = json.loads(files["json"])
+    del document["made_at"]
+    for leaf in leaves(document):
+        # Moments and days are written out in Chinese.
+        if leaf and not re.match(r"\d{4}-\d\d-\d\d", leaf) and len(leaf) < 2000:
+            assert re.sub(r"\s", "", leaf) in shown, leaf
+    assert f"{document['identity']['birth_date'][:4]}年" in shown
 
 
 def test_unbinding_ends_every_login_and_is_told_on_the_phone_and_in_the_old_wechat(
