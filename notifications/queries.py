@@ -28,13 +28,6 @@ CHANNELS = tuple(queue.removeprefix("send-") for queue in SENDING)
 _EVERYWHERE = true()
 
 
-def notices_of_citizen(citizen_id: UUID, limit: int = PAGE) -> Sequence[Notice]:
-    """What a person was told, newest first."""
-    query = select(Notice).where(Notice.citizen_id == citizen_id, Notice.requeued_as.is_(None))
-    query = query.order_by(Notice.at.desc(), Notice.id.desc())
-    return db.session.scalars(query.limit(limit)).all()
-
-
 def notices_of_case(case_id: UUID) -> Sequence[Notice]:
     """What was told of a case, oldest first."""
     query = select(Notice).where(Notice.case_id == case_id).order_by(Notice.at, Notice.id)
@@ -214,11 +207,6 @@ def rejected(channel: str, within: ColumnElement[bool]) -> Select[Delivery]:
         Delivery.channel == channel, Delivery.state == "failed", Delivery.requeued_as.is_(None), within
     )
     return query.options(defer(Delivery.payload)).order_by(Delivery.id)
-
-
-def writebacks_of(about: UUID) -> Sequence[Delivery]:
-    """Every write of a registration or permit to the province's register, in order."""
-    return db.session.scalars(select(Delivery).where(Delivery.about == about).order_by(Delivery.id)).all()
 
 
 # --- parcels that need a look ------------------------------------------------------------------------------------

@@ -71,9 +71,13 @@ def to_bring(told: Sequence[Told], state: str) -> tuple[str, ...]:
 
 
 def of_case(case_id: UUID, citizen_id: UUID) -> list[Told]:
-    """What one person was told of a case, newest first."""
+    """What one person was told of a case, newest first; what was said once more is one, with the tries of all of it."""
     notices = [notice for notice in queries.notices_of_case(case_id) if notice.citizen_id == citizen_id]
     tries, titles = tries_of(notice.id for notice in notices), titles_of()
+    for earlier in notices:
+        if earlier.requeued_as is not None:
+            tries[earlier.requeued_as] = [*tries[earlier.id], *tries[earlier.requeued_as]]
+    notices = [notice for notice in notices if notice.requeued_as is None]
     return [
         Told(
             titles.get(notice.kind, "通知"),

@@ -176,16 +176,6 @@ class WeChatApi:
 
         return settle(call)
 
-    def send_text(self, ref: str, openid: str, content: str) -> Outcome:
-        """Answer a person within their window (custom message). Unknown must not be sent again: no id of ours in it."""
-        message = {"touser": openid, "msgtype": "text", "text": {"content": content}}
-
-        def call() -> str:
-            self.client.post("message/custom/send", data=message, ref=ref)
-            return ""
-
-        return settle(call)
-
     def create_menu(self, buttons: list[dict[str, Any]]) -> None:
         """Set the account's menu. Raises OutsideError."""
         self.client.menu.create({"button": buttons})

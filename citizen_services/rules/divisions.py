@@ -100,13 +100,3 @@ def is_migrant(hukou_code: str, district: str = FENGHUA, area: Collection[str] =
     if home in area and here in area:
         return False
     return home != here
-
-
-def division_name(code: str) -> str:
-    """A name that people recognise: the county or district within Ningbo, else the province (贵州省)."""
-    if not re.fullmatch(r"[0-9]{6,12}", code) or code[:2] not in PROVINCES:
-        raise RuleError("行政区划代码有误，请核对。")
-    present = ABOLISHED.get(code[:6], code[:6])
-    if present in NINGBO:
-        return f"浙江省宁波市{NINGBO[present]}"
-    return "浙江省宁波市" if present.startswith("3302") else PROVINCES[code[:2]]

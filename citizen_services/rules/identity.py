@@ -38,11 +38,6 @@ class IdentityNumber:
         return "male" if int(self.number[16]) % 2 else "female"
 
     @property
-    def gender_label(self) -> str:
-        """男 or 女, as printed on the card."""
-        return "男" if self.gender == "male" else "女"
-
-    @property
     def first_division(self) -> str:
         """Code of the place where the number was first given; never the present household registration."""
         return self.number[:6]

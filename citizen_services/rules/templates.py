@@ -106,16 +106,10 @@ TEXT_BYTES = 2048
 MENU_NAME_BYTES, SUBMENU_NAME_BYTES, MENU_KEY_BYTES, MENU_URL_BYTES = 16, 60, 128, 1024
 
 
-def fit_text(text: str) -> str:
-    """A chat text of at most 2,048 bytes; a longer one ends with …."""
-    return clip_bytes(text, TEXT_BYTES)
-
-
 # ---------------------------------------------------------------------------------------------- SMS
 
 SMS_VARIABLE_LENGTH = 35
 SMS_LENGTH = 500
-_SMS_ONE, _SMS_PART = 70, 67
 _LINK = re.compile(r"https?:|www\.|(?<![\w@])[\w-]+\.(?:cn|com|net|org|gov|top|xyz|link|vip|cc|io|me)\b", re.IGNORECASE)
 _MOBILE = re.compile(r"(?<!\d)1[3-9]\d{9}(?!\d)")
 
@@ -205,8 +199,3 @@ def tencent_template(template: str) -> str:
 def sms_length(signature: str, content: str) -> int:
     """Characters that a carrier counts: 【signature】 and content, in UTF-16 units."""
     return utf16_length(f"【{signature}】{content}")
-
-
-def sms_parts(length: int) -> int:
-    """Messages that a text of so many characters is charged as: one up to 70, then 67 each."""
-    return 1 if length <= _SMS_ONE else -(-length // _SMS_PART)

@@ -27,11 +27,6 @@ def fold_width(text: str) -> str:
     return text if text.isascii() else text.translate(_ASCII_TWINS)
 
 
-def fold_digits(text: str) -> str:
-    """Turn full-width digits into ASCII digits and leave all else, punctuation included, as it was written."""
-    return "".join(chr(ord(char) - 0xFEE0) if "\uff10" <= char <= "\uff19" else char for char in text)
-
-
 def compact(text: str) -> str:
     """Prepare a number that was typed or pasted: ASCII width, upper case, no blanks and no invisible characters."""
     return re.sub("[\\s\u200c\u200d]+", "", fold_width(_strip_unseen(text))).upper()

@@ -92,10 +92,6 @@ class Calendar:
         """The notice of a year, None if it is not published (or not loaded)."""
         return self._tables.get(year)
 
-    def is_published(self, year: int) -> bool:
-        """Whether that year's notice is loaded."""
-        return year in self._tables
-
     def is_known(self, day: date) -> bool:
         """Whether no notice still to come can change what `is_working_day` says of this day."""
         late = (day.month, day.day) >= _TURN_OF_YEAR

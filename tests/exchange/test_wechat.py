@@ -131,17 +131,6 @@ def test_no_menu_is_an_empty_menu(app: Flask, wire: WirePartner) -> None:
     assert on_wire(app, wire).menu() == []
 
 
-def test_a_reply_outside_the_persons_window_is_refused(app: Flask, outside: House, openid: str) -> None:
-    outcomes = [clients.wechat_api().send_text(str(uuid4()), openid, "您好") for _ in range(6)]
-    last = outcomes[-1]
-    assert isinstance(last, NotAccepted)
-    assert (last.kind, last.code) in {("never", "45015"), ("never", "45047")}
-    accepted = [
-        entry for entry in outside.ledger("wechat_api") if (entry["to"], entry["outcome"]) == (openid, "accepted")
-    ]
-    assert len(accepted) == sum(isinstance(outcome, Accepted) for outcome in outcomes)
-
-
 def test_a_token_that_stays_refused_is_asked_for_anew_once_and_then_a_person_has_to_look(
     app: Flask, wire: WirePartner
 ) -> None:

@@ -148,7 +148,7 @@ def unsendable(notice: Notice, values: Mapping[str, str]) -> list[str]:
     sms = templates.fill(notice.sms_template.text, variables)
     if templates.sms_length(SIGNATURE, sms) > templates.SMS_LENGTH:
         faults.append("the SMS is too long")
-    if templates.fit_text(f"{notice.title}\n{text}") != f"{notice.title}\n{text}":
+    if len(f"{notice.title}\n{text}".encode()) > templates.TEXT_BYTES:
         faults.append("the text is too long for a chat")
     return faults
 

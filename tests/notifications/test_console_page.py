@@ -37,6 +37,7 @@ from tests.notifications.conftest import (
 )
 from tests.notifications.test_parcels import ordered_permit
 from tests.notifications.test_reached import asked
+from tests.notifications.test_writeback import writes
 from tests.pages_kit import check_page, pages_browser, serving
 
 PAGE = "/console/telling"
@@ -284,7 +285,7 @@ def test_what_the_province_rejected_is_shown_in_its_words_without_the_person_and
     assert "省库没有退回的登记" in clerk.words
     tasks.send("registration")
     db.session.rollback()
-    assert [row.state for row in queries.writebacks_of(rejected.about or case_id)] == ["failed", "delivered"]
+    assert [one.state for one in writes(rejected.about or case_id)] == ["failed", "delivered"]
 
 
 def test_the_page_shows_what_waits_and_can_be_used_by_everybody(app: Flask, partners: Outside, desk: Desks) -> None:

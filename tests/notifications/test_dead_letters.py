@@ -11,7 +11,7 @@ from sqlalchemy import text
 from citizen_services import clock
 from citizen_services.database import Change, commit, db, new_id
 from citizen_services.people.signals import code_wanted
-from notifications import queries, tasks
+from notifications import queries, tasks, told
 from notifications.errors import NotRequeueable
 from notifications.models import Delivery, Notice
 from notifications.operations import requeue
@@ -52,8 +52,10 @@ def test_a_message_that_reached_nobody_is_said_again_once(app: Flask, partners: 
     (sms,) = partners.arrived("sms_aliyun", "SendSms", "accepted")
     assert sms["our_ref"] == str(again)
     # The person's page shows it once.
-    (shown,) = queries.notices_of_citizen(person.id)
-    assert (shown.id, shown.text, shown.at) == (row(again).notice_id, notice.text, notice.at)
+    assert notice.case_id is not None
+    (shown,) = told.of_case(notice.case_id, person.id)
+    assert (shown.text, shown.at) == (notice.text, notice.at)
+    assert [one.outcome for one in shown.tries] == ["没有送到", "已发出，还没有回执"]
 
 
 def test_what_another_channel_told_is_no_dead_letter(app: Flask, partners: Outside) -> None:

@@ -64,7 +64,9 @@ def number_of(registration_id: UUID) -> str | None:
 def writes(about: UUID) -> list[Delivery]:
     """Every write of a row, as they are now."""
     db.session.rollback()
-    return [row(found.id) for found in queries.writebacks_of(about)]
+    return [
+        row(id_) for id_ in db.session.scalars(select(Delivery.id).where(Delivery.about == about).order_by(Delivery.id))
+    ]
 
 
 def known(person: Citizen) -> dict[str, list[dict[str, Any]]]:

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from citizen_services.rules import credit_code, tracking, vin
 from citizen_services.rules.errors import RuleError
 from citizen_services.rules.plates import parse_plate
-from citizen_services.rules.portrait import size_faults
 
 CREDIT_ALPHABET = "0123456789ABCDEFGHJKLMNPQRTUWXY"
 
@@ -193,20 +192,3 @@ def test_plates_agree_with_their_kind(kind: str, typed: str, number: str | None)
             parse_plate(kind, typed)
     else:
         assert parse_plate(kind, typed).key == f"{kind}-{number}"
-
-
-@pytest.mark.parametrize(
-    ("size", "hints"),
-    [
-        ((358, 441), []),  # exactly
-        ((716, 882), []),  # twice as large: scaled down
-        ((717, 882), []),  # a pixel off while scaling
-        ((357, 440), ["太小"]),  # a pixel short, shape still right
-        ((441, 358), ["太小", "比例"]),  # lying on its side
-        ((1080, 1080), ["比例"]),  # square
-    ],
-)
-def test_portraits_are_judged_by_size_and_shape(size: tuple[int, int], hints: list[str]) -> None:
-    faults = size_faults(*size)
-    assert len(faults) == len(hints)
-    assert all(hint in fault for hint, fault in zip(hints, faults, strict=True))

@@ -6,18 +6,15 @@ from hypothesis import strategies as st
 
 from citizen_services.rules.errors import RuleError
 from citizen_services.rules.templates import (
-    TEXT_BYTES,
     aliyun_template,
     check_sms_template,
     check_value,
     fill,
     fit_sms_value,
-    fit_text,
     fit_value,
     longest,
     placeholders,
     sms_length,
-    sms_parts,
     value_kind,
 )
 from citizen_services.rules.text import utf16_length
@@ -126,12 +123,6 @@ def test_long_names_are_shortened_rather_than_not_told() -> None:
         fit_value("phrase1", "已经受理完毕")
 
 
-def test_chat_texts_are_cut_by_bytes_between_characters() -> None:
-    assert fit_text("好") == "好"
-    assert len(fit_text("好" * 1000).encode()) <= TEXT_BYTES
-    assert fit_text("好" * 1000).endswith("好…")
-
-
 # ---------------------------------------------------------------------------------------------- SMS
 
 
@@ -196,11 +187,6 @@ def test_sms_values_that_would_be_refused_are_refused_here(value: str) -> None:
 @given(st.text(st.characters(exclude_characters=".:"), max_size=80))  # without them nothing is a link
 def test_a_fitted_sms_value_keeps_the_limit(text: str) -> None:
     assert 1 <= utf16_length(fit_sms_value(f"事项{text}")) <= 35
-
-
-@pytest.mark.parametrize(("length", "parts"), [(1, 1), (70, 1), (71, 2), (134, 2), (135, 3), (500, 8)])
-def test_long_messages_are_charged_in_parts(length: int, parts: int) -> None:
-    assert sms_parts(length) == parts
 
 
 def test_the_signature_counts_with_its_brackets() -> None:

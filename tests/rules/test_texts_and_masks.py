@@ -11,7 +11,7 @@ from citizen_services.rules.errors import RuleError
 from citizen_services.rules.identity import invent
 from citizen_services.rules.masking import mask_address, mask_id, mask_name, mask_phone, scrub
 from citizen_services.rules.phones import invent_mobile
-from citizen_services.rules.text import clip_bytes, compact, fold_digits, normalise_text, utf16_length
+from citizen_services.rules.text import clip_bytes, compact, normalise_text, utf16_length
 
 ANY_TEXT = st.text(st.characters(), max_size=80)  # lone surrogates and controls included
 
@@ -55,8 +55,7 @@ def test_cleaned_text_is_storable_and_stays_as_it_is(text: str, newlines: bool) 
     assert normalise_text(clean, limit=500, newlines=newlines) == clean
 
 
-def test_numbers_are_folded_but_words_are_not() -> None:
-    assert fold_digits("３幢４０２室，ＡＢ") == "3幢402室，ＡＢ"
+def test_numbers_are_folded() -> None:
     assert compact(" ａｂ １２\u200d３ \t") == "AB123"
 
 
