@@ -11,7 +11,7 @@ from functools import lru_cache
 from string import Formatter
 
 from .errors import RuleError
-from .text import HAN_CHARACTER, clip_bytes, normalise_text, utf16_length
+from .text import HAN_CHARACTER, normalise_text, utf16_length
 
 # ---------------------------------------------------------------------------------------------- placeholders
 
