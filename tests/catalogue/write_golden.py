@@ -8,7 +8,7 @@ import json
 import sys
 
 from citizen_services.catalogue.describe import golden
-from tests.catalogue.test_declarations import GOLDEN, RELEASED, VERSIONS, released
+from tests.catalogue.test_versions import GOLDEN, RELEASED, VERSIONS, released
 
 if __name__ == "__main__":
     for version, item in VERSIONS.items():
