@@ -167,6 +167,8 @@ class Settings:
     #: six characters unless the account was given more.
     sms_first: str
     sms_tencent_variable: int
+    #: Who pays the courier of a result: ``bureau`` (its contract) or ``recipient`` (到付).
+    postage: str
     #: Whoever has one of these roles must log in with a second factor.
     second_factor_roles: frozenset[str]
     trusted_proxies: int
@@ -244,6 +246,7 @@ class Settings:
             staff_digest_hour=min(22, max(1, _whole_number(given, "STAFF_DIGEST_HOUR", causes) or 8)),
             sms_first=_one_of(given, "SMS_FIRST", ("aliyun", "tencent"), causes),
             sms_tencent_variable=max(1, _whole_number(given, "SMS_TENCENT_VARIABLE", causes) or 6),
+            postage=_one_of(given, "POSTAGE", ("bureau", "recipient"), causes),
             second_factor_roles=frozenset(_keys(given.get("SECOND_FACTOR_ROLES", ""))),
             trusted_proxies=_whole_number(given, "TRUSTED_PROXIES", causes),
             clock_offset_s=_whole_number(given, "CLOCK_OFFSET_S", causes),

@@ -23,6 +23,7 @@ CASE_STATES: Mapping[str, Word] = {
     "submitted": Word("待受理", "hourglass", "wait"),
     "verifying": Word("待核实", "map-pin", "wait"),
     "correcting": Word("待补正", "alert-circle", "wait"),
+    "paying": Word("待缴费", "coin", "wait"),
     "accepted": Word("已受理", "file-check", "info"),
     "accepted_with_gaps": Word("容缺受理", "file-alert", "wait"),
     "approved": Word("已批准", "circle-check", "info"),

@@ -14,6 +14,7 @@ from citizen_services.cases.models import Case, Correction
 from citizen_services.cases.signals import (
     application_unwanted,
     application_wanted,
+    case_files_removed,
     case_moved,
     case_rated,
     correction_extended,
@@ -56,6 +57,7 @@ from citizen_services.rules.templates import fill
 from citizen_services.wechat.signals import bound_follower_came, template_finished
 from citizen_services.windows.signals import appointment_moved, slot_offered
 from notifications import (
+    archived,
     bookings,
     bringing,
     drafts,
@@ -177,6 +179,7 @@ def order_parcel(
         payload={
             "sender": ours if direction == "out" else theirs,
             "receiver": theirs if direction == "out" else ours,
+            "receiver_pays": direction == "out" and settings.postage == "recipient",
             "contents": CONTENTS,
             "note": NOTE,
         },
@@ -303,14 +306,15 @@ RECEIVERS = (
     (export_wanted, wake_exporter),
     (application_wanted, platform.hand_over),
     (application_unwanted, platform.take_back),
+    (case_files_removed, archived.remove),
     (parcel_wanted, order_parcel),
     (parcel_unwanted, old_documents.call_back),
     (old_document_due, old_documents.expect),
     (letter_wanted, letters.order),
-    (residence_registered, writeback.write_registration),
-    (permit_carded, writeback.write_permit),
     (household_invited, invitations.tell),
     (invitation_ended, invitations.withdraw),
+    (residence_registered, writeback.write_registration),
+    (permit_carded, writeback.write_permit),
     (permit_ended, permits.tell_of_end),
     (permit_endorsed, writeback.write_endorsement),
     (permit_changed, writeback.write_change),

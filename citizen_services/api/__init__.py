@@ -7,6 +7,7 @@ from citizen_services.api import (
     case_views,
     docs_views,
     draft_views,
+    fee_views,
     health_views,
     household_views,
     item_views,
@@ -14,6 +15,7 @@ from citizen_services.api import (
     metrics_views,
     payment_views,
     spec,
+    traffic_views,
 )
 from citizen_services.api.problems import machine_error
 
@@ -29,10 +31,12 @@ def init_app(app: APIFlask) -> None:
     for bp in (
         item_views.bp,
         case_views.bp,
+        fee_views.bp,
         draft_views.bp,
         draft_views.sending,
         me_views.bp,
         household_views.bp,
+        traffic_views.bp,
         *booking_views.BLUEPRINTS,
     ):
         app.register_blueprint(bp)

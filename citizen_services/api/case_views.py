@@ -12,7 +12,7 @@ from citizen_services.api.callers import Caller, caller
 from citizen_services.api.once import do
 from citizen_services.api.operation import blueprint, operation
 from citizen_services.api.problems import Problem
-from citizen_services.cases import corrections, operations, queries, seeing, serving, standing
+from citizen_services.cases import charging, corrections, operations, queries, seeing, serving, standing
 from citizen_services.cases.errors import NoSuchCase
 from citizen_services.cases.models import Case, CaseEvent, Document
 from citizen_services.cases.serving_models import Serving
@@ -20,6 +20,7 @@ from citizen_services.catalogue.describe import field_of
 from citizen_services.catalogue.vocabulary import ServiceItem, Step
 from citizen_services.database import Change, commit
 from citizen_services.database.idempotency import Once
+from citizen_services.fees.queries import of_duty
 from citizen_services.filling import fields
 from citizen_services.parts import parts
 from citizen_services.people import looks
@@ -39,7 +40,7 @@ def _item(case: Case) -> ServiceItem:
     return parts().catalogue.item(case.item, case.item_version)
 
 
-def _seen(case_id: UUID) -> Case:
+def seen_case(case_id: UUID) -> Case:
     """A case that the caller may see: one's own, or one of the office's, which is recorded; NoSuchCase for others."""
     who = caller()
     if who.citizen is not None:
@@ -80,7 +81,7 @@ def cases(query: Mapping[str, str]) -> dict[str, Any]:
 @operation(bp, "一个办件", schemas.CaseSchema, who=EVERYBODY, scope=READ, for_others=True, problems=(404,))
 def case(case_id: UUID) -> dict[str, Any]:
     """One case with its clocks, answers, documents, and what the caller may do now."""
-    return _whole(_seen(case_id), caller())
+    return _whole(seen_case(case_id), caller())
 
 
 def _whole(case: Case, who: Caller) -> dict[str, Any]:
@@ -111,6 +112,7 @@ def _whole(case: Case, who: Caller) -> dict[str, Any]:
             for group in item.active_groups(case.data)
         ],
         "documents": [_document(one, served.get(one.id)) for one in queries.documents_of(case.id)],
+        "fees": [order.id for order in of_duty(charging.duty_of(case.id))] if item.fee else [],
         "actions": [_action(step) for step in queries.steps_for(item, case, who.actor)],
     }
 
@@ -155,7 +157,7 @@ def _served(one: Serving) -> dict[str, Any]:
 )
 def events(case_id: UUID, query: Mapping[str, str]) -> dict[str, Any]:
     """What was done on a case, oldest first; a citizen is shown what concerns them."""
-    case, own = _seen(case_id), caller().citizen is not None
+    case, own = seen_case(case_id), caller().citizen is not None
     item, known = _item(case), offices()
     after = int(query["after"]) if query["after"].isdigit() else 0
     later = [event for event in queries.events_of(case.id) if event.seq > after]
@@ -187,7 +189,7 @@ def _event(item: ServiceItem, event: CaseEvent, own: bool, known: Mapping[str, O
 @operation(bp, "一份文书", schemas.WholeDocumentSchema, who=EVERYBODY, scope=READ, for_others=True, problems=(404,))
 def document(case_id: UUID, document_id: UUID) -> dict[str, Any]:
     """A writing as it was issued; it names the person in full: a look of the staff is recorded and counted."""
-    case, who = _seen(case_id), caller()
+    case, who = seen_case(case_id), caller()
     found = queries.document(case.id, document_id)
     if who.citizen is None:
         try:
@@ -214,7 +216,7 @@ def document(case_id: UUID, document_id: UUID) -> dict[str, Any]:
 )  # fmt: skip
 def act(case_id: UUID, action: str, body: Mapping[str, Any]) -> dict[str, Any]:
     """Take a step on the version that the caller saw; 409 `moved-on` where somebody was faster."""
-    case, who = _seen(case_id), caller()
+    case, who = seen_case(case_id), caller()
 
     def perform(once: Once) -> dict[str, Any]:
         catalogue, version, data = parts().catalogue, body["version"], body["data"]

@@ -257,6 +257,8 @@ class CaseSchema(ShortCaseSchema):
     correction = Nested(CorrectionSchema, required=True, allow_none=True)
     answers = List(Nested(AnswersSchema), required=True)
     documents = List(Nested(DocumentSchema), required=True)
+    #: Orders of its fees: ``/fees/{id}``.
+    fees = List(UUID(), required=True)
     actions = List(Nested(ActionSchema), required=True)
 
 

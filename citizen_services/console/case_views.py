@@ -11,7 +11,7 @@ from flask.typing import ResponseReturnValue
 from marshmallow import ValidationError
 
 from citizen_services import clock
-from citizen_services.cases import asking, deadlines, operations, queries
+from citizen_services.cases import asking, deadlines, fee_cards, operations, queries
 from citizen_services.cases.errors import (
     CaseError,
     GuardFailed,
@@ -135,6 +135,7 @@ def _page(
         item=item,
         case_data={"id": case.id, "number": case.number, "state": case.state, "version": case.version},
         clocks=deadlines.clocks_of(item, case),
+        fees=fee_cards.fee_cards(case.id) if item.fee else [],
         holder=render.holder_words(case, actor),
         held_by_colleague=held_by_colleague(actor, case),
         waits_for=item.state(case.state).waits_for,

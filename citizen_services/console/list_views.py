@@ -62,6 +62,8 @@ def _nav() -> dict[str, Any]:
         places.append(("console_deputies.page", "请假代理", "users", "/console/deputies"))
         places.append(("console_supervision.page", "监督", "chart-bar", "/console/supervision"))
         places.append(("console_data.page", "个人信息请求", "file-text", "/console/data-requests"))
+    if "cashier" in person.roles:
+        places.append(("console_fees.page", "收费", "coin", "/console/fees"))
     if person.roles & {"system_admin", "security_admin"}:
         places.append(("console_admin.page", "管理", "settings", "/console/admin"))
     if person.roles & {"audit_admin", "security_admin"}:

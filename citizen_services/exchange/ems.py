@@ -58,13 +58,14 @@ class Contact:
 
 @dataclass(frozen=True)
 class ParcelToOrder:
-    """A parcel: from whom to whom, what is in it, the label's note. Collected at the sender's; the sender pays."""
+    """A parcel: from whom to whom, what is in it, the label's note, who pays. Collected at the sender's."""
 
     sender: Contact
     receiver: Contact
     contents: str
     note: str = ""
     weight_g: int = 50
+    receiver_pays: bool = False
 
 
 @dataclass(frozen=True)
@@ -138,7 +139,7 @@ class Ems:
             "insuranceFlag": "1",
             "deliverType": "2",
             "pickupType": "1",
-            "paymentMode": "1",
+            "paymentMode": "2" if parcel.receiver_pays else "1",
             "codFlag": "9",
             "receiptFlag": "1",
             "note": parcel.note,

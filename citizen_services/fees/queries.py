@@ -30,6 +30,11 @@ def overdue(at: datetime, most: int = 200) -> Sequence[FeeOrder]:
     return db.session.scalars(query.order_by(FeeOrder.pay_until, FeeOrder.id).limit(most)).all()
 
 
+def order(order_id: UUID) -> FeeOrder | None:
+    """An order as it stands now."""
+    return db.session.get(FeeOrder, order_id, populate_existing=True)
+
+
 def is_payable(order_id: UUID) -> bool:
     """Whether an order can be paid, as it stands now."""
     query = select(FeeOrder.id).where(FeeOrder.id == order_id, FeeOrder.state.in_(PAYABLE))

@@ -37,7 +37,7 @@ def _paid(refs: Iterable[str]) -> dict[str, int]:
 
 def _given_back(refs: Iterable[str]) -> dict[str, int]:
     query = select(Refund.our_ref, Refund.amount_fen).where(Refund.our_ref.in_(list(refs)), Refund.state == "done")
-    return dict(db.session.execute(query).tuples())
+    return {row.our_ref: row.amount_fen for row in db.session.execute(query)}
 
 
 def _of_day(day: date) -> tuple[dict[str, int], dict[str, int]]:
@@ -57,7 +57,7 @@ def _of_day(day: date) -> tuple[dict[str, int], dict[str, int]]:
     )  # fmt: skip
     return (
         {ref: fen for ref, fen in db.session.execute(paid) if fen is not None},
-        dict(db.session.execute(back).tuples()),
+        {row.our_ref: row.amount_fen for row in db.session.execute(back)},
     )
 
 
@@ -115,6 +115,11 @@ def open_differences(most: int = 100) -> Sequence[FeeDifference]:
 def newest_days(most: int = 7) -> Sequence[BillDay]:
     """The bills that were compared last."""
     return db.session.scalars(select(BillDay).order_by(BillDay.day.desc()).limit(most)).all()
+
+
+def difference(difference_id: UUID) -> FeeDifference | None:
+    """One of them."""
+    return db.session.get(FeeDifference, difference_id)
 
 
 def settle(difference_id: UUID, cashier: Actor, reason: str) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from citizen_services.catalogue import ServiceItem
+from citizen_services.fees import postage
 from citizen_services.fees.money import yuan
 from citizen_services.people.parameters import fee_parameter, number
 
@@ -37,5 +38,17 @@ def words(item: ServiceItem) -> str:
     """What the guide says that it costs: the declaration's own words while nothing is charged, else the tariff."""
     tariff = lines(item)
     if not tariff:
-        return item.guide.fee
+        return postage.said(item.guide.fee)
     return "；".join(f"{line.label} {yuan(line.fen)}" for line in tariff)
+
+
+def before_sending(item: ServiceItem, data: Mapping[str, Mapping[str, Any]]) -> list[dict[str, str]]:
+    """What the last page before the sending says of money: the fee of these answers, when it is paid, the postage."""
+    rows = [{"label": line.label, "value": yuan(line.fen)} for line in lines(item, data)]
+    if rows:
+        rows[-1]["note"] = "核对通过后通知您缴费，缴清后受理；没有受理的，按原路退还。"
+    else:
+        rows.append({"label": "办理费用", "value": "不收费"})
+    if "delivery" in data:
+        rows.append({"label": "邮寄费", "value": postage.words()})
+    return rows

@@ -16,6 +16,7 @@ from citizen_services.cases import drafts, papers
 from citizen_services.cases.clocks import calendar
 from citizen_services.cases.models import Draft
 from citizen_services.catalogue.vocabulary import Group, Material, ServiceItem
+from citizen_services.fees import postage, tariff
 from citizen_services.filling import fields, registers
 from citizen_services.filling.defaults import defaults_of
 from citizen_services.filling.photos import cards, earlier_of, paper_rows
@@ -142,7 +143,7 @@ def group_page(filled: Filled, group: Group, status: int = 200) -> ResponseRetur
         heading=group.title,
         step=f"{filled.item.name} · 第 {position + 1} 步，共 {expected} 步",
         # Words about what is shown from registers would be untrue where they told nothing.
-        lead=group.intro if card is None or card["found"] else "",
+        lead=postage.said(group.intro) if card is None or card["found"] else "",
         back=filled.url(CHECK) if filled.from_check else (filled.url(before) if before else filled.guide),
         live=True,
         you=filled.place.you,
@@ -285,6 +286,7 @@ def check_page(filled: Filled, status: int = 200) -> ResponseReturnValue:
         ],
         papers=paper_rows(filled.wanted, queries.of_draft(draft.id)) if filled.wanted else [],
         papers_url=filled.url(PAPERS),
+        costs=tariff.before_sending(item, draft.data),
         errors=filled.errors,
         moved=filled.moved,
         first_answer="" if item.clocks.at_once else chinese_day(first.last_day) + provisional,

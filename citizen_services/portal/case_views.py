@@ -10,7 +10,7 @@ from uuid import UUID
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from citizen_services.cases import corrections, deadlines, documents, operations, papers
+from citizen_services.cases import corrections, deadlines, documents, fee_cards, operations, papers
 from citizen_services.cases.errors import InvalidInput, MovedOn, NotPossible
 from citizen_services.cases.models import Case, Correction
 from citizen_services.cases.once import do_once
@@ -153,6 +153,7 @@ def case_page(
         mark=(MARK, mark_of(case.id, the_citizen().id)),
         autosave=url_for("portal_autosave.answer", case_id=case.id),
         ending=ending(item, case, events, issued, running=running),
+        fees=fee_cards.fee_cards(case.id) if item.fee else [],
         tracking=case.results.get("tracking"),
         cards=_register_rows(item, case),
         answers=[

@@ -12,6 +12,7 @@ from citizen_services.cases.errors import NoSuchCase, NotEligible
 from citizen_services.cases.standing import Standing
 from citizen_services.catalogue.counter import PARTNER_DESKS, CounterService
 from citizen_services.catalogue.vocabulary import ServiceItem
+from citizen_services.fees import tariff
 from citizen_services.filling import beginning, fields, registers
 from citizen_services.filling.posted import Posted
 from citizen_services.parts import parts
@@ -99,6 +100,8 @@ def _page(item: ServiceItem, citizen: Citizen | None, judged: Any) -> str:
     return render_template(
         "h5/item.html",
         item=item,
+        fee_words=tariff.words(item),
+        priced=bool(tariff.lines(item)),
         citizen=citizen,
         conditions=fields.conditions_of(item, judged),
         judged=judged is not None,

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from citizen_services.fees import tariff
 from citizen_services.parts import parts
 from citizen_services.wechat.texts import constant, hotlines, how_long, human, item_links, lines, link
 
@@ -37,10 +38,9 @@ def school() -> str:
     )
 
 
-@constant
 def fees() -> str:
-    """What each service costs."""
-    told = [f"{item.name}：{item.guide.fee}" for item in parts().catalogue.items()]
+    """What each service costs today: a bureau may set it."""
+    told = [f"{item.name}：{tariff.words(item)}" for item in parts().catalogue.items()]
     return lines("费用：", *told, *hotlines())
 
 

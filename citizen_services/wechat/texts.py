@@ -12,6 +12,7 @@ from typing import ParamSpec
 from citizen_services.cases.models import Case
 from citizen_services.catalogue.registry import UnknownItem
 from citizen_services.catalogue.vocabulary import Material, ServiceItem
+from citizen_services.fees import tariff
 from citizen_services.parts import parts
 from citizen_services.people.models import Office
 from citizen_services.people.queries import offices
@@ -187,7 +188,7 @@ def guide(item: ServiceItem) -> str:
         *_listed("条件", [check.sentence for check in item.pre_checks] or [item.guide.audience]),
         *_listed("需要", [_needed(material) for material in item.materials]),
         f"时限：{how_long(item)}",
-        f"费用：{item.guide.fee}",
+        f"费用：{tariff.words(item)}",
         *[f"跑动：网上办理{door.visits}次" for door in item.doors if door.code == "online"],
     )
     # The link is what matters most: a long guide is shortened before it.

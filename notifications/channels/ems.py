@@ -24,7 +24,7 @@ class _Cancellation:
 class EmsChannel:
     """Channel ``ems``.
 
-    Payload: ``{sender, receiver, contents, note}``, or ``{cancel: tracking, order_ref, reason}``.
+    Payload: ``{sender, receiver, contents, note, receiver_pays}``, or ``{cancel: tracking, order_ref, reason}``.
     """
 
     name = "ems"
@@ -49,6 +49,7 @@ class EmsChannel:
             receiver=Contact(**payload["receiver"]),
             contents=payload["contents"],
             note=payload["note"],
+            receiver_pays=payload.get("receiver_pays", False),
         )
 
     def send(self, order: Order, ready: ParcelToOrder | _Cancellation) -> Outcome:
