@@ -231,7 +231,7 @@ def recurring() -> Mapping[str, tuple[float, Callable[[], object]]]:
     from citizen_services.materials import sweep
     from citizen_services.people.sessions import remove_old
     from citizen_services.wechat.memory import forget_old
-    from citizen_services.windows import appointments, holds, waiting
+    from citizen_services.windows import appointments, hall, holds, waiting
     from notifications.digests import make_due
     from notifications.old import remind as remind_of_old_documents
     from notifications.own import forget_old as forget_notices
@@ -261,6 +261,10 @@ def recurring() -> Mapping[str, tuple[float, Callable[[], object]]]:
             commit()
         commit()
 
+    def close_halls() -> None:
+        hall.close_day()
+        commit()
+
     def end_waiting() -> None:
         waiting.end_overdue()
         commit()
@@ -278,6 +282,7 @@ def recurring() -> Mapping[str, tuple[float, Callable[[], object]]]:
         "reminders of appointments": (60, appointments.remind_due),
         "who did not come": (60, appointments.note_no_shows),
         "waiting that is over": (3600, end_waiting),
+        "tickets of days that are over": (3600, close_halls),
         "lapse": (60, lapse_overdue),
         "digest of what is stuck": (60, make_due),
         "payments": (5, look_at_payments),

@@ -104,10 +104,14 @@ class AppointmentSchema(Schema):
     decline_until = DateTime(required=True, allow_none=True)
 
 
+class ListedAppointmentSchema(AppointmentSchema):
+    """One of them."""
+
+
 class AppointmentsPage(Schema):
     """One's own appointments, newest first."""
 
-    items = List(Nested(AppointmentSchema), required=True)
+    items = List(Nested(ListedAppointmentSchema), required=True)
     next = String(required=True, allow_none=True)
 
 
@@ -129,6 +133,14 @@ class ActedSchema(Schema):
 
     appointment_id = UUID(required=True)
     number = String(required=True)
+
+
+class CheckedInSchema(Schema):
+    """A ticket in the hall; ``queue`` is the page that says how many are ahead."""
+
+    ticket_id = UUID(required=True)
+    number = String(required=True)
+    queue = String(required=True)
 
 
 class WaitBody(Strict):

@@ -216,7 +216,8 @@ class Visit(Base):
     office_code: Mapped[str] = mapped_column(ForeignKey("office.code"))
     at: Mapped[datetime] = mapped_column(timestamp)
     #: How we know: ``case`` (its QR code or number), ``id_number`` (typed or read from the card), ``step`` (an act that
-    #: needs the person); ``home``: somebody of the office came to them, which is nobody's trip.
+    #: needs the person), ``ticket`` (called to a counter); ``home``: somebody of the office came to them, which is
+    #: nobody's trip.
     known_by: Mapped[str] = mapped_column(Text)
     #: Who of the staff noted it.
     noted_by: Mapped[UUID | None] = mapped_column(ForeignKey("staff.id"))
@@ -226,7 +227,7 @@ class Visit(Base):
 
     __table_args__ = (
         Index("ix_visit_citizen_id_at", "citizen_id", "at"),
-        CheckConstraint("known_by IN ('case', 'id_number', 'step', 'home')", name="known_by"),
+        CheckConstraint("known_by IN ('case', 'id_number', 'step', 'ticket', 'home')", name="known_by"),
         CheckConstraint("(card_seen_by IS NULL) = (card_seen_at IS NULL)", name="card_seen"),
     )
 

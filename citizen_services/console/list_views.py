@@ -11,13 +11,14 @@ from flask.typing import ResponseReturnValue
 
 from citizen_services.cases.queries import MOST_COUNTED, DeskFigures, Page, desk, desk_figures, of_office
 from citizen_services.cases.supervising import unseen_count
-from citizen_services.console import render
+from citizen_services.console import desk_views, render
 from citizen_services.console.access import case_roles, case_staff
 from citizen_services.console.guards import current_actor
 from citizen_services.console.supervision_scope import answers_for
 from citizen_services.parts import parts
 from citizen_services.people import web
 from citizen_services.people.actors import Actor
+from citizen_services.people.queries import office
 from citizen_services.rules.keyset import place_from_text, place_to_text
 from citizen_services.words import state_word
 
@@ -25,6 +26,9 @@ bp = Blueprint("console_lists", __name__, url_prefix="/console")
 
 #: Who puts right what people were not content with, for their office.
 RATING_ROLES = frozenset({"clerk", "approver", "supervisor"})
+
+#: Kinds of office that have a hall with counters.
+_HALLS = frozenset({"traffic", "service_centre"})
 
 TABS = (("desk", "本所待办"), ("mine", "我办理中"), ("all", "全部"))
 EMPTY = {
@@ -56,6 +60,8 @@ def _nav() -> dict[str, Any]:
         ]
     elif "community_officer" in person.roles:
         places.append(("console_counter.page", "上门代办", "walk", "/console/counter"))
+    if person.roles & set(desk_views.ROLES) and office(person.staff.office_code).kind in _HALLS:
+        places.append(("console_desk.page", "叫号台", "bell", "/console/desk"))
     if person.roles & RATING_ROLES:
         places.append(("console_ratings.page", "评价整改", "alert-circle", "/console/ratings"))
     if "supervisor" in person.roles:

@@ -71,9 +71,16 @@ def _office_kinds(*kinds: str) -> None:
     op.create_check_constraint(op.f("ck_office_kind"), "office", f"kind IN ({', '.join(map(repr, kinds))})")
 
 
+def _visits_known_by(*ways: str) -> None:
+    """By what a visit is known, anew."""
+    op.drop_constraint(op.f("ck_visit_known_by"), "visit", type_="check")
+    op.create_check_constraint(op.f("ck_visit_known_by"), "visit", f"known_by IN ({', '.join(map(repr, ways))})")
+
+
 def upgrade() -> None:
     """Create everything."""
     _office_kinds("station", "service_centre", "traffic")
+    _visits_known_by("case", "id_number", "step", "ticket", "home")
     op.execute(sa.schema.CreateSequence(sa.Sequence("appointment_number_seq")))
     op.create_table(
         "booking_pause",
@@ -612,3 +619,4 @@ def downgrade() -> None:
         op.execute(f"DROP FUNCTION {function}()")
     op.execute(sa.schema.DropSequence(sa.Sequence("appointment_number_seq")))
     _office_kinds("station", "service_centre")
+    _visits_known_by("case", "id_number", "step", "home")

@@ -44,12 +44,10 @@ REASONS = {
     "/h5/organisations/<uuid:organisation_id>": "reached by binding, judged in portal/test_organisations.py",
     "/h5/agents/<uuid:authorisation_id>": "reached by authorising, judged in portal/test_on_behalf.py",
     "/h5/drafts/<uuid:draft_id>/household": "reached by its button, judged in portal/test_household.py",
-    "/h5/book/<service>": "judged in windows/test_booking_pages.py",
-    "/h5/book/<service>/wait": "judged in windows/test_booking_pages.py",
+    "/console/desk/rows": "a part of the desk's page, judged there",
+    "/console/desk/tickets/<uuid:ticket_id>": "reached by checking in, judged in windows/test_hall.py",
+    "/console/desk/tickets/<uuid:ticket_id>/qr.png": _PICTURE,
     "/h5/book/<service>/confirm/<uuid:hold_id>": "reached by choosing, judged in windows/test_booking_pages.py",
-    "/h5/appointments/<uuid:appointment_id>": "reached by booking, judged in windows/test_booking_pages.py",
-    "/h5/appointments/<uuid:appointment_id>/move": "judged in windows/test_booking_pages.py",
-    "/h5/appointments/<uuid:appointment_id>/qr.png": _PICTURE,
     "/h5/households/<uuid:household_id>": "reached by sending, judged in portal/test_household.py",
 }
 

@@ -61,6 +61,10 @@
     show();
   });
 
+  document.querySelectorAll('[data-print]').forEach(function (button) {
+    button.addEventListener('click', function () { window.print(); });
+  });
+
   var token = document.querySelector('meta[name=csrf]');
   document.addEventListener('htmx:configRequest', function (event) { if (token) event.detail.headers['X-CSRFToken'] = token.content; });
   document.addEventListener('htmx:beforeRequest', function (event) { if (document.hidden && event.detail.requestConfig.verb === 'get') event.preventDefault(); });
