@@ -19,6 +19,7 @@ from notifications.old_models import DocumentDue
 
 bp = Blueprint("console_old", __name__, url_prefix="/console/old-documents")
 
+_GIVE_BACK = "快递员上门时交给他带回，不用付费；也可以邮寄或顺路交到行政服务中心。办件不等旧证。"
 _SHORT = "请用 4 到 200 个字写明为什么不再追回。"
 _OF_OLD = {
     "ordered": "等快递员上门取",
@@ -44,7 +45,10 @@ def _allowed() -> Actor:
 
 @bp.app_context_processor
 def _counted() -> dict[str, Any]:
-    """``documents_due()`` for the page of telling: how many there are; None for who has nothing to do with them."""
+    """For the page of telling ``documents_due()``, how many there are (None for who has nothing to do with them).
+
+    And ``old_of(case_id)`` for a person's page of their case.
+    """
 
     def documents_due() -> int | None:
         actor = current_actor()
@@ -52,7 +56,18 @@ def _counted() -> dict[str, Any]:
             return None
         return len(old.waiting(console_rows.parcels_seen_by(actor)))
 
-    return {"documents_due": documents_due}
+    def old_of(case_id: UUID) -> list[dict[str, str]]:
+        """What the person still has to give back, or gave back, for their case's page: ``{title, text}``."""
+        return [
+            {
+                "title": f"要交回的{due.name}" if due.ended_at is None else f"{due.name}已收回",
+                "text": _GIVE_BACK if due.ended_at is None else "谢谢，不用再做什么。",
+            }
+            for due in old.of_case(case_id)
+            if due.kind == "old" and due.ended_as not in ("cancelled", "written_off")
+        ]
+
+    return {"documents_due": documents_due, "old_of": old_of}
 
 
 @bp.get("")

@@ -124,7 +124,9 @@ ENDED_BY_DEATH = Doc(
     ),
 )
 DOCUMENTS = (ENDED, ENDED_BY_DEATH)
-STATE = State("ended", "已终止", "居住证已经终止，不再制作和寄送卡片，理由和救济途径写在决定书里。", final=True)
+STATE = State(
+    "ended", "已终止", "居住证已经终止，不再制作和寄送卡片，理由和救济途径写在决定书里。", final=True, again=False
+)  # fmt: skip
 
 
 def _remedies(situation: Situation, change: Change) -> None:

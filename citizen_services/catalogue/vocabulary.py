@@ -344,7 +344,7 @@ class State:
 
     ``desk``: ``own`` (the case's office), ``service_centre``, or None where nobody of ours has to act. ``waits_for``
     is the sentence that the person reads while it lasts; ``clock`` is the clock that runs: ``first_answer``,
-    ``result`` or None.
+    ``result`` or None. ``again``: who ended there without the result may want to apply once more.
     """
 
     code: str
@@ -353,6 +353,7 @@ class State:
     desk: str | None = None
     clock: str | None = None
     final: bool = False
+    again: bool = field(default=True, metadata=ADDED)
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,7 @@ def ending(
         "title": state.word,
         "text": state.waits_for,
         "who": f"{timeline.who_acted(last)}，{chinese_moment(last.at)}",
-        "reasons": _reasons(step, last),
+        "reasons": _reasons(step, last) or _written(paper),
         "remedies": _remedies(step),
         "paper": {
             "title": paper.title,
@@ -66,6 +66,12 @@ def _reasons(step: Step | None, event: CaseEvent) -> list[dict[str, str]]:
     ]
 
 
+def _written(paper: Document | None) -> list[dict[str, str]]:
+    """Reason and ground as they stand in the document of an end that nobody wrote them for."""
+    lines = [line.partition("：") for line in paper.content["paragraphs"]] if paper is not None else []
+    return [{"label": label, "value": value} for label, _, value in lines if label in ("理由", "依据")]
+
+
 def _remedies(step: Step | None) -> str:
     """Where the person may complain, wherever the decision's document says so."""
     if step is None or not {decisions.give_reasons, decisions.name_remedies} & set(step.then):
@@ -81,6 +87,8 @@ def _again(item: ServiceItem, case: Case, running: Case | None) -> dict[str, Any
     draft = drafts.open_draft(case.citizen_id, item.code)
     if draft is not None:
         return {"kind": "draft", "href": url_for("portal_drafts.show", draft_id=draft.id)}
+    if not item.state(case.state).again:
+        return {"kind": "none"}
     return {
         "kind": "start",
         "href": url_for("portal_items.start", code=item.code),

@@ -16,6 +16,7 @@ from citizen_services.cases.signals import old_document_due
 from citizen_services.catalogue import OldDocument, Source
 from citizen_services.database import Change, commit, db
 from citizen_services.parts import parts
+from citizen_services.people.models import Citizen
 from notifications import old, tasks
 from notifications.errors import NotDue
 from notifications.models import Notice, Parcel
@@ -25,6 +26,7 @@ from tests.cases.engine_drafts import renewal
 from tests.console.conftest import Desk
 from tests.notifications.conftest import Outside, act, case_now, later, parcels_now, somebody
 from tests.notifications.test_by_hand import desk as desk
+from tests.notifications.test_by_hand import token_of
 from tests.notifications.test_console_page import session_of
 from tests.notifications.test_parcel_life import arrive
 from tests.pages_kit import check_page, pages_browser, serving
@@ -172,6 +174,7 @@ def test_the_list_and_the_page_of_an_officer_s_ending_are_judged_as_their_users_
     act(case_id, "end_for_fact", "yl-officer", {"fact": "new_permit", "day": "2026-11-02", "how": "已查看新的居住证"})
     another, _, _ = renewed(partners, "3302132699990005")
     clerk, officer = session_of("fw-clerk"), session_of("yl-officer")
+    citizens = [token_of(db.session.get_one(Citizen, case_now(one).citizen_id)) for one in (case_id, another)]
     with serving(app) as address, pages_browser() as browser:
         page = browser.desktop(base_url=address)
         page.context.add_cookies([{"name": "console_session", "value": clerk, "url": f"{address}/console"}])
@@ -184,3 +187,13 @@ def test_the_list_and_the_page_of_an_officer_s_ending_are_judged_as_their_users_
         desk_.goto(f"/console/cases/{another}/actions/end_for_fact")
         assert "居住证为什么终止" in desk_.inner_text("main")
         check_page(desk_, "console-end-for-fact", least=24)
+        for one, citizen, words, name in (
+            (case_id, citizens[0], "已在别处领取新的居住证", "h5-case-ended"),
+            (another, citizens[1], "要交回的旧居住证", "h5-case-old-document"),
+        ):
+            phone = browser.phone(width=375, base_url=address)
+            phone.context.add_cookies([{"name": "h5_session", "value": citizen, "url": f"{address}/h5"}])
+            phone.goto(f"/h5/cases/{one}")
+            assert words in phone.inner_text("main"), words
+            assert "重新申请" not in phone.inner_text("main")
+            check_page(phone, name)
