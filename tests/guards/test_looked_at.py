@@ -14,7 +14,6 @@ _ELSEWHERE = "leads elsewhere and shows no page"
 #: Routes that no test opens by their address and judges there, and why that is right.
 REASONS = {
     "/console/": _ELSEWHERE,
-    "/console/cases/<uuid:case_id>/actions/<action>": _ELSEWHERE,
     "/console/cases/<uuid:case_id>/answers/<uuid:answer_id>.jpg": _PICTURE,
     "/console/cases/<uuid:case_id>/photos/<uuid:upload_id>": _PICTURE,
     "/console/cases/<uuid:case_id>/documents/<uuid:document_id>.pdf": _PICTURE,
