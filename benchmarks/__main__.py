@@ -19,6 +19,7 @@ from benchmarks.ladder import ladder
 from benchmarks.notices import notices
 from benchmarks.pushes import wechat_read, wechat_write
 from benchmarks.report import Row, table
+from benchmarks.scans import ended_scan, endorsement_scan
 from benchmarks.submissions import submit
 
 BENCHMARKS: dict[str, Callable[[Ground], Row]] = {
@@ -27,9 +28,19 @@ BENCHMARKS: dict[str, Callable[[Ground], Row]] = {
     "submit": submit,
     "notices": notices,
     "ladder": ladder,
+    "endorsement-scan": endorsement_scan,
+    "ended-scan": ended_scan,
 }
 #: What each ratio should reach.
-TARGETS = {"wechat-read": 0.7, "wechat-write": 0.7, "submit": 0.5, "notices": 5.0, "ladder": 1.0}
+TARGETS = {
+    "wechat-read": 0.7,
+    "wechat-write": 0.7,
+    "submit": 0.5,
+    "notices": 5.0,
+    "ladder": 1.0,
+    "endorsement-scan": 0.8,
+    "ended-scan": 0.8,
+}
 
 
 def measure(names: list[str], size: Size, var_dir: Path) -> list[Row]:
@@ -54,7 +65,7 @@ def _size(given: argparse.Namespace) -> Size:
         runs=given.runs,
     )
     if given.quick:
-        size = replace(size, requests=40, submissions=8, notices=40)
+        size = replace(size, requests=40, submissions=8, notices=40, permits=200, few_permits=100)
     return size
 
 

@@ -40,6 +40,8 @@ class Size:
     requests: int = 1500
     submissions: int = 500
     notices: int = 1000
+    permits: int = 1_000_000
+    few_permits: int = 10_000
     seconds: int = 60
     processes: int = 1
     threads: int = 8
