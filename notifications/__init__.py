@@ -8,7 +8,9 @@ from flask import Flask
 def init_app(app: Flask) -> None:
     """Connect the receivers of the platform's signals; open the partners' doors and the staff's page of telling."""
     from citizen_services import metrics
+    from citizen_services.cases.disposal import keep_while
     from notifications import (
+        archived,
         by_hand_views,
         console_views,
         digest_views,
@@ -23,6 +25,7 @@ def init_app(app: Flask) -> None:
     from notifications.receipts import views
 
     receivers.connect()
+    keep_while(archived.needed)
     metrics.reads("telling", queries.figures)
     app.register_blueprint(views.bp)
     app.register_blueprint(console_views.bp)

@@ -1,7 +1,7 @@
 """Removing what is kept no longer than rules/retention.py says: drafts, and register answers on which nothing rests.
 
 What an open duty still needs is never removed: an open case, a correction, a running draft, a message under way. Case
-files and documents are archives, whose period the bureau's rules set; nothing here removes them.
+files and documents are archives, whose years the bureau's administrators set: disposal.py.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from uuid import UUID
 from sqlalchemy import delete, select, update
 
 from citizen_services import clock
+from citizen_services.cases.disposal import remove_case_files
 from citizen_services.cases.household_models import HouseholdMember
 from citizen_services.cases.models import Case, Draft
 from citizen_services.database import db
@@ -79,8 +80,8 @@ def _rested_on(citizen_id: UUID) -> set[str]:
     return {id_ for answers in held for id_ in answers.values()}
 
 
-#: Drafts before the answers on which they rest, so that both go in one run.
-FORGETTING = (forget_drafts, forget_answers)
+#: Drafts and case files before the answers on which they rest, so that both go in one run.
+FORGETTING = (forget_drafts, remove_case_files, forget_answers)
 
 
 def forget_what_is_over() -> Iterator[int]:

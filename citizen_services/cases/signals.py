@@ -47,6 +47,10 @@ application_wanted = _signals.signal("application-wanted")
 #: An application that was handed over is not wanted any more. Sender: the case's id; keywords: ``change``.
 application_unwanted = _signals.signal("application-unwanted")
 
+#: What files of cases contained was removed, since their time is over. Sender: ``"retention"``; keyword: ``case_ids``;
+#: in the removal's own transaction.
+case_files_removed = _signals.signal("case-files-removed")
+
 #: A long export was asked for and waits for a worker. Sender: its id; keywords: ``change``.
 export_wanted = _signals.signal("export-wanted")
 

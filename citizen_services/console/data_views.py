@@ -10,6 +10,7 @@ from marshmallow import Schema, ValidationError, fields, validate
 
 from citizen_services import clock
 from citizen_services.cases import recusal
+from citizen_services.cases.disposal import kept_here
 from citizen_services.console.access import OwnMatter, tell_refusals
 from citizen_services.console.guards import current_actor, staff_required
 from citizen_services.database import Change, commit, db
@@ -20,7 +21,6 @@ from citizen_services.people.data_models import DataRequest
 from citizen_services.people.models import Citizen
 from citizen_services.rules.dates import chinese_full_day, last_day
 from citizen_services.rules.masking import mask_name
-from citizen_services.rules.retention import KEPT
 
 bp = Blueprint("console_data", __name__, url_prefix="/console/data-requests")
 tell_refusals(bp)
@@ -80,7 +80,7 @@ def _page(found: DataRequest, citizen: Citizen, status: int = 200, errors: objec
         words=found.words,
         due=chinese_full_day(last_day(found.due)),
         answered=found.answer,
-        keeps=[(kept.what, kept.how_long, kept.why) for kept in KEPT],
+        keeps=[(kept.what, kept.how_long, kept.why) for kept in kept_here()],
         form=request.form,
         errors=errors or {},
     )

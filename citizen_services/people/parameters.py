@@ -56,6 +56,7 @@ DECLARED: Mapping[str, Declared] = {
     "letter_tries": Declared("文书最多邮寄", "次", 1, 5),
     "staff_digest_hour": Declared("每日摘要时间", "点", 1, 22),
     "fee_pay_days": Declared("通知缴费后几天内缴", "天", 1, 60, 7, "本局规定"),
+    "case_file_years": Declared("办件案卷办结后保存（0 为不删除）", "年", 10, 100, 0, "《档案法实施条例》第二十条"),
     "looks_opened": Declared("每人每天打开本单位以外的办件", "次", 1, 10_000),
     "looks_searched": Declared("每人每天按人查办件", "次", 1, 10_000),
     "looks_unmasked": Declared("每人每天显示隐去的信息", "次", 1, 10_000),

@@ -10,6 +10,7 @@ from flask.typing import ResponseReturnValue
 from marshmallow import ValidationError
 
 from citizen_services import clock
+from citizen_services.cases.disposal import kept_here
 from citizen_services.catalogue.forms import form_data
 from citizen_services.database import Change, commit
 from citizen_services.database.base import rollback
@@ -26,7 +27,6 @@ from citizen_services.printing.paper import pdf
 from citizen_services.rules import keyset
 from citizen_services.rules.dates import chinese_full_day, chinese_moment, local_date
 from citizen_services.rules.masking import mask_address, mask_id, mask_name, mask_phone
-from citizen_services.rules.retention import KEPT
 from citizen_services.security import new_token
 from citizen_services.words import role_word
 
@@ -57,7 +57,7 @@ def _page(status: int = 200, errors: object = None, sent: bool = False) -> Respo
             {"label": "手机号", "value": mask_phone(citizen.phone)},
             {"label": "户籍地址", "value": mask_address(citizen.hukou_address)},
         ],
-        kept=[{"what": one.what, "why": one.why, "who": one.who, "how_long": one.how_long} for one in KEPT],
+        kept=[{"what": one.what, "why": one.why, "who": one.who, "how_long": one.how_long} for one in kept_here()],
         looks=_look_rows(seen),
         first="after" not in request.args,
         next=url_for("portal_me.show", after=after) if after else "",

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import select
 
 from citizen_services import clock
+from citizen_services.cases.disposal import kept_here
 from citizen_services.cases.models import Case, Draft
 from citizen_services.cases.queries import documents_of, events_of, register_answers
 from citizen_services.database import db
@@ -14,7 +15,6 @@ from citizen_services.people import authorisations, own_data
 from citizen_services.people.models import Citizen, Look
 from citizen_services.people.queries import offices
 from citizen_services.registers.queries import permits_of, registrations_of
-from citizen_services.rules.retention import KEPT
 
 #: What a member of the staff looked at, and what a person agreed to, in words.
 LOOKED = {
@@ -73,7 +73,9 @@ def everything(citizen: Citizen) -> dict[str, Any]:
             for one in db.session.scalars(begun)
         ],
         "looks": _looks(citizen),
-        "kept": [{"what": kept.what, "why": kept.why, "who": kept.who, "how_long": kept.how_long} for kept in KEPT],
+        "kept": [
+            {"what": kept.what, "why": kept.why, "who": kept.who, "how_long": kept.how_long} for kept in kept_here()
+        ],
     }  # fmt: skip
 
 

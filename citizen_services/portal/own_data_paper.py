@@ -24,7 +24,7 @@ _SHORT = 20
 _TITLES = {
     "identity": "身份信息", "wechat": "绑定的微信", "consents": "同意", "authorisations": "委托",
     "registrations": "居住登记", "permits": "居住证", "cases": "办件", "drafts": "没有提交的申请", "looks": "谁看过",
-    "kept": "存什么、为什么、存多久",
+    "watches": "到期提醒", "kept": "存什么、为什么、存多久",
 }  # fmt: skip
 _LABELS = {
     "name": "姓名", "id_number": "公民身份号码", "phone": "手机号", "hukou_code": "户籍区划代码",
@@ -63,8 +63,10 @@ def paper_of(document: Mapping[str, Any]) -> Paper:
 
 
 def _parts(document: Mapping[str, Any]) -> Iterator[Part]:
-    for name, title in _TITLES.items():
-        content = document[name]
+    for name, content in document.items():
+        title = _TITLES.get(name, name)
+        if name == "made_at":
+            continue
         if not content:
             yield Part(title, paragraphs=("没有。",))
         elif isinstance(content, list) and all(_is_line(one) for one in content):

@@ -1,4 +1,4 @@
-"""Keep by which gateway an SMS went, which one refused it, and who consented to subscription messages.
+"""Keep gateways of SMS, consents to subscription messages, and that case files were removed by rule.
 
 Revision ID: 0005
 Revises: 0004
@@ -16,9 +16,21 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Add the columns and the table."""
+    """Add the columns and the tables."""
     op.add_column("delivery", sa.Column("gateway", sa.Text(), nullable=True))
     op.add_column("delivery", sa.Column("refused_by", sa.Text(), nullable=True))
+    op.create_table(
+        "case_disposal",
+        sa.Column("case_id", sa.Uuid(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("years", sa.Integer(), nullable=False),
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("head", sa.LargeBinary(), nullable=False),
+        sa.Column("mark", sa.LargeBinary(), nullable=False),
+        sa.CheckConstraint("years >= 10", name=op.f("ck_case_disposal_years")),
+        sa.ForeignKeyConstraint(["case_id"], ["case.id"], name=op.f("fk_case_disposal_case_id")),
+        sa.PrimaryKeyConstraint("case_id", name=op.f("pk_case_disposal")),
+    )
     op.create_table(
         "message_consent",
         sa.Column("openid", sa.Text(), nullable=False),
@@ -34,5 +46,6 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Take them away."""
     op.drop_table("message_consent")
+    op.drop_table("case_disposal")
     op.drop_column("delivery", "refused_by")
     op.drop_column("delivery", "gateway")

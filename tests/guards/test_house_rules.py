@@ -144,6 +144,7 @@ def test_a_planted_commit_is_seen() -> None:
 
 RECEIVERS: Mapping[str, tuple[str, ...]] = {
     "appointment-moved": ("notifications.bookings.tell",),
+    "case-files-removed": ("notifications.archived.remove",),
     "slot-offered": ("notifications.bookings.offer",),
     "account-unbound": ("notifications.receivers.tell_of_unbinding",),
     "bound-follower-came": ("notifications.receivers.tag_follower",),
