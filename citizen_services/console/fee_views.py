@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -22,11 +23,13 @@ from citizen_services.database import db
 from citizen_services.database.base import rollback
 from citizen_services.exchange.outcomes import OutsideError
 from citizen_services.fees import desk, queries, reconciling, refunding
-from citizen_services.fees.errors import FeeError, NoSuchOrder
+from citizen_services.fees.errors import FeeError
 from citizen_services.fees.models import FeeOrder
 from citizen_services.fees.money import yuan
 from citizen_services.fees.paying import UnknownPayment
+from citizen_services.pages import render_error
 from citizen_services.people.models import Citizen
+from citizen_services.rules.dates import local_date
 from citizen_services.rules.masking import mask_name
 from citizen_services.security import new_token
 
@@ -125,7 +128,7 @@ def _page(status: int = 200, errors: Mapping[str, Any] | None = None, order: Fee
             for one in reconciling.newest_days()
         ],
         takings=[{"way": words, "count": count, "amount": yuan(fen)} for words, count, fen in _takings()],
-        today=clock.today(),
+        today=_today(),
         typed=request.form if errors else {},
         errors=errors,
         form_token=lambda: new_token(12),
@@ -133,10 +136,15 @@ def _page(status: int = 200, errors: Mapping[str, Any] | None = None, order: Fee
     return shown, status
 
 
+def _today() -> date:
+    """The bank's day, by machine time."""
+    return local_date(clock.protocol_now())
+
+
 def _takings() -> list[tuple[str, int, int]]:
     """Today's takings by the words of each way: what is one to the payer is one here."""
     sums: dict[str, tuple[int, int]] = {}
-    for way, (count, fen) in desk.takings(clock.today()).items():
+    for way, (count, fen) in desk.takings(_today()).items():
         before = sums.get(charging.WAYS[way], (0, 0))
         sums[charging.WAYS[way]] = (before[0] + count, before[1] + fen)
     return [(words, count, fen) for words, (count, fen) in sums.items()]
@@ -184,7 +192,7 @@ def take(order_id: UUID) -> ResponseReturnValue:
     """Take cash or a card; the case is accepted by others."""
     actor, order = current_actor(), queries.order(order_id)
     if order is None:
-        raise NoSuchOrder
+        return render_error(404)
 
     try:
         given = read_form(_TAKE)

@@ -39,5 +39,5 @@ def takings(day: date) -> dict[str, tuple[int, int]]:
         .where(Payment.state == "paid", Payment.paid_at >= begin, Payment.paid_at < end)
         .group_by(Payment.way)
     )
-    found = {way: (count, int(fen)) for way, count, fen in db.session.execute(query)}
+    found = {way: (count, int(fen or 0)) for way, count, fen in db.session.execute(query)}
     return {way: found.get(way, (0, 0)) for way in (*ONLINE, *COUNTER)}

@@ -233,7 +233,8 @@ def take_at_counter(order_id: UUID, way: str, slip: str, fen: int, cashier: Acto
         looks=0,
         partner_ref=slip or payment_id.hex,
         paid_fen=fen,
-        paid_at=now,
+        # When money moved is machine time, whoever took it: days of takings are the bank's.
+        paid_at=clock.protocol_now(),
         kept=True,
         taken_by=cashier.id,
     )

@@ -17,7 +17,7 @@ from citizen_services import clock
 from citizen_services.database import Change, db, new_id
 from citizen_services.exchange.payments import Returned
 from citizen_services.fees import queries
-from citizen_services.fees.errors import Faster
+from citizen_services.fees.errors import Faster, NoSuchOrder
 from citizen_services.fees.models import ONLINE, FeeOrder, Payment, Refund
 from citizen_services.people.actors import Actor
 
@@ -97,7 +97,9 @@ def claim(refund_id: UUID) -> tuple[Refund, Payment] | None:
 
 def _locked(refund_id: UUID) -> tuple[FeeOrder, Refund]:
     """The order first, as everywhere, then the refund."""
-    order_id = db.session.scalars(select(Refund.order_id).where(Refund.id == refund_id)).one()
+    order_id = db.session.scalars(select(Refund.order_id).where(Refund.id == refund_id)).one_or_none()
+    if order_id is None:
+        raise NoSuchOrder
     order = db.session.get_one(FeeOrder, order_id, with_for_update=True, populate_existing=True)
     return order, db.session.get_one(Refund, refund_id, with_for_update=True, populate_existing=True)
 

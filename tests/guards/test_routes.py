@@ -13,9 +13,10 @@ from werkzeug.routing import Map, Rule
 from werkzeug.test import TestResponse
 
 from citizen_services import clock
-from citizen_services.cases import visits
+from citizen_services.cases import charging, visits
 from citizen_services.cases.models import Case, Document
 from citizen_services.database import Change, commit, db, new_id
+from citizen_services.fees.models import FeeOrder
 from citizen_services.pages import CONTENT_SECURITY_POLICY
 from citizen_services.people.models import Citizen, Staff
 from citizen_services.people.sessions import open_session
@@ -108,6 +109,16 @@ def world(resident: Callable[..., Resident], _application: Flask, house: House, 
         db.session.add(
             Parcel(id=parcel_id, case_id=case_id, direction="out", receiver={}, state="ordered", at=case.submitted_at)
         )
+        # An order that nobody has to pay any more: whoever presses here is told so, and no partner is asked.
+        order_id = new_id()
+        db.session.add(
+            FeeOrder(
+                id=order_id, number="JF20261109-00000001", duty=charging.duty_of(case_id), citizen_id=owner.id,
+                office_code=case.office_code, title="居住证补领", lines=[{"label": "工本费", "fen": 2000}],
+                amount_fen=2000, state="cancelled", made_at=case.submitted_at, pay_until=case.submitted_at,
+                ended_at=case.submitted_at,
+            )
+        )  # fmt: skip
         # The owner stands at the counter of 岳林派出所, where a clerk saw the card.
         change = Change(clock.now())
         visits.check_in(change, owner.id, factories.staff("yl-clerk"), [], known_by="id_number", card_seen=True)
@@ -117,6 +128,9 @@ def world(resident: Callable[..., Resident], _application: Flask, house: House, 
         "citizen_id": str(owner.id),
         "task_id": str(new_id()),
         "case_id": str(case_id),
+        "order_id": str(order_id),
+        "refund_id": str(new_id()),
+        "difference_id": str(new_id()),
         "draft_id": draft_path.rpartition("/")[2],
         "document_id": str(document),
         "relation_id": str(new_id()),
@@ -127,6 +141,7 @@ def world(resident: Callable[..., Resident], _application: Flask, house: House, 
         "member_id": str(new_id()),
         "deputy_id": str(new_id()),
         "organisation_id": str(new_id()),
+        "watch_id": str(new_id()),
         "person_id": str(new_id()),
         "upload_id": str(upload.id),
         "channel": "sms",
