@@ -237,6 +237,8 @@ def recurring() -> Mapping[str, tuple[float, Callable[[], object]]]:
     from notifications.own import forget_old as forget_notices
     from notifications.permits import remind_of_years
     from notifications.platform import look as ask_the_platform
+    from notifications.watches import refresh as refresh_expiries
+    from notifications.watches import remind as remind_of_expiries
 
     def seal() -> None:
         seal_due()
@@ -296,6 +298,8 @@ def recurring() -> Mapping[str, tuple[float, Callable[[], object]]]:
         "notices whose time is over": (86_400, forget_notices),
         "permits ended by fact": (300, read_facts),
         "answers of the platform": (60, ask_the_platform),
+        "expiries to refresh": (60, refresh_expiries),
+        "expiries to tell": (600, remind_of_expiries),
         "registers that were away": (300, ask_away_registers),
         "clocks to supervisors": (300, escalate_clocks),
         "figures of months": (300, add_up_figures),

@@ -176,6 +176,24 @@ WORKER_JOINED = Notice(
     sms={"org": "{org}"},
 )
 
+_RUNS_OUT = WeChatTemplate(
+    "runs_out", "到期提醒", (("thing1", "事项"), ("date2", "有效期至"), ("thing3", "温馨提示"))
+)
+#: What somebody wanted to be reminded of (notifications/watches.py).
+RUNS_OUT = Notice(
+    code="runs_out",
+    title="快到期了",
+    text="您要我们提醒的{watched}，有效期至{valid_until}。请在到期前办理，可以在手机上办的不用跑。"
+    "不想再收到的，在“到期提醒”里按一下“不再提醒”就行。",
+    wechat_template=_RUNS_OUT,
+    wechat={"thing1": "{watched}", "date2": "{valid_until}", "thing3": "请在到期前办理，点开可停止提醒"},
+    sms_template=SmsTemplate(
+        "runs_out",
+        "您要我们提醒的{watched}，有效期至{valid_until}，请在到期前办理。不想再收到的，在微信公众号“到期提醒”里停止。",
+    ),
+    sms={"watched": "{watched}", "valid_until": "{valid_until}"},
+)
+
 HOUSEHOLD_INVITED = Notice(
     code="household_invited",
     title="家人请您确认一起登记",
@@ -310,6 +328,7 @@ OWN = (
     PERMIT_LAST_DAYS,
     PERMIT_SUSPENDED,
     PERMIT_ENDED,
+    RUNS_OUT,
     DATA_ANSWERED,
 )
 

@@ -39,6 +39,12 @@ def _vehicle_matters(facts: Facts) -> Verdict:
     return Verdict(True, certain=status.certain)
 
 
+def _matters_of_the_seller(facts: Facts) -> Verdict:
+    # The register tells of a vehicle to its owner alone: of a buyer it knows nothing, and the window looks.
+    answer = facts.answers.get(VEHICLE.key)
+    return _vehicle_matters(facts) if answer and answer["outcome"] == "found" else Verdict(True, certain=False)
+
+
 def _not_registered_yet(facts: Facts) -> Verdict:
     answer = facts.answers.get(VEHICLE.key)
     if answer is not None and answer["outcome"] == "found":
@@ -61,6 +67,7 @@ def _licence_known(facts: Facts) -> Verdict:
 _MATTERS = PreCheck(
     "open_matters", "没有未处理的交通违法和事故，没有被查封、扣押", vehicle_rules("第二十六条"), _vehicle_matters
 )
+_SOLD = PreCheck(_MATTERS.code, _MATTERS.sentence, _MATTERS.source, _matters_of_the_seller)
 _NEW = PreCheck("not_registered_yet", "车辆还没有注册登记过", vehicle_rules("第十条"), _not_registered_yet)
 _AGE = PreCheck("driving_age", "年满18周岁", licence_rules("第十四条"), _of_driving_age)
 
@@ -85,6 +92,7 @@ REGISTER = CounterService(
         "国产车的合格证，或者进口车的进口凭证",
         _AGENT,
     ),
+    vehicle_by="vin",
     desks=("purchase_tax", "insurance"),
     pre_checks=(_NEW,),
     parts=(PURCHASE_TAX, INSURANCE, EMS),
@@ -108,7 +116,7 @@ TRANSFER = CounterService(
         _AGENT,
     ),
     desks=("insurance",),
-    pre_checks=(_MATTERS,),
+    pre_checks=(_SOLD,),
     parts=(INSURANCE, EMS),
     words=("过户", "二手车", "转让登记", "车 过户"),
 )

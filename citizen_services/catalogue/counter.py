@@ -70,6 +70,8 @@ class CounterService:
     minutes: int
     bring: tuple[str, ...]
     subject: str = "vehicle"
+    #: How the vehicle is named: by its plate, or by its VIN while it has none.
+    vehicle_by: str = "plate"
     desks: tuple[str, ...] = ()
     pre_checks: tuple[PreCheck, ...] = ()
     parts: tuple[Part, ...] = ()
@@ -99,6 +101,8 @@ def _faults(service: CounterService) -> Iterator[str]:
         yield "what to bring is empty"
     if len(set(service.bring)) != len(service.bring):
         yield "something is to be brought twice"
+    if service.vehicle_by not in ("plate", "vin"):
+        yield f"its vehicle is named by {service.vehicle_by}, which is neither plate nor vin"
     if service.subject not in SUBJECTS:
         yield f"it is booked about {service.subject}, which is neither of {', '.join(SUBJECTS)}"
     for words in (service.name, service.summary, service.audience, service.result, service.fee, service.why):

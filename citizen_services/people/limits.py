@@ -68,6 +68,8 @@ LIMITS: Mapping[str, Sequence[Limit]] = {
     "counter_bind": (Limit("staff", 10, _QUARTER, failures=True),),
     "guardian": (Limit("citizen", 5, _QUARTER, failures=True),),
     "organisation": (Limit("citizen", 5, _HOUR, failures=True),),
+    # Nobody has so many vehicles: whoever tries out plates and numbers finds little.
+    "name_vehicle": (Limit("citizen", 30, _DAY),),
     # Each one sends a message to a phone that somebody else typed.
     "worker_report": (Limit("organisation", 200, _DAY),),
     # Each one asks the register about a child, or writes to somebody's account.

@@ -11,7 +11,7 @@ from citizen_services.cases.disposal import kept_here
 from citizen_services.cases.models import Case, Draft
 from citizen_services.cases.queries import documents_of, events_of, register_answers
 from citizen_services.database import db
-from citizen_services.people import authorisations, own_data
+from citizen_services.people import authorisations, own_data, watches
 from citizen_services.people.models import Citizen, Look
 from citizen_services.people.queries import offices
 from citizen_services.registers.queries import permits_of, registrations_of
@@ -31,6 +31,7 @@ AGREED = {
     "electronic_service": "文书电子送达",
     "guardian": "监护人同意",
     "guardian_face": "监护人同意人脸核验",
+    "watch": "到期提醒",
 }
 
 
@@ -66,6 +67,10 @@ def everything(citizen: Citizen) -> dict[str, Any]:
                 "endorsed_until": one.endorsed_until, "state": one.state, "workplace": one.workplace,
             }
             for one in permits_of(citizen.id)
+        ],
+        "watches": [
+            {"kind": one.kind, "plate": one.plate or None, "at": one.at, "until": one.until}
+            for one in watches.current(citizen.id)
         ],
         "cases": [_case(case) for case in db.session.scalars(held)],
         "drafts": [

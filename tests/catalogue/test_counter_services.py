@@ -13,7 +13,7 @@ import workflows
 from citizen_services.catalogue import Catalogue, Facts, InvalidDeclaration, Part, UnknownItem
 from citizen_services.catalogue.counter import CounterService
 from citizen_services.rules.periods import packaged_calendar
-from workflows.counter_services import EXAM, REGISTER, TRANSFER
+from workflows.counter_services import DEREGISTER, EXAM, REGISTER, TRANSFER
 from workflows.one_stop import INSURANCE, MEDICAL, PURCHASE_TAX, VEHICLE, VEHICLE_TAX
 
 CODES = ["vehicle-register", "vehicle-transfer", "vehicle-deregister", "vehicle-certificate", "violations", "exam"]
@@ -47,6 +47,7 @@ def test_whoever_looks_for_a_window_finds_what_to_bring(client: FlaskClient) -> 
         ("0 minutes", {"minutes": 0}),
         ("what to bring is empty", {"bring": ()}),
         ("to be brought twice", {"bring": ("身份证", "身份证")}),
+        ("named by colour", {"vehicle_by": "colour"}),
         ("booked about house", {"subject": "house"}),
         ("sentence of its guide is empty", {"why": " "}),
         ("desk bank is no partner's", {"desks": ("bank",)}),
@@ -84,7 +85,8 @@ def test_nobody_sets_out_in_vain_and_a_register_that_is_away_stops_nobody() -> N
     assert _verdict(TRANSFER, vehicle("G")) == (False, True), "open violations"
     assert _verdict(TRANSFER, vehicle("QK")) == (False, True), "sealed up by a court"
     assert _verdict(TRANSFER, vehicle("AZ")) == (True, False), "an officer looks at a letter that nobody knows"
-    assert _verdict(TRANSFER, facts(outcome="none", content=None)) == (False, True)
+    assert _verdict(DEREGISTER, facts(outcome="none", content=None)) == (False, True)
+    assert _verdict(TRANSFER, facts(outcome="none", content=None)) == (True, False), "a buyer isn't told of it"
     assert _verdict(TRANSFER, facts(outcome="unavailable", content=None)) == (True, False)
     assert _verdict(TRANSFER, facts()) == (True, False), "nobody was asked yet"
     assert _verdict(REGISTER, vehicle("A")) == (False, True), "it has its plates"

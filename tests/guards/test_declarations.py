@@ -50,6 +50,10 @@ LONGEST: Mapping[str, str] = {
     "bring": "；".join(f"{n}. 居民身份证原件，没有的带临时居民身份证或户口簿" for n in range(1, 11)),
     "also": "监" * 35,
     "things": "99",
+    "watched": "驾驶人身体条件证明",
+    "serial": "33021320261125000001",
+    "platform_reason": "经" * 100,
+    "platform_officer": "欧阳建国",
 }
 #: Values that the engine gives at every step; `due` once the result's clock runs, others where an effect gives them.
 _ALWAYS = {"number", "item", "state", "at", "office", "visits"}
