@@ -15,6 +15,7 @@ from citizen_services.clock import protocol_now
 from citizen_services.database import db
 from citizen_services.database.migrate import OLDEST_SERVER, head, is_current
 from citizen_services.database.models import HEARTBEAT_LIFETIME, Heartbeat
+from citizen_services.fees import desk, reconciling, tariff
 from citizen_services.parts import Parts
 
 #: More than this between our clock and the database's makes leases and signatures go wrong, in seconds.
@@ -36,6 +37,7 @@ def examine(parts: Parts) -> list[Finding]:
     findings = list(_database())
     findings += list(_redis(parts))
     findings += list(_partners(parts))
+    findings += list(_fees(parts))
     return findings
 
 
@@ -84,6 +86,26 @@ def _partners(parts: Parts) -> Iterator[Finding]:
             socket.create_connection((host, port), timeout=2).close()
 
         yield _tried(f"partner {name}", reach, OSError, f"look at the network and at {name.upper()}_BASE_URL")
+
+
+def _fees(parts: Parts) -> Iterator[Finding]:
+    """Whether what costs something can be paid, and whether money waits for somebody."""
+    online = "wechat_pay" in parts.settings.partners
+    try:
+        charged = [item.code for item in parts.catalogue.items() if tariff.lines(item)]
+        stuck = len(desk.to_look_after())
+        open_ = len(reconciling.open_differences())
+    except SQLAlchemyError:
+        # Said above: the database is away or not at this version.
+        return
+    yield Finding(
+        "fees: payment",
+        online or not charged,
+        f"{len(charged)} services cost something, " + ("paid online and at the counter" if online else "counter only"),
+        "set WECHAT_PAY_…, or let them be paid at the counter",
+    )
+    yield Finding("fees: refunds", not stuck, f"{stuck} wait for the cashier", "look after them on /console/fees")
+    yield Finding("fees: bills", not open_, f"{open_} differences", "settle them on /console/fees")
 
 
 def _tried(check: str, attempt: Callable[[], object], fault: type[Exception], todo: str) -> Finding:

@@ -12,7 +12,7 @@ from citizen_services.cases.errors import NoSuchCase, NotEligible
 from citizen_services.cases.standing import Standing
 from citizen_services.catalogue.counter import PARTNER_DESKS, CounterService
 from citizen_services.catalogue.vocabulary import ServiceItem
-from citizen_services.fees import tariff
+from citizen_services.fees import postage, tariff
 from citizen_services.filling import beginning, fields, registers
 from citizen_services.filling.posted import Posted
 from citizen_services.parts import parts
@@ -102,6 +102,7 @@ def _page(item: ServiceItem, citizen: Citizen | None, judged: Any) -> str:
         item=item,
         fee_words=tariff.words(item),
         priced=bool(tariff.lines(item)),
+        postage=postage.words() if any(group.code == "delivery" for group in item.groups) else "",
         citizen=citizen,
         conditions=fields.conditions_of(item, judged),
         judged=judged is not None,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID
 
 from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
@@ -94,8 +95,8 @@ def _ready(order: FeeOrder, payment: Payment) -> dict[str, Any] | None:
     if payment.way == "wechat_jsapi":
         return {"kind": "bridge", "request": json.dumps(wechat_pay().bridge(prepay, clock.protocol_now()))}
     if payment.way == "wechat_h5":
-        back = parts().settings.public_base_url + result
-        return {"kind": "link", "href": f"{prepay}&redirect_url={back}"}
+        back = urlencode({"redirect_url": parts().settings.public_base_url + result})
+        return {"kind": "link", "href": f"{prepay}&{back}"}
     return {"kind": "code", "src": url_for(".code", order_id=order.id)}
 
 

@@ -11,8 +11,8 @@ from playwright.sync_api import Page
 from sqlalchemy import select, update
 
 from citizen_services import clock
-from citizen_services.database import commit, db
-from citizen_services.fees.models import FeeOrder
+from citizen_services.database import commit, db, new_id
+from citizen_services.fees.models import FeeDifference, FeeOrder, Payment, Refund
 from citizen_services.people.models import Session
 from tests.fees.kit import ITEM
 from tests.house import House
@@ -130,3 +130,21 @@ def test_a_replacement_that_costs_something_is_paid_on_the_phone_and_accepted(
     cashier.goto(f"/console/fees?number={order.number}")
     assert cashier.get_by_text("微信支付").first.is_visible()
     check_page(cashier, "fee-07-cashier")
+
+    # With a refund and a difference on it, the cashier's page is as it is on a bad day.
+    with person.app.app_context():
+        payment, at = db.session.scalars(select(Payment).where(Payment.order_id == order.id)).one(), clock.now()
+        more = {"order_id": order.id, "payment_id": payment.id, "our_ref": new_id().hex, "made_at": at}
+        db.session.add(
+            Refund(amount_fen=2_000, reason="不予受理，退还费用", state="failed", trouble="ABNORMAL", tries=8, **more)
+        )
+        db.session.add(
+            FeeDifference(
+                partner="wechat_pay", day=clock.today(), kind="payment_missing_here", our_ref=new_id().hex,
+                theirs_fen=2_000, found_at=at,
+            )
+        )  # fmt: skip
+        commit()
+    cashier.goto("/console/fees")
+    assert cashier.get_by_text("退款异常").first.is_visible()
+    check_page(cashier, "fee-08-to-look-after")
