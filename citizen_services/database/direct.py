@@ -187,7 +187,7 @@ def insert_all(
         return True
     complete = [(name, _with_defaults(name, of)) for name, of in rows.items()]
     # In the order of the first row, which is the same each time: one act has one text.
-    shapes = tuple((name, tuple(dict.fromkeys(c for row in of for c in row)), len(of)) for name, of in complete)
+    shapes = tuple((name, _columns_of(of), len(of)) for name, of in complete)
     connection = _connection()
     values: list[Any] = []
     guarding = ""
@@ -202,6 +202,10 @@ def insert_all(
                 values.append(value if process is None else process(value))
     cursor = _execute(connection, text, values)
     return guard is None or cursor.fetchone() == (1,)
+
+
+def _columns_of(rows: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    return tuple(rows[0]) if len(rows) == 1 else tuple(dict.fromkeys(column for row in rows for column in row))
 
 
 def _with_defaults(name: str, rows: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:

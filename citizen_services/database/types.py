@@ -55,6 +55,14 @@ class _Encrypted(TypeDecorator[Any]):
     def process_result_value(self, value: Any, dialect: Any) -> Any:
         return None if value is None else self.from_bytes(keyring().decrypt(bytes(value), self.bound_to))
 
+    def bind_processor(self, dialect: Any) -> Callable[[Any], Any]:
+        """What SQLAlchemy would make of the two methods above, in one step."""
+        return lambda value: self.process_bind_param(value, dialect)
+
+    def result_processor(self, dialect: Any, coltype: Any) -> Callable[[Any], Any]:
+        """The same on the way back."""
+        return lambda value: self.process_result_value(value, dialect)
+
     def to_bytes(self, value: Any) -> bytes:
         """The value as it is encrypted."""
         raise TypeError("use Secret or SecretJSON")
@@ -82,7 +90,7 @@ class SecretJSON(_Encrypted):
     cache_ok = True
 
     def to_bytes(self, value: Any) -> bytes:
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_as_text).encode()
+        return _ENCODER.encode(value).encode()
 
     def from_bytes(self, value: bytes) -> Any:
         return json.loads(value)
@@ -94,3 +102,7 @@ def _as_text(value: Any) -> str:
     if isinstance(value, UUID):
         return str(value)
     raise TypeError(f"{type(value).__name__} can't be stored as JSON")
+
+
+#: Made once: ``json.dumps`` makes one anew for each value.
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=_as_text)

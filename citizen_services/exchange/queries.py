@@ -52,6 +52,7 @@ def answers_of(citizen_id: UUID, keys: Collection[str]) -> dict[str, dict[str, A
     if not keys:
         return {}
     answers = {}
+    machine, business = clock.protocol_now(), clock.now()
     for id_, source, topic, outcome, content, at, fresh_until in _NEWEST.rows(citizen_id=citizen_id):
         key = f"{source}.{topic}"
         if key in keys:
@@ -62,7 +63,7 @@ def answers_of(citizen_id: UUID, keys: Collection[str]) -> dict[str, dict[str, A
                 "outcome": outcome,
                 "content": content,
                 "at": at,
-                "fresh": _serves(key, outcome, at, fresh_until),
+                "fresh": _serves(key, outcome, at, fresh_until, machine, business),
             }
     return answers
 
@@ -111,8 +112,9 @@ def as_answer(row: RegisterAnswer) -> dict[str, Any]:
 
 def is_fresh(row: RegisterAnswer) -> bool:
     """Whether an answer may still be used: by the machine's time, and by business time, which may be moved forward."""
-    return _serves(f"{row.source}.{row.topic}", row.outcome, row.at, row.fresh_until)
+    key = f"{row.source}.{row.topic}"
+    return _serves(key, row.outcome, row.at, row.fresh_until, clock.protocol_now(), clock.now())
 
 
-def _serves(key: str, outcome: str, at: datetime, fresh_until: datetime) -> bool:
-    return outcome != "unavailable" and fresh_until > clock.protocol_now() and at + SERVES[key] > clock.now()
+def _serves(key: str, outcome: str, at: datetime, fresh_until: datetime, machine: datetime, business: datetime) -> bool:
+    return outcome != "unavailable" and fresh_until > machine and at + SERVES[key] > business
