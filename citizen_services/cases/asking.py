@@ -16,10 +16,13 @@ from citizen_services.cases.models import Case
 from citizen_services.cases.permit_facts import end_if_told
 from citizen_services.cases.queries import register_answers
 from citizen_services.catalogue import Supplier
+from citizen_services.catalogue.vehicles import GROUP
 from citizen_services.database import commit, db
 from citizen_services.exchange.models import RegisterAnswer
+from citizen_services.exchange.of_vehicles import answers_of_vehicle
 from citizen_services.exchange.operations import TOPICS, gather
-from citizen_services.exchange.queries import answers_of
+from citizen_services.exchange.queries import OF_VEHICLE, answers_of
+from citizen_services.exchange.traffic import VehicleName
 from citizen_services.people.models import Citizen
 
 #: A register that was away is left alone for so long.
@@ -35,6 +38,8 @@ def later_answers(case: Case) -> dict[str, dict[str, Any]]:
     """
     away = _away(case.answers)
     known = answers_of(case.citizen_id, away) if away else {}
+    vehicle = _vehicle(case)
+    known = {key: one for key, one in known.items() if key not in OF_VEHICLE or _is_of(one, vehicle)}
     return {
         key: one for key, one in known.items() if one["outcome"] != "unavailable" and one["at"] >= case.submitted_at
     }
@@ -62,6 +67,10 @@ def ask_away_registers() -> int:
             continue
         citizen = db.session.get_one(Citizen, case.citizen_id)
         answers = gather(citizen.id, citizen.id_number, citizen.name, needs)
+        vehicle = _vehicle(case)
+        if vehicle is not None:
+            keys = [need.key for need in needs]
+            answers |= answers_of_vehicle(citizen.id, citizen.id_number, vehicle, keys)
         commit()
         if end_if_told(citizen.id, answers):
             commit()
@@ -73,6 +82,17 @@ def ask_away_registers() -> int:
     return came
 
 
+def _vehicle(case: Case) -> VehicleName | None:
+    given = case.data.get(GROUP, {})
+    if "plate" not in given:
+        return None
+    return VehicleName(given["plate_kind"], given["plate"])
+
+
+def _is_of(answer: Mapping[str, Any], vehicle: VehicleName | None) -> bool:
+    return vehicle is not None and (answer["content"] or {}).get("vehicle") == vehicle.key
+
+
 def _away(ids: Mapping[str, str]) -> list[str]:
     return [key for key, answer in register_answers(ids).items() if answer["outcome"] == "unavailable"]
 
@@ -80,7 +100,8 @@ def _away(ids: Mapping[str, str]) -> list[str]:
 def _needs(case: Case) -> list[Supplier]:
     """What is still unknown of a case, and was not asked for just now."""
     told = later_answers(case)
-    away = [key for key in _away(case.answers) if key in TOPICS and key not in told]
+    known = {*TOPICS, *(OF_VEHICLE if _vehicle(case) is not None else ())}
+    away = [key for key in _away(case.answers) if key in known and key not in told]
     if not away:
         return []
     asked = db.session.execute(

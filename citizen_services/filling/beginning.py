@@ -15,7 +15,7 @@ from citizen_services.cases.queries import cases_of, own_case
 from citizen_services.catalogue.vocabulary import ServiceItem
 from citizen_services.database import db
 from citizen_services.database.idempotency import Once
-from citizen_services.filling import registers
+from citizen_services.filling import registers, vehicles
 from citizen_services.filling.place import Place, id_of
 from citizen_services.filling.posted import Posted
 from citizen_services.people.models import Citizen
@@ -42,7 +42,7 @@ def begin(place: Place, citizen: Citizen, item: ServiceItem, posted: Posted, *, 
         failed = [one for one in judged if not one.verdict.met and one.verdict.certain]
         if failed:
             raise NotEligible([(one.check, one.verdict) for one in failed])
-        ids = registers.ids_of(answers)
+        ids = registers.ids_of(answers) | (vehicles.ids_for(citizen, item, earlier.data) if earlier else {})
         if earlier is not None and registers.ADDRESS.key in earlier.answers:
             ids[registers.ADDRESS.key] = earlier.answers[registers.ADDRESS.key]
         draft = drafts.begin(item, citizen.id, place.door(), ids, earlier)

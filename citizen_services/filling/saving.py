@@ -15,7 +15,8 @@ from citizen_services.catalogue.vocabulary import Group
 from citizen_services.database import db
 from citizen_services.database.idempotency import Once
 from citizen_services.exchange.models import RegisterAnswer
-from citizen_services.filling import fields, registers
+from citizen_services.exchange.queries import OF_VEHICLE
+from citizen_services.filling import fields, registers, vehicles
 from citizen_services.filling.pages import Filled
 from citizen_services.filling.place import id_of
 from citizen_services.filling.posted import Posted
@@ -34,6 +35,7 @@ def store(filled: Filled, posted: Posted, groups: Sequence[Group], once: Once) -
         code = posted.form.get(name, "").strip() if name else ""
         if name and code and not by_hand(group, name, code):
             chosen[group.code] = (name, *_choose(filled, code))
+    vehicles_ = {group.code: _choose_vehicle(filled, posted) for group in groups if vehicles.is_vehicle(group)}
     errors: dict[str, dict[str, list[str]]] = {}
     rests_on = dict(draft.answers)
     for group in groups:
@@ -42,6 +44,11 @@ def store(filled: Filled, posted: Posted, groups: Sequence[Group], once: Once) -
         for one in stray:
             del form[one]
         name, answer, refusal = chosen.get(group.code, ("", "", ""))
+        if group.code in vehicles_:
+            told, refusal = vehicles_[group.code]
+            # What was told of another vehicle is not told of this one.
+            rests_on = {key: one for key, one in rests_on.items() if key not in OF_VEHICLE} | told
+            name = "plate"
         if refusal:
             del form[name]
         wrong = drafts.save(item, draft, group, form, draft.version)
@@ -77,6 +84,14 @@ def _choose(filled: Filled, code: str) -> tuple[str, str]:
         return registers.choose_address(filled.citizen, code), ""
     except registers.NotChosen as fault:
         return "", fault.sentence
+
+
+def _choose_vehicle(filled: Filled, posted: Posted) -> tuple[dict[str, str], str]:
+    """The ids of what registers say of the vehicle that is named, or why it can't be this one."""
+    try:
+        return vehicles.choose(filled.citizen, filled.item, posted.form), ""
+    except registers.NotChosen as fault:
+        return {}, fault.sentence
 
 
 def _seen(filled: Filled, posted: Posted, groups: Sequence[Group]) -> dict[str, str]:

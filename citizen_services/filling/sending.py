@@ -13,7 +13,8 @@ from citizen_services.cases.queries import at_sending
 from citizen_services.catalogue.vocabulary import Group
 from citizen_services.database import commit
 from citizen_services.database.idempotency import Once
-from citizen_services.filling import fields, registers
+from citizen_services.exchange.queries import OF_VEHICLE
+from citizen_services.filling import fields, registers, vehicles
 from citizen_services.filling.pages import Filled
 from citizen_services.filling.saving import by_hand
 from citizen_services.materials.queries import of_draft
@@ -76,10 +77,11 @@ def asked_again(filled: Filled, newest: registers.Answers) -> Group | None:
     """
     draft, item = filled.draft, filled.item
     old = {key: kept for key, kept in registers.kept(draft.answers).items() if kept["outcome"] != "unavailable"}
-    asked = [supplier for supplier in item.suppliers() if supplier.key in old]
+    asked = [supplier for supplier in item.suppliers() if supplier.key in old and supplier.key not in OF_VEHICLE]
     now = {supplier.key: newest[supplier.key] for supplier in asked if supplier.key in newest}
     if len(now) < len(asked) or not all(answer["fresh"] for answer in now.values()):
         now = registers.ask(filled.citizen, asked)
+    now |= _of_vehicle(filled, old)
     other = {
         key: str(answer["id"])
         for key, answer in now.items()
@@ -92,6 +94,12 @@ def asked_again(filled: Filled, newest: registers.Answers) -> Group | None:
     commit()
     shown = ((group, registers.material_of(item, group.confirms)) for group in filled.groups)
     return next((g for g, material in shown if material and any(s.key in other for s in material.suppliers)), None)
+
+
+def _of_vehicle(filled: Filled, old: registers.Answers) -> registers.Answers:
+    """What registers say now of the vehicle that the draft names, and of no other that its person looked at since."""
+    name, keys = vehicles.vehicle_of(filled.draft.data), [key for key in old if key in OF_VEHICLE]
+    return vehicles.ask(filled.citizen, name, keys) if name is not None and keys else {}
 
 
 def refuse_unmet(filled: Filled, held: Held | None = None) -> None:
