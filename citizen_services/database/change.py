@@ -2,7 +2,8 @@
 
 Reads and guards come before; then the guarded UPDATEs (no row hit = somebody was faster), then every row in one
 INSERT of all tables, the idempotency row included (one statement with the guard where that is alone and made once);
-where there are counters that others wait for, they come before the idempotency row and after all others. One fixed order means that two acts can wait for one another but never deadlock.
+where there are counters that others wait for, they come before the idempotency row and after all others. One fixed
+order means that two acts can wait for one another but never deadlock.
 """
 
 from __future__ import annotations
