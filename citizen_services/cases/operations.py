@@ -19,6 +19,7 @@ from sqlalchemy.exc import IntegrityError
 
 from citizen_services import clock
 from citizen_services.cases import chain, charging, clocks, papers, permission, recusal, standing, visits
+from citizen_services.cases.at_sending import AtSending, at_sending
 from citizen_services.cases.errors import (
     AlreadyOpen,
     GuardFailed,
@@ -29,7 +30,7 @@ from citizen_services.cases.errors import (
     NotPossible,
 )
 from citizen_services.cases.models import Case, CaseEvent, Document, Draft
-from citizen_services.cases.queries import AtSending, actions_done_by, at_sending, register_answers, who_moved
+from citizen_services.cases.queries import actions_done_by, register_answers, who_moved
 from citizen_services.cases.signals import case_moved
 from citizen_services.cases.situation import Situation
 from citizen_services.catalogue import Catalogue, forms

@@ -5,27 +5,25 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, exists, func, or_, select, true, tuple_
+from sqlalchemy import ColumnElement, Select, exists, func, or_, select, tuple_
 from sqlalchemy.orm import defer
 
 from citizen_services import clock
 from citizen_services.cases import permission, recusal
 from citizen_services.cases.errors import NoSuchCase
-from citizen_services.cases.models import Case, CaseEvent, Document, case_number_sequence
+from citizen_services.cases.models import Case, CaseEvent, Document
 from citizen_services.cases.situation import Situation
 from citizen_services.catalogue.vocabulary import Guard, ServiceItem, Step
 from citizen_services.database import db
-from citizen_services.database.direct import Direct
 from citizen_services.exchange.models import RegisterAnswer
 from citizen_services.exchange.queries import answers_of
 from citizen_services.parts import parts
 from citizen_services.people.actors import Actor
 from citizen_services.people.models import Citizen
 from citizen_services.people.queries import Roles, office, staff_name
-from citizen_services.registers.queries import HELD, Held, held_in
 from citizen_services.rules.dates import chinese_moment, end_of_day
 
 #: Rows of a list's page.
@@ -67,24 +65,6 @@ def register_answers(ids: Mapping[str, str]) -> dict[str, dict[str, Any]]:
             kept[str(r.id)] = (f"{r.source}.{r.topic}", {"outcome": r.outcome, "content": r.content, "at": r.at})
     found = [kept[id_] for id_ in ids.values() if id_ in kept]
     return {key: dict(answer) for key, answer in found}
-
-
-class AtSending(NamedTuple):
-    """What sending an application needs to know of its person, and the next case's number, all in one question."""
-
-    held: Held
-    number: int
-
-
-_NUMBER = select(case_number_sequence.next_value().label("number")).subquery("next")
-#: The number stands whatever else there is, on each row that there is.
-_AT_SENDING = Direct(select(_NUMBER.c.number, *HELD.c).select_from(_NUMBER.outerjoin(HELD, true())))
-
-
-def at_sending(citizen_id: UUID) -> AtSending:
-    """What sending an application rests on, read once; the number is used up whether or not it is sent in the end."""
-    rows = _AT_SENDING.rows(citizen_id=citizen_id)
-    return AtSending(held_in([row[1:] for row in rows]), rows[0][0])
 
 
 def actions_done_by(case_id: UUID, actor: Actor) -> frozenset[str]:

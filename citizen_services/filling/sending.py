@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from citizen_services.cases import drafts, eligibility, operations, papers
+from citizen_services.cases.at_sending import at_sending
 from citizen_services.cases.errors import NotEligible
 from citizen_services.cases.operations import told
-from citizen_services.cases.queries import at_sending
 from citizen_services.catalogue.vocabulary import Group
 from citizen_services.database import commit
 from citizen_services.database.idempotency import Once
