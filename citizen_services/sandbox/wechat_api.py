@@ -19,29 +19,10 @@ from citizen_services.sandbox.wechat_menus import Menus
 from citizen_services.sandbox.wechat_push import PARTNER, PushDoor
 from citizen_services.sandbox.wechat_scenes import Scenes
 from citizen_services.sandbox.wechat_subscriptions import TEMPLATES, Subscriptions
-from citizen_services.sandbox.wechat_tokens import Tokens
+from citizen_services.sandbox.wechat_tokens import QUOTAS, Tokens
 from citizen_services.sandbox.wechat_values import data_error, menu_error, rendered
 from citizen_services.sandbox.world import Answer, Call, Voice, World
 
-#: Calls a day of a new account (service/…/API_Call_Limits).
-QUOTAS = {
-    "message/template/send": 100_000,
-    "message/custom/send": 500_000,
-    "message/subscribe/bizsend": 1_000_000,
-    "menu/create": 1000,
-    "menu/get": 10_000,
-    "menu/delete": 1000,
-    "menu/addconditional": 2000,
-    "menu/delconditional": 2000,
-    "menu/trymatch": 20_000,
-    "tags/create": 1000,
-    "tags/get": 1000,
-    "tags/members/batchtagging": 1_000_000,
-    "tags/members/batchuntagging": 1_000_000,
-    "user/info": 5_000_000,
-    "qrcode/create": 100_000,
-    "ticket/getticket": 1_000_000,
-}
 TEXT_LIMIT = 2048
 SAME_ID_S = 600
 Handler = Callable[["WeChatApi", Any], dict[str, Any]]

@@ -20,6 +20,25 @@ CLASSIC_PER_DAY = 2000
 FORCED_PER_DAY = 20
 FORCED_APART_S = 30
 TABLE = "wechat_tokens"
+#: Calls a day of a new account (service/…/API_Call_Limits).
+QUOTAS = {
+    "message/template/send": 100_000,
+    "message/custom/send": 500_000,
+    "message/subscribe/bizsend": 1_000_000,
+    "menu/create": 1000,
+    "menu/get": 10_000,
+    "menu/delete": 1000,
+    "menu/addconditional": 2000,
+    "menu/delconditional": 2000,
+    "menu/trymatch": 20_000,
+    "tags/create": 1000,
+    "tags/get": 1000,
+    "tags/members/batchtagging": 1_000_000,
+    "tags/members/batchuntagging": 1_000_000,
+    "user/info": 5_000_000,
+    "qrcode/create": 100_000,
+    "ticket/getticket": 1_000_000,
+}
 
 _LETTERS = string.ascii_letters + string.digits + "-_"
 

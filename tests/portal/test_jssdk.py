@@ -155,3 +155,48 @@ def test_the_scanner_opens_our_codes_and_no_others_and_is_not_there_outside_wech
         browser.goto("/h5/")
         assert "扫凭证" not in browser.content()
         assert "jweixin" not in browser.content()
+
+
+def test_the_button_for_subscription_messages_is_wechats_own_and_everything_stays_without_it(
+    chromium: PagesBrowser,
+    app: Flask,
+    outside: House,
+    resident: Callable[..., Resident],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with serving(app) as site:
+        known = {"subscribe:case_progress": "sub_once", "subscribe:draft_waits": "sub_draft"}
+        settings = dataclasses.replace(app.extensions[EXTENSION].settings, public_base_url=site, templates=known)
+        changed = dataclasses.replace(app.extensions[EXTENSION], settings=settings)
+        monkeypatch.setitem(app.extensions, EXTENSION, changed)
+        page = chromium.phone(width=375, base_url=site)
+        token = resident().token
+        page.context.add_cookies([{"name": "h5_session", "value": token, "url": f"{site}/h5/"}])
+        page.add_init_script(BRIDGE)
+        page.goto("/h5/telling")
+        tag = page.locator("wx-open-subscribe")
+        tag.wait_for(state="attached")
+        assert tag.get_attribute("template") == "sub_once,sub_draft"
+        assert "同意接收订阅消息" in tag.inner_html()
+        section = page.locator("[data-subscribe]")
+        assert section.is_visible()
+        check_page(page, "citizen-subscribe")
+        for answer, words in (("accept", "会发到微信的“服务通知”"), ("reject", "没有同意。进展照常")):
+            page.evaluate(
+                """status => document.querySelector('wx-open-subscribe').dispatchEvent(new CustomEvent('success', {
+                    detail: { subscribeDetails: JSON.stringify({ sub_once: JSON.stringify({ status: status }) }) }
+                }))""",
+                answer,
+            )
+            page.get_by_text(words).wait_for()
+        page.evaluate("document.querySelector('wx-open-subscribe').dispatchEvent(new CustomEvent('error'))")
+        assert not section.is_visible()
+        # Nothing is set, or another browser: the choices are there as before.
+        monkeypatch.setitem(
+            app.extensions,
+            EXTENSION,
+            dataclasses.replace(changed, settings=dataclasses.replace(settings, templates={})),
+        )
+        page.goto("/h5/telling")
+        assert page.locator("[data-subscribe]").count() == 0
+        page.get_by_role("button", name="保存").wait_for()

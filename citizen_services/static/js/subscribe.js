@@ -22,7 +22,7 @@
     var drawn = document.createElement('script');
     drawn.type = 'text/wxtag-template';
     drawn.text = '<button style="width:100%;min-height:48px;border:0;border-radius:8px;font-size:17px;' +
-      'background:#0b5cad;color:#fff">同意接收订阅消息</button>';
+      'background:#047a3c;color:#fff">同意接收订阅消息</button>';
     tag.appendChild(drawn);
     tag.addEventListener('success', function (event) {
       said.textContent = accepted(event.detail || {})
