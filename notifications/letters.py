@@ -135,9 +135,13 @@ def give_up(served: Serving) -> bool:
     if not serving.bring_it(served):
         return False
     ladder.letter_in_vain(served.document_id)
-    for parcel_id in db.session.scalars(select(Letter.parcel_id).where(Letter.document_id == served.document_id)).all():
-        ladder.withdraw(texts.LETTER_ADDRESS.code, parcel_id, "it is brought")
+    _ask_no_more(served.document_id, "it is brought")
     return True
+
+
+def _ask_no_more(document_id: UUID, why: str) -> None:
+    for parcel_id in db.session.scalars(select(Letter.parcel_id).where(Letter.document_id == document_id)).all():
+        ladder.withdraw(texts.LETTER_ADDRESS.code, parcel_id, why)
 
 
 def notice_of(document_id: UUID) -> UUID | None:
@@ -167,7 +171,8 @@ def follow(parcel: Parcel, events: Sequence[ParcelEvent]) -> None:
     serving.reached(letter.document_id, first)
     if first is not None:
         ladder.letter_signed(letter.document_id)
-    elif parcel.course in ("returned", "lost") and letter.nth == last:
+        _ask_no_more(letter.document_id, "a letter was signed for")
+    elif parcel.course in ("returned", "lost") and letter.nth == last and _open(served):
         _in_vain(served, letter, parcel)
 
 
@@ -179,7 +184,7 @@ def _in_vain(served: Serving, letter: Letter, parcel: Parcel) -> None:
     if parcel.course == "lost":
         by = letter.given_by_id
         _add(change, parcel.case_id, letter.document_id, parcel.receiver, letter.nth + 1, letter.given_by, by)
-    elif served.in_person_since is None and not _asked(parcel.id):
+    elif not _asked(parcel.id):
         _ask_for_address(change, parcel.case_id, letter.document_id, parcel.id)
     change.write()
 

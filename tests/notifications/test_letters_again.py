@@ -168,6 +168,21 @@ def test_a_lost_letter_is_sent_again_by_itself_and_the_one_that_is_signed_first_
     assert serving_of(case_id).served_at == counted
 
 
+def test_a_letter_that_comes_through_after_all_asks_nobody_for_an_address_any_more(
+    app: Flask, partners: Outside
+) -> None:
+    case_id = refused(somebody())
+    (first,) = parcels_now(case_id)
+    came_back(first.id)
+    assert {state for state, _ in tries_of(case_id, "letter_address").values()} == {"pending"}
+    # The return was a mistake of the courier's, who delivers it once more.
+    tracking = db.session.get_one(Parcel, first.id).tracking or ""
+    parcels.record(parcels.lock(first.id), [event(tracking, "702", 3), event(tracking, "704", 1, "10")])
+    commit()
+    assert serving_of(case_id).served_at is not None
+    assert {state for state, _ in tries_of(case_id, "letter_address").values()} == {"cancelled"}
+
+
 def without_address(case_id: UUID) -> None:
     """Nobody knows where the person lives by now."""
     case = db.session.get_one(Case, case_id)
@@ -273,6 +288,8 @@ def test_a_clerk_may_send_no_more_letters_to_whoever_refuses_them(
     assert [row[1].id for row in in_person.waiting(everywhere)[0]] == [document_of(case_id)]
     assert in_person.count(everywhere) == 1
     assert not letters.waiting("trouble", everywhere)[0]
+    happened(first.id, ("203", None), ("708", None), ("987", None))
+    assert len(parcels_now(case_id)) == 1, "nobody sends another one any more"
 
 
 def test_an_address_that_ems_does_not_take_is_corrected_and_its_order_is_no_dead_letter(
