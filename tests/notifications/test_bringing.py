@@ -77,7 +77,7 @@ def test_an_sms_says_the_usual_list_one_difference_or_how_many_and_where_to_tap(
     case_id = returned(person, "33021326020001")
     act(case_id, "note_choice", "fw-clerk", {"way": "counter", "also": also})
     notice = notice_of(case_id)
-    assert notice.values["sms"] == {"template": template, "values": values}
+    assert notice.values["sms"] == {"template": template, "values": values, "in_order": True}
     things = [USUAL, *(line.strip("；") for line in also.splitlines() if line)]
     assert all(thing in notice.text for thing in things), "the page says all of it, whatever fits an SMS"
     (wechat,) = tries(notice).values()
