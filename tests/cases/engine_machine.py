@@ -15,7 +15,7 @@ from sqlalchemy import select, text
 
 from citizen_services import clock
 from citizen_services.cases import audit, corrections, queries, years
-from citizen_services.cases.automatic import lapse_overdue
+from citizen_services.cases.automatic import lapse_overdue, lapse_unpaid
 from citizen_services.cases.errors import CaseError
 from citizen_services.cases.models import Case, Correction
 from citizen_services.catalogue.vocabulary import ServiceItem, Step
@@ -31,6 +31,7 @@ from tests.cases.engine_drafts import bring
 from tests.cases.engine_invariants import holds, registers_hold
 from tests.cases.engine_world import COURIER, FIRED, PLAYED, REPORT_FOR, STAFF, Hands
 from tests.cases.test_years import YEAR
+from tests.fees.kit import charge
 
 _numbers = st.integers(0, 2**32 - 1)
 
@@ -60,6 +61,7 @@ class EngineMachine(RuleBasedStateMachine):
         self.people = [make.citizen(name) for name in ("李雷", "韩梅梅", "郑卫东")]
         for person in self.people:
             make.registered(person)
+        charge()
         self.staff = world.staff_of_the_house(self.people[2])
         self.cases: list[UUID] = []
         self.touched: set[UUID] = set()
@@ -283,7 +285,9 @@ class EngineMachine(RuleBasedStateMachine):
     def _system_takes(self, case: Case, step: Step) -> bool:
         before = case.state
         parcel = world.last_parcel(case.id)
-        if step.action == "lapse":
+        if step.action == "fee_paid":
+            self._moving(case, lambda: world.pays(case.id))
+        elif step.action == "lapse":
             corrections.note_reached(case.id, clock.now())
             commit()
             for _ in range(3):
@@ -301,8 +305,9 @@ class EngineMachine(RuleBasedStateMachine):
         return db.session.get_one(Case, case.id, populate_existing=True).state == step.end or before == step.end
 
     def _sweep(self) -> None:
-        waiting = db.session.scalars(select(Correction.case_id).where(Correction.state == "open")).all()
-        lapsed = lapse_overdue()
+        waiting = list(db.session.scalars(select(Correction.case_id).where(Correction.state == "open")))
+        waiting += db.session.scalars(select(Case.id).where(Case.state == "paying")).all()
+        lapsed = lapse_overdue() + lapse_unpaid()
         FIRED["lapse"] += lapsed
         self.touched.update(waiting)
 

@@ -17,7 +17,7 @@ from uuid import UUID
 from sqlalchemy import select, text, update
 
 from citizen_services import clock
-from citizen_services.cases import corrections, operations, permit_facts, recusal
+from citizen_services.cases import charging, corrections, operations, payments, permit_facts, recusal
 from citizen_services.cases.models import Case, Draft
 from citizen_services.cases.once import do_once
 from citizen_services.catalogue import BY_HAND
@@ -25,6 +25,8 @@ from citizen_services.catalogue.vocabulary import ServiceItem, Step
 from citizen_services.database import Change, commit, db
 from citizen_services.database.idempotency import Once
 from citizen_services.exchange.ems import TrackEvent
+from citizen_services.fees import queries
+from citizen_services.fees.models import PAYABLE
 from citizen_services.parts import parts
 from citizen_services.people import relations
 from citizen_services.people.actors import Actor
@@ -124,6 +126,13 @@ LEFT_OUT: Mapping[str, str] = {}
 
 
 # --- What is given with an action ---------------------------------------------------------------------------------
+
+
+def pays(case_id: UUID) -> None:
+    """The person pays at the counter what is owed for the case."""
+    order = queries.holding(charging.duty_of(case_id))
+    if order is not None and order.state in PAYABLE:
+        payments.take_at_counter(order.id, "cash", "", order.amount_fen, make.staff("fw-cashier"))
 
 
 def _named(item: ServiceItem, case: Case, variant: int) -> dict[str, Any]:

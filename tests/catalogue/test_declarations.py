@@ -74,7 +74,7 @@ def charged(*amounts: Param | None, steps: tuple[str, ...] = ()) -> ServiceItem:
 
 
 def test_a_fee_is_asked_for_between_check_and_acceptance() -> None:
-    catalogue(charged())
+    assert [item.fee for item in catalogue(charged()).items()] == [FEE]
 
 
 def _bring() -> Bring:

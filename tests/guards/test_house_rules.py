@@ -90,9 +90,9 @@ def test_a_planted_import_is_seen() -> None:
 
 #: Modules that open no door: whoever calls them commits.
 _NO_DOOR = re.compile(
-    r"(citizen_services/(people|cases|registers|exchange|wechat|materials)|notifications)/(operations|queries|models|schemas)\.py"
-    # The scheduler's doors into cases are automatic.py, asking.py and permit_facts.py.
-    r"|citizen_services/cases/(?!(?:automatic|asking|permit_facts)\.py).*|citizen_services/rules/.*|citizen_services/catalogue/.*|workflows/.*"
+    r"(citizen_services/(people|cases|registers|exchange|wechat|materials|fees)|notifications)/(operations|queries|models|schemas)\.py"
+    # The scheduler's doors into cases are automatic.py, asking.py, permit_facts.py and payments.py.
+    r"|citizen_services/cases/(?!(?:automatic|asking|permit_facts|payments)\.py).*|citizen_services/rules/.*|citizen_services/catalogue/.*|workflows/.*"
 )
 _COMMITS = {"commit", "rollback", "begin"}
 #: Functions that end the caller's transaction all the same, each with the reason.

@@ -21,7 +21,7 @@ def good(tmp_path: Path, database_url: str = "postgresql://db.bureau/live") -> d
     """A whole production environment, nothing of which is used anywhere else."""
     given = environ(tmp_path, database_url, f"redis://127.0.0.1:{free_port()}/0", 8000, 8001)
     given |= {"APP_ENV": "production", "PUBLIC_BASE_URL": "https://services.example.org", "CLOCK_OFFSET_S": "0"}
-    for prefix in (*PARTNERS, *TRAFFIC_PARTNERS):
+    for prefix in (*PARTNERS, *TRAFFIC_PARTNERS, "WECHAT_PAY"):
         given[f"{prefix}_BASE_URL"] = f"https://{prefix.lower().replace('_', '-')}.example.org"
     given["EMS_SIGN_KEY"] = secrets.token_urlsafe(16)
     return given
