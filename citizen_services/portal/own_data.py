@@ -7,14 +7,17 @@ from typing import Any
 from sqlalchemy import select
 
 from citizen_services import clock
+from citizen_services.cases import charging
 from citizen_services.cases.disposal import kept_here
 from citizen_services.cases.models import Case, Draft
 from citizen_services.cases.queries import documents_of, events_of, register_answers
 from citizen_services.database import db
+from citizen_services.fees.queries import of_duty
 from citizen_services.people import authorisations, own_data, watches
 from citizen_services.people.models import Citizen, Look
 from citizen_services.people.queries import offices
 from citizen_services.registers.queries import permits_of, registrations_of
+from citizen_services.words import state_word
 
 #: What a member of the staff looked at, and what a person agreed to, in words.
 LOOKED = {
@@ -101,6 +104,15 @@ def _case(case: Case) -> dict[str, Any]:
         "documents": [
             {"number": one.number, "title": one.title, "at": one.at, "content": one.content}
             for one in documents_of(case.id)
+        ],
+        "fees": [
+            {
+                "number": one.number,
+                "amount_fen": one.amount_fen,
+                "fee_state": state_word(one.state, "fee").text,
+                "paid_at": one.paid_at,
+            }
+            for one in of_duty(charging.duty_of(case.id))
         ],
     }
 

@@ -35,6 +35,7 @@ _LABELS = {
     "endorsed_until": "签注有效期至", "state": "状态", "number": "编号", "item": "事项", "door": "办理方式",
     "submitted_at": "提交时间", "ended_at": "办结时间", "data": "填写的内容",
     "register_answers": "登记查询结果", "events": "经过", "documents": "文书", "by": "谁", "action": "动作",
+    "fees": "费用", "amount_fen": "金额（分）", "fee_state": "缴费状态", "paid_at": "缴费时间",
     "to": "之后的状态", "title": "标题", "content": "内容", "outcome": "结果", "started_at": "开始时间",
     "saved_at": "保存时间", "office": "单位", "role": "岗位", "what": "内容", "reason": "理由",
     "why": "为什么", "who": "谁能看", "how_long": "存多久",
