@@ -149,12 +149,13 @@ def migrate() -> None:
 
 @cli.command()
 def seed() -> None:
-    """Load the demo district's offices and staff; a second time nothing changes."""
-    from citizen_services import demo
+    """Load the demo district's offices, staff and published weeks; a second time nothing changes."""
+    from citizen_services import demo, demo_traffic
 
     app = create_app(process="command")
     with app.app_context():
         demo.seed()
+        demo_traffic.seed()
 
 
 @cli.command("first-admin")
@@ -190,16 +191,24 @@ def first_admin_command(**given: str) -> None:
 
 
 @cli.command("demo")
-@click.option("--citizens", type=click.IntRange(1, 100_000), required=True, help="How many people to invent.")
+@click.option("--citizens", type=click.IntRange(1, 100_000), help="How many people to invent.")
+@click.option("--slot", type=click.IntRange(1, 1000), help="Make a slot with so many places to book.")
 @_json
-def demo_command(citizens: int, as_json: bool) -> None:
-    """Invent citizens who are bound and logged in, and may apply for a permit at once."""
+def demo_command(citizens: int | None, slot: int | None, as_json: bool) -> None:
+    """Invent citizens who are bound and logged in and may apply at once, or a slot to be booked."""
+    from citizen_services import demo_traffic
     from citizen_services.demo import NotInProduction
     from citizen_services.demo_people import invite
 
     app = create_app(process="command")
     with app.app_context():
         try:
+            if slot:
+                made = demo_traffic.slot(slot)
+                _told(as_json, made, lambda one: f"{one['slot_id']}  {one['start']}  {one['capacity']}")
+                return
+            if not citizens:
+                _failed("say --citizens or --slot, and how many")
             people = invite(citizens)
         except NotInProduction as fault:
             _failed(str(fault))

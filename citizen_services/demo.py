@@ -20,6 +20,7 @@ from citizen_services.security import hash_password
 DISTRICT = "330213"
 OFFICES = (
     ("330213000000", "奉化行政服务中心", "service_centre", "宁波市奉化区大成东路277号", "0574-88580110", ""),
+    ("330213000100", "奉化交警大队车管所", "traffic", "宁波市奉化区东环路168号", "0574-88580120", ""),
     ("330213001000", "岳林派出所", "station", "宁波市奉化区岳林东路88号", "0574-88580111", "岳林街道、江口街道"),
     ("330213002000", "锦屏派出所", "station", "宁波市奉化区南山路26号", "0574-88580112", "锦屏街道、西坞街道"),
     ("330213003000", "溪口派出所", "station", "宁波市奉化区溪口镇中兴东路5号", "0574-88580113", "溪口镇、大堰镇"),
@@ -43,6 +44,14 @@ STAFF: tuple[tuple[str, str, str, str, tuple[str, ...], str | None], ...] = (
     ("fw-cashier", "朱敏", "civilian", "330213000000", ("cashier",), None),
     ("fw-editor", "胡佳", "civilian", "330213000000", ("editor",), None),
     ("fw-reception", "江涛", "civilian", "330213000000", ("reception",), None),
+    ("cg-planner", "顾平", "civilian", "330213000100", ("planner",), None),
+    ("cg-officer", "冯立", "officer", "330213000100", ("approver",), None),
+    ("cg-approver", "汤明", "officer", "330213000100", ("approver", "supervisor"), None),
+    ("cg-clerk", "邱月", "civilian", "330213000100", ("clerk",), None),
+    ("cg-window", "夏雨", "officer", "330213000100", ("clerk",), None),
+    ("cg-auxiliary", "柯勇", "auxiliary", "330213000100", ("clerk",), "cg-officer"),
+    ("cg-auxiliary2", "严冬", "auxiliary", "330213000100", ("clerk",), "cg-officer"),
+    ("cg-cashier", "钱多", "civilian", "330213000100", ("cashier",), None),
     ("fw-system", "金磊", "civilian", "330213000000", ("system_admin",), None),
     ("fw-security", "曹颖", "officer", "330213000000", ("security_admin",), None),
     ("fw-audit", "魏强", "officer", "330213000000", ("audit_admin",), None),

@@ -11,7 +11,7 @@ from flask.typing import ResponseReturnValue
 
 from citizen_services.cases.queries import MOST_COUNTED, DeskFigures, Page, desk, desk_figures, of_office
 from citizen_services.cases.supervising import unseen_count
-from citizen_services.console import desk_views, render
+from citizen_services.console import desk_views, plan_views, render
 from citizen_services.console.access import case_roles, case_staff
 from citizen_services.console.guards import current_actor
 from citizen_services.console.supervision_scope import answers_for
@@ -62,6 +62,8 @@ def _nav() -> dict[str, Any]:
         places.append(("console_counter.page", "上门代办", "walk", "/console/counter"))
     if person.roles & set(desk_views.ROLES) and office(person.staff.office_code).kind in _HALLS:
         places.append(("console_desk.page", "叫号台", "bell", "/console/desk"))
+    if plan_views.ROLE in person.roles:
+        places.append(("console_plan.page", "开窗计划", "calendar", "/console/plan"))
     if person.roles & RATING_ROLES:
         places.append(("console_ratings.page", "评价整改", "alert-circle", "/console/ratings"))
     if "supervisor" in person.roles:

@@ -69,6 +69,7 @@ DECLARED: Mapping[str, Declared] = {
     "booking_no_show_days": Declared("爽约在多少天内累计", "天", 1, 365, 90, "本局规定"),
     "booking_no_show_pause_days": Declared("爽约后暂停预约", "天", 1, 180, 30, "本局规定"),
     "booking_offer_minutes": Declared("候补号源保留", "分钟", 5, 1440, 60, "本局规定"),
+    "booking_move_days": Declared("关窗后改约在多少天内", "天", 1, 30, 5, "本局规定"),
     "hall_longest_wait_minutes": Declared("现场取号的最多等候", "分钟", 10, 240, 60, "本局规定"),
     "booking_late_minutes": Declared("预约时段过后仍按预约叫号", "分钟", 0, 120, 15, "本局规定"),
 }

@@ -5,7 +5,33 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import datetime
 
+from citizen_services.catalogue import CounterService, UnknownItem
+from citizen_services.parts import parts
+from citizen_services.windows.desks import desks
+
 
 def offers(office_code: str, starts_at: datetime, services: Collection[str], service: str) -> bool:
-    """Whether a slot of an office at that time takes a service; ``services`` are those of its group."""
-    return service in services
+    """Whether a slot of an office at that time takes a service; ``services`` are those of its group.
+
+    A service that needs a partner's desk is offered only while that desk of the same hall is open.
+    """
+    if service not in services:
+        return False
+    needed = _desks_of(service)
+    return not needed or all(
+        (desk := desks().get((office_code, partner))) is not None and desk.at(starts_at) for partner in needed
+    )
+
+
+def _desks_of(service: str) -> Collection[str]:
+    try:
+        declared = parts().catalogue.service(service)
+    except UnknownItem:
+        return ()
+    return declared.desks if isinstance(declared, CounterService) else ()
+
+
+def fall_out(office_code: str, starts_at: datetime, services: Collection[str]) -> list[str]:
+    """The names of those services of a group that a slot at that time can't take, since a desk is closed then."""
+    left = [one for one in services if not offers(office_code, starts_at, services, one)]
+    return [parts().catalogue.service(one).name for one in left]

@@ -1,0 +1,148 @@
+"""Closing or shrinking a published window: whom it touches is shown first, then everybody is moved or told in one act.
+
+Rows are locked in the one order: appointments and holds by id, then slots. Should somebody have booked in between, the
+act begins anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from sqlalchemy import select, update
+
+from citizen_services import clock
+from citizen_services.database import Change, db
+from citizen_services.people.parameters import number
+from citizen_services.rules.dates import end_of_day, local_date
+from citizen_services.windows import appointments, offered, plans, waiting
+from citizen_services.windows.appointments import Booked
+from citizen_services.windows.booking_models import Appointment, Hold
+from citizen_services.windows.errors import NotThis
+from citizen_services.windows.models import PlanWeek, PlanWindow, Slot
+
+
+@dataclass(frozen=True)
+class Moved:
+    """What became of whom a closing touched."""
+
+    moved: int
+    waiting: int
+
+
+def slots_of(window: PlanWindow) -> Sequence[Slot]:
+    """The open slots of a window for which nobody can have come yet: those that begin sooner go on as they are."""
+    soonest = clock.now() + appointments.EARLY
+    query = select(Slot).where(Slot.window_id == window.id, Slot.state == "open", Slot.starts_at > soonest)
+    return db.session.scalars(query.order_by(Slot.id).execution_options(populate_existing=True)).all()
+
+
+def touched(window: PlanWindow, booked: int) -> Sequence[Booked]:
+    """Whom it touches that a window takes ``booked`` people a slot from now on (0 and closed: everybody)."""
+    found = []
+    for slot in slots_of(window):
+        mine = appointments.of_slots([slot.id])
+        found += [appointments.whole(one) for one in mine[booked:]]
+    return sorted(found, key=lambda one: (one.slot.starts_at, one.appointment.id))
+
+
+def close(week: PlanWeek, window: PlanWindow) -> Moved:
+    """Close a window: nobody can book any more, and who did is moved or put first in waiting. The caller commits."""
+    done = _reduce(window, 0, close=True)
+    window.state = "closed"
+    week.version += 1
+    db.session.flush()
+    return done
+
+
+def shrink(week: PlanWeek, window: PlanWindow, booked: int) -> Moved:
+    """Let a window take fewer people a slot. Raises NotThis where it wouldn't. The caller commits."""
+    if not 0 <= booked < window.booked:
+        raise NotThis(f"请填比现在（{window.booked}）小的数；要加号，请另加一段安排。")
+    done = _reduce(window, booked, close=False)
+    window.booked = booked
+    week.version += 1
+    db.session.flush()
+    return done
+
+
+def _reduce(window: PlanWindow, booked: int, *, close: bool) -> Moved:
+    if window.state != "published":
+        raise NotThis("只有已经公布的窗口可以关闭或缩减。")
+    slots = slots_of(window)
+    ids = [slot.id for slot in slots]
+    # Children first, in order: whoever gives up or confirms now is waited for, and waits for nothing of ours.
+    mine = select(Appointment).where(Appointment.slot_id.in_(ids), Appointment.state == "booked")
+    rows = db.session.scalars(mine.order_by(Appointment.id).with_for_update()).all()
+    held = select(Hold).where(Hold.slot_id.in_(ids), Hold.state == "held")
+    kept = db.session.scalars(held.order_by(Hold.id).with_for_update()).all()
+    locked = select(Slot.id, Slot.taken).where(Slot.id.in_(ids)).order_by(Slot.id).with_for_update()
+    if sum(taken for _, taken in db.session.execute(locked)) != len(rows) + len(kept):
+        raise NotThis("刚刚又有人约到这个窗口，请重新确认一次。")
+    change, moved, waits = Change(clock.now()), 0, 0
+    leaving = _leaving(slots, rows, booked)
+    for hold in kept:
+        here = update(Hold).where(Hold.id == hold.id, Hold.state == "held")
+        change.guard(here.values(state="released", ended_at=change.at))
+        if hold.kind == "offer":
+            waiting.pass_by(change, hold.id)
+    last_day = local_date(change.at) + timedelta(days=waiting.MOST_DAYS)
+    free = _Free(window, [] if not close else ids)
+    for one in leaving:
+        equal = free.take(one)
+        if equal is not None:
+            appointments.move_by_us(change, one, equal, equal.starts_at)
+            moved += 1
+        else:
+            appointments.close_by_us(change, one, last_day)
+            waits += 1
+    for slot in slots:
+        here = update(Slot).where(Slot.id == slot.id)
+        change.count(here.values(state="closed") if close else here.values(capacity=booked))
+    change.write()
+    return Moved(moved, waits)
+
+
+def _leaving(slots: Sequence[Slot], rows: Sequence[Appointment], booked: int) -> list[Booked]:
+    """Who can't stay: of each slot those who booked last."""
+    by_slot: dict[UUID, list[Appointment]] = {slot.id: [] for slot in slots}
+    for one in rows:
+        by_slot[one.slot_id].append(one)
+    return [appointments.whole(one) for some in by_slot.values() for one in some[booked:]]
+
+
+class _Free:
+    """Places in equal slots: the same service at the same office, within some days, nearest first."""
+
+    def __init__(self, window: PlanWindow, without: Sequence[UUID]) -> None:
+        days = timedelta(days=number("booking_move_days"))
+        query = select(Slot).where(
+            Slot.state == "open",
+            Slot.office_code == window.office_code,
+            Slot.group_code == window.group_code,
+            Slot.starts_at > clock.now(),
+            Slot.starts_at < end_of_day(window.day + days),
+            Slot.taken < Slot.capacity,
+            Slot.window_id.is_distinct_from(window.id),
+        )
+        self._slots = [one for one in db.session.scalars(query.order_by(Slot.starts_at)) if one.id not in without]
+        self._left = {one.id: one.capacity - one.taken for one in self._slots}
+        self._services = plans.groups_of(window.office_code)[window.group_code].services
+
+    def take(self, booked: Booked) -> Slot | None:
+        """The nearest place for somebody; None where there is none."""
+        service, at = booked.appointment.service, booked.slot.starts_at
+        fit = [
+            one
+            for one in self._slots
+            if self._left[one.id] > 0
+            and abs(one.starts_at - at) <= timedelta(days=number("booking_move_days"))
+            and offered.offers(one.office_code, one.starts_at, self._services, service)
+        ]
+        if not fit:
+            return None
+        nearest = min(fit, key=lambda one: (abs(one.starts_at - at), one.starts_at))
+        self._left[nearest.id] -= 1
+        return nearest
