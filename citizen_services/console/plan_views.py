@@ -166,7 +166,7 @@ def _cell(one: PlanWindow) -> dict[str, Any]:
         "href": url_for(".window", window_id=one.id),
         "times": f"{one.starts:%H:%M}–{one.ends:%H:%M}",
         "counters": "、".join(str(n) for n in one.counters) + " 号窗口",
-        "places": f"每 {one.slot_minutes} 分钟 约 {one.booked} 现 {one.walk_in}",
+        "places": f"每{one.slot_minutes}分钟 约{one.booked} 现{one.walk_in}",
         "state": words,
         "tone": tone,
     }
@@ -192,7 +192,7 @@ def _act(schema: Any, act: Any, words: str) -> ResponseReturnValue:
     try:
         done = do_once(once_of(actor, given["form_token"]), once_done)
     except NotThis as fault:
-        return _page(plans.week_of(_here(), monday), {"form": [fault.sentence]}, 422)
+        return _page(plans.week_of(_here(), monday), {"_schema": [fault.sentence]}, 422)
     flash(words.format(count=done["count"]), "ok")
     return redirect(url_for(".page", week=monday.isoformat()), 303)
 
@@ -301,7 +301,7 @@ def _act_on(window_id: UUID, schema: Any, act: Any, words: str) -> ResponseRetur
     try:
         done = do_once(once_of(actor, given["form_token"]), once_done)
     except NotThis as fault:
-        return _window_page(plans.window(_here(), window_id), {"form": [fault.sentence]}, 422)
+        return _window_page(plans.window(_here(), window_id), {"_schema": [fault.sentence]}, 422)
     flash(words.format(**done), "ok")
     return _back(_week_of(one))
 
