@@ -23,7 +23,7 @@ from citizen_services.people.models import Citizen
 from citizen_services.registers.models import ResidencePermit, ResidenceRegistration
 from citizen_services.rules.dates import last_day
 from citizen_services.rules.masking import mask_name, scrub
-from notifications import queries, told
+from notifications import platform, queries, told
 from notifications.models import Delivery, Notice, Parcel
 from notifications.platform import CHANNEL as PLATFORM
 from notifications.reports import CHANNEL as REPORTS
@@ -96,7 +96,7 @@ def tries_to_mend(actor: Actor) -> ColumnElement[bool]:
     """Those that can be tried once more: what partners rejected has lists of its own."""
     # What has lost its use is not tried again, so nobody need look at it.
     useful = or_(Delivery.expires_at.is_(None), Delivery.expires_at > func.now())
-    return and_(tries_seen_by(actor), Delivery.channel.not_in((WRITE_BACK, REPORTS)), useful)
+    return and_(tries_seen_by(actor), Delivery.channel.not_in((WRITE_BACK, REPORTS, PLATFORM)), useful)
 
 
 # --- The page -----------------------------------------------------------------------------------------------------
@@ -108,6 +108,8 @@ def everything(actor: Actor) -> dict[str, Any]:
     dead = queries.dead_letters(within=letters)
     writes = queries.rejected_writebacks(within=seen)
     reports = queries.rejected_reports(within=seen)
+    applications = queries.rejected_applications(within=seen)
+    unentered = platform.unentered(within=cases_of(actor))
     doubtful = queries.in_doubt(within=seen)
     calls = corrections.unreached(clock.now(), cases_of(actor), queries.PAGE)
     without = queries.parcels_without_number(within=within)
@@ -116,10 +118,11 @@ def everything(actor: Actor) -> dict[str, Any]:
         "silent": queries.parcels_silent(SILENT_DAYS, within=within),
         "returning": [*queries.parcels_returned(within=within), *queries.parcels_coming_back(within=within)],
     }
-    case_of = _cases_of_tries([*dead, *writes, *reports, *doubtful])
+    case_of = _cases_of_tries([*dead, *writes, *reports, *applications, *doubtful])
     texts = _texts(doubtful)
     parcels = [*without, *(parcel for rows in lists.values() for parcel in rows)]
-    cases = _cases([*(c.case_id for c in calls), *(p.case_id for p in parcels), *case_of.values()])
+    of_others = [*(p.case_id for p in parcels), *(one.case_id for one in unentered), *case_of.values()]
+    cases = _cases([*(c.case_id for c in calls), *of_others])
     return {
         "oldest": _age(queries.oldest_due()),
         "holds": [
@@ -139,6 +142,13 @@ def everything(actor: Actor) -> dict[str, Any]:
         "dead": [_try(row, cases.get(case_of.get(row.id))) for row in dead],
         "writes": [{**_try(row, cases.get(case_of.get(row.id))), "words": words} for row, words in _words_of(writes)],
         "reports": [{**_try(row, cases.get(case_of.get(row.id))), "words": words} for row, words in _words_of(reports)],
+        "applications": [
+            {**_try(row, cases.get(case_of.get(row.id))), "words": words} for row, words in _words_of(applications)
+        ],
+        "unentered": [
+            {"case": cases[one.case_id], "answer": platform.WORDS[one.answer or ""], "when": one.answered_at}
+            for one in unentered
+        ],
         "doubtful": [
             {**_try(row, cases.get(case_of.get(row.id))), "text": texts.get(row.notice_id, "")} for row in doubtful
         ],
@@ -183,7 +193,7 @@ def _cases(ids: Iterable[UUID]) -> dict[UUID | None, CaseLine]:
 
 def _cases_of_tries(rows: Sequence[Delivery]) -> dict[UUID, UUID]:
     """The cases that tries are about, by the try's id."""
-    found = {row.id: row.about for row in rows if row.channel == REPORTS and row.about is not None}
+    found = {row.id: row.about for row in rows if row.channel in (REPORTS, PLATFORM) and row.about is not None}
     for model, name in (
         (Notice, "notice_id"), (Parcel, "parcel_id"), (ResidenceRegistration, "about"), (ResidencePermit, "about")
     ):  # fmt: skip

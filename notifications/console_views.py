@@ -150,6 +150,13 @@ def report(delivery_id: UUID) -> ResponseReturnValue:
     return _try_again(delivery_id, operations.report_again, "已重新上报。", "reports")
 
 
+@bp.post("/applications/<uuid:delivery_id>")
+@staff_required(*MEND)
+def hand_over(delivery_id: UUID) -> ResponseReturnValue:
+    """Hand over to the national platform once more what it rejected."""
+    return _try_again(delivery_id, operations.hand_over_again, "已重新移交交管平台。", "applications")
+
+
 def _try_again(delivery_id: UUID, do: Callable[[UUID], UUID], done: str, anchor: str) -> ResponseReturnValue:
     actor = current_actor()
     _known(Delivery, delivery_id, console_rows.tries_seen_by(actor))

@@ -142,6 +142,11 @@ def report_again(delivery_id: UUID) -> UUID:
     return _requeue_on(reports.CHANNEL, delivery_id)
 
 
+def hand_over_again(delivery_id: UUID) -> UUID:
+    """Hand over to the national platform what it rejected, with its person as known now; as ``requeue``."""
+    return _requeue_on(platform.CHANNEL, delivery_id)
+
+
 def _requeue_on(channel: str, delivery_id: UUID) -> UUID:
     found = db.session.execute(select(Delivery.channel).where(Delivery.id == delivery_id)).scalar_one_or_none()
     if found != channel:

@@ -15,7 +15,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select, text, update
+from sqlalchemy import ColumnElement, func, select, text, update
 
 from citizen_services import clock
 from citizen_services.cases.errors import CaseError, MovedOn
@@ -45,6 +45,10 @@ ACTIONS: Mapping[str, str] = {"accepted": "approve", "refused": "refuse", "on_si
 ASK_EVERY = timedelta(minutes=30)
 #: After a case could not take something: doubling from the first to the last.
 _AGAIN_FIRST_S, _AGAIN_LAST_S = 60.0, 3600.0
+#: After so many, half an hour and more, staff see that a case does not take an answer.
+_LOOKS_IN_VAIN = 5
+#: What an answer is called.
+WORDS: Mapping[str, str] = {"accepted": "同意", "refused": "不同意", "on_site": "转现场办理"}
 #: How often an act is decided anew when somebody else was faster on the same case.
 _DECISIONS = 6
 
@@ -221,6 +225,17 @@ def _act(application: PlatformApplication, action: str) -> bool:
 def _is_there(state: str, ways: Sequence[Step]) -> bool:
     """Whether the case stands where the step leads, and no way leads on by it from there."""
     return any(step.end == state for step in ways) and not any(step.start == state for step in ways)
+
+
+def unentered(*, within: ColumnElement[bool], limit: int = 50) -> Sequence[PlatformApplication]:
+    """Answers that their cases have not taken in some looks, oldest first: somebody is to see what hinders them."""
+    query = (
+        select(PlatformApplication)
+        .join(Case, Case.id == PlatformApplication.case_id)
+        .where(text(LOOKED_AT), PlatformApplication.refusals >= _LOOKS_IN_VAIN, within)
+        .where(PlatformApplication.entered_number < PlatformApplication.answer_number)
+    )
+    return db.session.scalars(query.order_by(PlatformApplication.id).limit(limit)).all()
 
 
 # --- rounds ----------------------------------------------------------------------------------------------------------

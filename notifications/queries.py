@@ -19,6 +19,7 @@ from citizen_services.exchange.ems_codes import NOT_DELIVERED
 from notifications import daytime
 from notifications.courses import ABSENT, WRONG_ADDRESS
 from notifications.models import DOUBTFUL, LETTER, PARCEL_MOVES, ChannelHold, Delivery, Notice, Parcel, ParcelEvent
+from notifications.platform import CHANNEL as PLATFORM
 from notifications.queue import SENDING
 from notifications.reports import CHANNEL as REPORTS
 from notifications.writeback import CHANNEL as WRITE_BACK
@@ -201,8 +202,16 @@ def rejected_reports(limit: int = PAGE, *, within: ColumnElement[bool] = _EVERYW
     return db.session.scalars(rejected(REPORTS, within).limit(limit)).all()
 
 
+def rejected_applications(limit: int = PAGE, *, within: ColumnElement[bool] = _EVERYWHERE) -> Sequence[Delivery]:
+    """What the national platform rejected, oldest first: ``words`` are its own, ``about`` is the case.
+
+    ``operations.hand_over_again`` hands it over once more.
+    """
+    return db.session.scalars(rejected(PLATFORM, within).limit(limit)).all()
+
+
 def rejected(channel: str, within: ColumnElement[bool]) -> Select[Delivery]:
-    """What a partner rejected on one of these two channels, as a query."""
+    """What a partner rejected on one of these channels, as a query."""
     query = select(Delivery).where(
         Delivery.channel == channel, Delivery.state == "failed", Delivery.requeued_as.is_(None), within
     )

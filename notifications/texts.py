@@ -176,9 +176,7 @@ WORKER_JOINED = Notice(
     sms={"org": "{org}"},
 )
 
-_RUNS_OUT = WeChatTemplate(
-    "runs_out", "到期提醒", (("thing1", "事项"), ("date2", "有效期至"), ("thing3", "温馨提示"))
-)
+_RUNS_OUT = WeChatTemplate("runs_out", "到期提醒", (("thing1", "事项"), ("date2", "有效期至"), ("thing3", "温馨提示")))
 #: What somebody wanted to be reminded of (notifications/watches.py).
 RUNS_OUT = Notice(
     code="runs_out",

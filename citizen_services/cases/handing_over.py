@@ -28,6 +28,8 @@ class SerialSchema(Schema):
     """What comes with ``accept``: the platform's serial number."""
 
     class Meta:
+        """What the platform tells beside is no input of the step."""
+
         unknown = EXCLUDE
 
     serial_number = fields.String(

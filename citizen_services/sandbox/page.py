@@ -17,6 +17,7 @@ from citizen_services.rules.masking import mask_id, mask_phone, scrub
 from citizen_services.sandbox.config import OPTIONAL, PARTNERS
 from citizen_services.sandbox.ems import EmsDesk
 from citizen_services.sandbox.faults import Fault
+from citizen_services.sandbox.platform import Desk
 from citizen_services.sandbox.server import is_loopback
 from citizen_services.sandbox.signed import CHINA
 from citizen_services.sandbox.wechat_menus import Menus
@@ -85,6 +86,17 @@ OPERATION_NAMES = {
     "employment": "查询参保",
     "business": "查询经营主体",
     "enrolment": "查询学籍",
+    "vehicle": "查询车辆",
+    "owned": "查询名下车辆",
+    "licence": "查询驾驶证",
+    "open": "查询未处理违法",
+    "compulsory": "查询交强险",
+    "paid": "查询完税",
+    "certificate": "查询体检",
+    "applications": "移交申请",
+    "withdrawals": "撤回申请",
+    "answers": "查询答复",
+    "expiries": "查询有效期",
 }
 OUTCOME_NAMES = {"ok": "正常", "accepted": "已受理", "repeated": "重复"}
 #: What a courier does next, as the page's buttons offer it: label, opCode, deliverCode, attemptDeliveryCode.
@@ -98,6 +110,8 @@ COURIER = (
     ("拒收", "705", "", "7"),
     ("退回", "711", "", ""),
 )
+#: What an officer of the national platform answers, as the page's buttons offer it; None: nobody answered yet.
+ANSWER_NAMES = {None: "等待答复", "accepted": "同意", "on_site": "转现场", "refused": "不同意"}
 FAULT_NAMES = {
     "none": "一切正常",
     "slow": "应答迟缓",
@@ -174,6 +188,7 @@ def blueprint(world: World) -> Blueprint:
     routes = Blueprint("page", __name__)
     door: PushDoor = world.doors["wechat"]
     desk: EmsDesk = world.doors["ems"]
+    officers: Desk = world.doors["platform"]
 
     @routes.after_app_request
     def careful(response: Response) -> Response:
@@ -223,6 +238,8 @@ def blueprint(world: World) -> Blueprint:
             partner_names=PARTNER_NAMES,
             parcels=list(reversed(parcels)),
             courier=COURIER,
+            applications=officers.newest(3),
+            answer_names=ANSWER_NAMES,
             faults={name: fault.mode for name, fault in world.faults.shown().items()},
             fault_names=FAULT_NAMES,
             public_base_url=world.config.public_base_url,
@@ -249,6 +266,14 @@ def blueprint(world: World) -> Blueprint:
             desk.add_event(request.form.get("waybill", ""), event)
         except (ValueError, IndexError, KeyError):
             abort(404)
+        return back()
+
+    @routes.post("/officer")
+    def officer() -> BaseResponse:
+        ref, answer = request.form.get("application", ""), request.form.get("answer", "")
+        if answer not in ANSWER_NAMES or not any(one["our_ref"] == ref for one in officers.newest(3)):
+            abort(404)
+        officers.answer(ref, {"answer": answer})
         return back()
 
     @routes.post("/fault")

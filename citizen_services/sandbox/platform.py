@@ -42,11 +42,11 @@ class Desk:
 
         `push: false` keeps it for whoever asks.
         """
-        kind, reason = body["answer"], str(body.get("reason") or "")
+        kind = body["answer"]
         if kind not in KINDS:
             raise ValueError(f"answer must be one of {', '.join(KINDS)}")
-        if kind != "accepted" and not reason:
-            raise ValueError("refused and on_site need a reason")
+        # The platform gives a reason for each no: where the control names none, it is this one.
+        reason = str(body.get("reason") or ("" if kind == "accepted" else "经核对，提交的信息与登记不一致"))
         officer = OFFICER | (body.get("officer") or {})
         row = {
             "answer": kind,
@@ -60,6 +60,11 @@ class Desk:
         if row["push"] and self._world.state.get(REFS, our_ref):
             self.push(our_ref)
         return row
+
+    def newest(self, most: int) -> list[dict[str, Any]]:
+        """The newest applications as the platform tells of them, newest first."""
+        refs = [ref for ref, row in self._world.state.rows(REFS).items() if row["kind"] == "application"]
+        return [shown(self._world, ref) for ref in reversed(refs[-most:])]
 
     def push(self, our_ref: str) -> None:
         """Tell us what was answered to an application."""

@@ -5,8 +5,9 @@ Imitates our own docs/partners/{vehicles,licences,violations,insurance,vehicle_t
 
 from __future__ import annotations
 
+import hashlib
 import re
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from flask import Blueprint
@@ -21,6 +22,7 @@ from citizen_services.sandbox.world import World
 NAMES = ("vehicles", "licences", "violations", "insurance", "vehicle_tax", "purchase_tax", "medical")
 #: What the control's key of each table is: a plate (or, where no plate is yet, a VIN), a VIN, or a person.
 BY_VEHICLE = ("vehicles", "insurance", "vehicle_tax", "purchase_tax")
+_VIN_LETTERS = "ABCDEFGHJKLMNPRSTVWXY123456789"
 _STATUS = re.compile(r"[A-Z]{1,12}")
 
 
@@ -41,8 +43,21 @@ def key_of(name: dict[str, str]) -> str:
     return name["vin"] if "vin" in name else f"{name['plate_kind']}-{name['plate']}"
 
 
-def _day(body: dict[str, Any], name: str) -> str:
+def _day(body: dict[str, Any], name: str, otherwise: date | None = None) -> str:
+    if body.get(name) is None and otherwise is not None:
+        return otherwise.isoformat()
     return date.fromisoformat(str(body[name])).isoformat()
+
+
+def _today() -> date:
+    return datetime.now(CHINA).date()
+
+
+def _drawn_vin(key: str) -> str:
+    """A vehicle number for one of which the control names none: always the same of a key."""
+    return "LSVAA" + "".join(
+        _VIN_LETTERS[byte % len(_VIN_LETTERS)] for byte in hashlib.sha256(key.encode()).digest()[:12]
+    )
 
 
 def _day_or_none(body: dict[str, Any], name: str) -> str | None:
@@ -68,7 +83,7 @@ def row_from_control(table: str, name: dict[str, str], body: dict[str, Any]) -> 
 
 def _vehicle(name: dict[str, str], body: dict[str, Any]) -> dict[str, Any]:
     given = body["owner"] if isinstance(body["owner"], dict) else {"id_number": body["owner"]}
-    vin = parse_vin(str(body["vin"])).number
+    vin = parse_vin(str(body.get("vin") or _drawn_vin(key_of(name)))).number
     return {
         "plate_kind": name["plate_kind"],
         "plate": name["plate"],
@@ -90,9 +105,9 @@ def _licence(name: dict[str, str], body: dict[str, Any]) -> dict[str, Any]:
     return {
         "number": str(body.get("number") or name["id_number"]),
         "name": str(body.get("name") or ""),
-        "classes": str(body["classes"]),
-        "first_issued": _day(body, "first_issued"),
-        "valid_from": _day(body, "valid_from"),
+        "classes": str(body.get("classes") or "C1"),
+        "first_issued": _day(body, "first_issued", _today() - timedelta(days=2000)),
+        "valid_from": _day(body, "valid_from", _today() - timedelta(days=2000)),
         "valid_until": _day_or_none(body, "valid_until"),
         "issuer": str(body.get("issuer") or "330200"),
         "issuer_name": str(body.get("issuer_name") or "浙江省宁波市公安局交通警察支队"),
@@ -123,9 +138,9 @@ def _violations(name: dict[str, str], body: dict[str, Any]) -> dict[str, Any]:
 
 def _policy(name: dict[str, str], body: dict[str, Any]) -> dict[str, Any]:
     return {
-        "insurer": str(body["insurer"]),
-        "policy_number": str(body["policy_number"]),
-        "since": _day(body, "since"),
+        "insurer": str(body.get("insurer") or "中国某某财产保险"),
+        "policy_number": str(body.get("policy_number") or f"PDZA{key_of(name)}"),
+        "since": _day(body, "since", _today() - timedelta(days=100)),
         "until": _day(body, "until"),
         "vin": body.get("vin") or name.get("vin"),
     }
@@ -134,8 +149,8 @@ def _policy(name: dict[str, str], body: dict[str, Any]) -> dict[str, Any]:
 def _vehicle_tax(name: dict[str, str], body: dict[str, Any]) -> dict[str, Any]:
     exempt = bool(body.get("exempt"))
     return {
-        "year": int(body["year"]),
-        "paid_on": None if exempt else _day(body, "paid_on"),
+        "year": int(body.get("year") or _today().year),
+        "paid_on": None if exempt else _day(body, "paid_on", _today()),
         "exempt": exempt,
         "vin": body.get("vin") or name.get("vin"),
     }
@@ -143,13 +158,13 @@ def _vehicle_tax(name: dict[str, str], body: dict[str, Any]) -> dict[str, Any]:
 
 def _purchase_tax(name: dict[str, str], body: dict[str, Any]) -> dict[str, Any]:
     exempt = bool(body.get("exempt"))
-    return {"paid_on": None if exempt else _day(body, "paid_on"), "exempt": exempt, "vin": name.get("vin")}
+    return {"paid_on": None if exempt else _day(body, "paid_on", _today()), "exempt": exempt, "vin": name.get("vin")}
 
 
 def _certificate(name: dict[str, str], body: dict[str, Any]) -> dict[str, Any]:
     return {
         "examined_on": _day(body, "examined_on"),
-        "hospital": str(body["hospital"]),
+        "hospital": str(body.get("hospital") or "宁波市奉化区人民医院"),
         "special": bool(body.get("special")),
         "fit": bool(body.get("fit", True)),
     }

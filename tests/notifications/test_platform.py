@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+import requests
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select, text, update
@@ -31,7 +32,9 @@ from notifications.receipts.settlement import settle_next
 from tests import factories as make
 from tests.notifications.conftest import Outside, case_now, due_now, row, somebody
 from tests.notifications.platform_item import PAID, applied, offered
+from tests.notifications.test_console_page import Desks, desk
 
+__all__ = ["desk"]
 CHANNEL = "platform"
 
 
@@ -139,6 +142,20 @@ def test_a_serial_number_is_acceptance_and_an_answer_the_officers_decision(app: 
     assert steps_of(case_id)[1:] == [("system:platform", "accept"), ("system:platform", "approve")]
     assert application(case_id).look_at is None
     assert look_now() == 0
+
+
+def test_whoever_tries_the_house_out_answers_on_the_stand_ins_page(app: Flask, partners: Outside) -> None:
+    case_id = applied(somebody())
+    tasks.send(CHANNEL)
+    place = partners.house.sandbox_url
+    serial = application(case_id).serial_number
+    assert f"<strong>{serial}</strong>" in requests.get(f"{place}/", timeout=20).text
+    form = {"application": str(sent(case_id)[0].id), "answer": "refused"}
+    assert requests.post(f"{place}/officer", data=form, timeout=20).status_code == 200
+    assert requests.post(f"{place}/officer", data=form | {"answer": "maybe"}, timeout=20).status_code == 404
+    look_now()
+    case = case_now(case_id)
+    assert (case.state, case.results["platform"]["reason"]) == ("refused", "经核对，提交的信息与登记不一致")
 
 
 def test_what_was_turned_to_the_counter_is_answered_once_more(app: Flask, partners: Outside) -> None:
@@ -266,6 +283,38 @@ def test_what_the_platform_rejects_is_mended_and_handed_over_again(app: Flask, p
     assert application(case_id).our_ref == sent(case_id)[1].id
     with pytest.raises(NotRequeueable):
         requeue(failed.id)
+
+
+def test_staff_see_what_the_platform_rejected_and_what_a_case_does_not_take(
+    app: Flask, partners: Outside, desk: Desks
+) -> None:
+    person = somebody()
+    db.session.execute(update(Citizen).where(Citizen.id == person.id).values(phone="12"))
+    commit()
+    rejected = applied(db.session.get_one(Citizen, person.id, populate_existing=True))
+    PAID["paid"] = False
+    waits = applied(somebody())
+    tasks.send(CHANNEL)
+    answered(partners, waits, "accepted")
+    for _ in range(6):
+        look_now()
+    clerk = desk("yl-clerk")
+    page = clerk.open("/console/telling")
+    assert page.status_code == 200
+    for case_id in (rejected, waits):
+        assert page.text.count(case_now(case_id).number) == 1
+    assert "交管平台退回的申请" in page.text
+    assert "phone has a wrong form" in page.text
+    assert "交管平台已答复、办件还没有登记上的" in page.text
+    assert person.name not in page.text
+    db.session.execute(update(Citizen).where(Citizen.id == person.id).values(phone="13900139000"))
+    commit()
+    PAID["paid"] = True
+    assert clerk.submit("hand-over").status_code == 200
+    tasks.send(CHANNEL)
+    look_now()
+    assert (case_now(rejected).state, case_now(waits).state) == ("accepted", "completed")
+    assert "交管平台" not in clerk.open("/console/telling").text
 
 
 def test_while_the_platform_is_away_nothing_is_concluded(app: Flask, partners: Outside) -> None:
