@@ -4,12 +4,14 @@ from collections.abc import Sequence
 
 from citizen_services.catalogue import ServiceItem
 from workflows import (
+    licences,
     residence_permit,
     residence_permit_change,
     residence_permit_endorse,
     residence_permit_renew,
     residence_permit_replace,
     residence_registration,
+    vehicles,
 )
 from workflows.counter_services import declared_at_counter
 
@@ -28,4 +30,6 @@ def declared() -> Sequence[ServiceItem]:
         residence_permit_renew.ITEM,
         *residence_permit_renew.EARLIER,
         residence_permit_change.ITEM,
+        *licences.ITEMS,
+        *vehicles.ITEMS,
     )

@@ -7,6 +7,7 @@ itself; a signature by anybody else is a duty to check.
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
@@ -24,6 +25,7 @@ from citizen_services.catalogue import (
     NameField,
     Notice,
     PhoneField,
+    SmsTemplate,
     State,
     Step,
     TextField,
@@ -269,32 +271,70 @@ STATES = (
 )  # fmt: skip
 
 
-def steps(completed: Notice, void: Effect, bring: Bring) -> tuple[Step, ...]:
+@dataclass(frozen=True)
+class Keeper:
+    """Who makes, posts and keeps a result: staff, the desk, and what citizens call the place.
+
+    ``code`` sets the keys of its SMS templates apart; ``others_sign``: the result may be signed for by anybody.
+    """
+
+    by: By
+    desk: str
+    place: str
+    code: str = ""
+    others_sign: bool = False
+
+    def words(self, notice: Notice) -> Notice:
+        """A notice of posting with this place in it."""
+        if not self.code or _PLACE not in notice.text + notice.sms_template.text:
+            return notice
+        sms = SmsTemplate(f"{notice.sms_template.key}_{self.code}", self._in(notice.sms_template.text))
+        return replace(notice, code=f"{notice.code}_{self.code}", text=self._in(notice.text), sms_template=sms)
+
+    def state(self, state: State) -> State:
+        """A state of posting at this place."""
+        return replace(state, waits_for=self._in(state.waits_for), desk=self.desk if state.desk else None)
+
+    def _in(self, text: str) -> str:
+        return text.replace(_PLACE, self.place)
+
+
+_PLACE = "行政服务中心"
+#: Somebody else signed: whether its person has it is to be asked.
+CHECKING = "checking"
+#: The service centre makes, posts and keeps what nobody else does.
+THE_CENTRE = Keeper(CENTRE, "service_centre", _PLACE)
+
+
+def steps(completed: Notice, void: Effect, bring: Bring, keeper: Keeper = THE_CENTRE) -> tuple[Step, ...]:
     """The steps from ``posted`` on, and back to ``made`` (sent again) or ``approved`` (made again).
 
     ``completed`` is told at the end; ``void`` makes a lost result void in its register; ``bring``
     says what whoever collects it at the counter needs.
     """
+    by, words = keeper.by, keeper.words
     signed = [
         Step(state, "complete", "completed", SYSTEM, "签收办结", "本人签收，已办结", tell=completed)
         for state in ("posted", "returning", "checking", "lost")
     ]
     by_courier = [
-        *(_courier(s, "parcel_refused", "returning", "快递显示拒收", _REFUSED) for s in ("posted", "checking")),
+        *(_courier(s, "parcel_refused", "returning", "快递显示拒收", words(_REFUSED)) for s in ("posted", "checking")),
         *(
-            _courier(s, "parcel_returning", "returning", "证件正在退回", _RETURNING)
+            _courier(s, "parcel_returning", "returning", "证件正在退回", words(_RETURNING))
             for s in ("posted", "checking", "lost")
         ),
         *(
-            _courier(s, "parcel_returned", "returned", "证件已退回", _BACK_AGAIN)
+            _courier(s, "parcel_returned", "returned", "证件已退回", words(_BACK_AGAIN))
             for s in ("posted", "returning", "checking", "lost")
         ),
         *(
-            _courier(s, "parcel_signed_by_other", "checking", "他人代收，待核实", _OTHER_SIGNED)
+            _courier(s, "parcel_signed_by_other", "completed", "他人代收，已办结", completed)
+            if keeper.others_sign
+            else _courier(s, "parcel_signed_by_other", "checking", "他人代收，待核实", words(_OTHER_SIGNED))
             for s in ("posted", "returning", "lost")
         ),
         *(
-            _courier(s, "parcel_lost", "lost", "邮件丢失", _LOST)
+            _courier(s, "parcel_lost", "lost", "邮件丢失", words(_LOST))
             for s in ("posted", "returning", "checking")
         ),
         *(
@@ -302,51 +342,57 @@ def steps(completed: Notice, void: Effect, bring: Bring) -> tuple[Step, ...]:
             for s in ("returning", "checking", "lost")
         ),
     ]  # fmt: skip
-    return (
+    found = (
         *signed,
         *by_courier,
         *(
             Step(
                 state, "choose_delivery", state, APPLICANT, "选择取证方式", "已选择取证方式",
-                input=ChoiceSchema(), then=(_CHOOSE,), tell=_CHOSEN, bring=bring,
+                input=ChoiceSchema(), then=(_CHOOSE,), tell=words(_CHOSEN), bring=bring,
             )
             for state in ("returning", "returned")
         ),
         *(
             Step(
-                state, "receive_back", "returned", CENTRE, "退件入柜", "退回的证件已入柜保管",
+                state, "receive_back", "returned", by, "退件入柜", "退回的证件已入柜保管",
                 input=ReturnedLabelSchema(), guard=(_RIGHT_LABEL, _NOT_BACK), then=(_TAKE_BACK,),
-                tell=None if state == "returned" else _BACK_AGAIN,
+                tell=None if state == "returned" else words(_BACK_AGAIN),
             )
             for state in ("returning", "returned", "lost")
         ),
         Step(
-            "returned", "note_choice", "returned", CENTRE, "按来电登记取证方式", "已按您的要求登记取证方式",
-            input=NotedChoiceSchema(), then=(_CHOOSE,), tell=_CHOSEN, bring=bring,
+            "returned", "note_choice", "returned", by, "按来电登记取证方式", "已按您的要求登记取证方式",
+            input=NotedChoiceSchema(), then=(_CHOOSE,), tell=words(_CHOSEN), bring=bring,
         ),
         Step(
             "returned", "post_again", "made", SYSTEM, "重新寄送", "按您选择的地址重新寄送",
             guard=(_POST_AGAIN,), then=(Effect("forget_parcel", _forget_parcel), order_parcel), automatic=True,
         ),
         Step(
-            "returned", "collect", "completed", CENTRE, "本人领取", "本人到窗口领取，已办结",
+            "returned", "collect", "completed", by, "本人领取", "本人到窗口领取，已办结",
             input=CollectSchema(), guard=(_BACK, _RIGHT_CARD), then=(_VISIT,), tell=completed,
         ),
         Step("checking", "received", "completed", APPLICANT, "我已收到证件", "本人确认收到，已办结", tell=completed),
         Step("checking", "not_received", "lost", APPLICANT, "我没有收到", "本人没有收到，由我们查找", danger=True),
         Step(
-            "checking", "confirm_received", "completed", CENTRE, "核实本人已收到", "核实本人已收到，已办结",
+            "checking", "confirm_received", "completed", by, "核实本人已收到", "核实本人已收到，已办结",
             input=EnquirySchema(), tell=completed,
         ),
         Step(
-            "checking", "report_lost", "lost", CENTRE, "核实未收到", "核实证件没有送到", input=EnquirySchema(),
-            tell=_LOST, danger=True,
+            "checking", "report_lost", "lost", by, "核实未收到", "核实证件没有送到", input=EnquirySchema(),
+            tell=words(_LOST), danger=True,
         ),
         Step(
-            "lost", "make_again", "approved", CENTRE, "作废并补制", "丢失的证件已作废，正在补制",
+            "lost", "make_again", "approved", by, "作废并补制", "丢失的证件已作废，正在补制",
             input=EnquirySchema(), then=(void, Effect("forget_card", _forget_card)), danger=True,
         ),
     )  # fmt: skip
+    return tuple(step for step in found if not (keeper.others_sign and step.start == CHECKING))
+
+
+def states(keeper: Keeper) -> tuple[State, ...]:
+    """The states of posting at a place; nothing is to be checked where anybody may sign."""
+    return tuple(keeper.state(state) for state in STATES if not (keeper.others_sign and state.code == CHECKING))
 
 
 def _courier(start: str, action: str, end: str, public: str, tell: Notice | None) -> Step:
