@@ -18,6 +18,7 @@ from citizen_services.fees import reconciling, tasks
 from citizen_services.fees.models import BillDay, FeeDifference, FeeOrder, Payment
 from citizen_services.people.models import Session
 from citizen_services.sandbox.signed import CHINA
+from tests.api.conftest import Program
 from tests.console.conftest import Desk
 from tests.fees.kit import ITEM, Bank, charge, started
 from tests.fees.kit import asked as plain_asked
@@ -26,8 +27,6 @@ from tests.people.browser import WECHAT, Browser
 from tests.portal.acting import staff_acts
 from tests.portal.conftest import Resident, log_in
 from tests.portal.test_replacement import holder, report_lost
-
-pytest_plugins = ["tests.portal.conftest", "tests.console.conftest"]
 
 PHONE = "Mozilla/5.0 (Linux; Android 13) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0 Mobile Safari/537.36"
 
@@ -121,6 +120,25 @@ def test_in_wechat_its_own_bridge_pays_for_the_follower(payer: Resident, outside
     picture = payer.browser.client.get(f"/h5/pay/{order.id}/qr.png", base_url=house.web_url)
     assert picture.data.startswith(b"\x89PNG")
     assert case_id is not None
+
+
+def test_a_program_reads_what_the_page_says(
+    payer: Resident, resident: Callable[..., Resident], program: Callable[[str | None], Program], outside: House
+) -> None:
+    case_id, order = asked(payer)
+    mine = program(payer.token)
+    assert mine.get(f"/cases/{case_id}").get_json()["fees"] == [str(order.id)]
+    said = mine.get(f"/fees/{order.id}").get_json()
+    assert (said["number"], said["state"], said["amount_fen"], said["case"]) == (
+        order.number,
+        "due",
+        2_000,
+        str(case_id),
+    )
+    assert said["lines"] == [{"label": "居住证补领工本费", "fen": 2_000}]
+    assert said["pay"].endswith(f"/h5/pay/{order.id}")
+    assert program(resident("陌生人").token).get(f"/fees/{order.id}").status_code == 404
+    assert program(None).get(f"/fees/{order.id}").status_code == 401
 
 
 def test_nobody_else_sees_or_pays_an_order(payer: Resident, resident: Callable[..., Resident], outside: House) -> None:

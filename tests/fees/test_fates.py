@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import requests
+from flask import Flask
 from sqlalchemy import insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from citizen_services import clock
 from citizen_services.cases import operations, payments
 from citizen_services.cases.automatic import lapse_unpaid
 from citizen_services.cases.errors import GuardFailed, MovedOn
 from citizen_services.cases.models import Document
-from citizen_services.database import db, new_id
+from citizen_services.database import commit, db, new_id
 from citizen_services.database.base import rollback
 from citizen_services.exchange.outcomes import Refused, Uncertain
+from citizen_services.exchange.payments import Paid
 from citizen_services.fees import refunding, tasks
 from citizen_services.fees.errors import NotPayable, WrongAmount
 from citizen_services.fees.models import FeeOrder, Payment, Refund
@@ -69,6 +74,26 @@ def test_a_fee_is_asked_for_paid_once_and_only_then_accepted(bank: Bank) -> None
     assert case_of(case_id).state == "accepted"
     with pytest.raises(NotPayable):
         started(order)
+
+
+def test_told_by_many_at_one_moment_it_is_taken_once(app: Flask, bank: Bank) -> None:
+    case_id, order = asked()
+    payment = started(order)
+    content = bank.content(payment)
+    report = Paid(payment.our_ref, content["transaction_id"], FEE, clock.protocol_now())
+    rollback()
+
+    def tell(_: int) -> bool:
+        with app.app_context():
+            kept = payments.take(report).kept
+            commit()
+        return kept
+
+    with ThreadPoolExecutor(6) as pool:
+        kept = list(pool.map(tell, range(6)))
+    assert sorted(kept) == [False] * 5 + [True]
+    assert (order_of(case_id).state, history(case_id).count("fee_paid")) == ("paid", 1)
+    assert refunds_of(case_id) == []
 
 
 def test_what_costs_nothing_goes_its_way_as_before(bank: Bank) -> None:
