@@ -17,6 +17,12 @@ class Breaker:
         self._lock = threading.Lock()
 
     @property
+    def failing(self) -> bool:
+        """Whether it has failed so often that it is left alone, but for whoever tries from time to time."""
+        with self._lock:
+            return self._failures >= self._threshold
+
+    @property
     def open(self) -> bool:
         """Whether nobody is let through now; asking lets nobody through."""
         with self._lock:

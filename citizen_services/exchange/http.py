@@ -115,6 +115,11 @@ class Caller:
         self._lock = threading.Lock()
 
     @property
+    def failing(self) -> bool:
+        """Whether the partner failed again and again, and has not answered since."""
+        return self._breaker.failing
+
+    @property
     def left_alone(self) -> bool:
         """Whether a call now would be refused by ourselves, the partner having failed again and again."""
         return self._breaker.open

@@ -50,6 +50,12 @@ class SmsGateway(Protocol):
 
     #: Open for a while once its account was refused: left alone, but for one message that tries.
     account: Breaker
+    #: While it is failing: lets one message through from time to time.
+    trials: Breaker
+
+    @property
+    def failing(self) -> bool:
+        """Whether it failed again and again, and has not answered since."""
 
     @property
     def left_alone(self) -> bool:
@@ -60,6 +66,11 @@ class SmsGateway(Protocol):
 
     def confirm(self, ref: str, phone: str, sent_at: datetime, taken_as: str | None = None) -> Confirmation:
         """What became of a message; ``taken_as`` is the gateway's name for it, where it answered."""
+
+
+def trials() -> Breaker:
+    """Lets one through, then nobody for a while, whatever comes of it."""
+    return Breaker(threshold=0)
 
 
 def entries_of(body: bytes) -> list[dict[str, Any]]:

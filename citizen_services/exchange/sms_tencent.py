@@ -20,7 +20,7 @@ from citizen_services.clock import protocol_now
 from citizen_services.exchange.breaker import Breaker
 from citizen_services.exchange.http import Caller, Reply, new_ref
 from citizen_services.exchange.outcomes import Outcome, OutsideError, Refused, settle
-from citizen_services.exchange.sms import ACCOUNT_REST_S, BadReport, Confirmation, SmsReport, entries_of, moment
+from citizen_services.exchange.sms import ACCOUNT_REST_S, BadReport, Confirmation, SmsReport, entries_of, moment, trials
 from citizen_services.exchange.sms_tencent_codes import kind_of, may_have_been_sent, wait_s
 from citizen_services.settings import Partner
 
@@ -61,6 +61,12 @@ class SmsTencent:
         self._templates = templates
         self._caller = caller or Caller(partner.name)
         self.account = Breaker(threshold=1, rest_s=ACCOUNT_REST_S)
+        self.trials = trials()
+
+    @property
+    def failing(self) -> bool:
+        """Whether it failed again and again, and has not answered since."""
+        return self._caller.failing
 
     @property
     def left_alone(self) -> bool:

@@ -55,12 +55,14 @@ def offered() -> tuple[Subscription, ...]:
 
 def consented(openid: str, key: str) -> bool:
     """Whether a person has consented to another message by that template, as far as we know."""
+    if key not in subscriptions():
+        return False
     asked = select(MessageConsent.openid).where(
         MessageConsent.openid == openid,
         MessageConsent.template == key,
         or_(MessageConsent.lasting, MessageConsent.remaining > 0),
     )
-    return key in subscriptions() and db.session.scalar(asked) is not None
+    return db.session.scalar(asked) is not None
 
 
 def answered(openid: str, answers: Mapping[str, bool], at: datetime) -> None:

@@ -115,6 +115,12 @@ def _route(order: Order, in_order: bool) -> str:
     names = _may_try(order, in_order)
     if len(names) == 1:
         return names[0]
-    # One that rests is tried by one message a minute; may_call lets it through.
-    free = (name for name in names if not _client(name).left_alone and _client(name).account.may_call())
-    return next(free, names[0])
+    return next((name for name in names if _may_go(name)), names[0])
+
+
+def _may_go(gateway: str) -> bool:
+    """Whether a gateway is sent to; one that fails, or whose account is refused, has one message that tries."""
+    client = _client(gateway)
+    if client.left_alone or (client.failing and not client.trials.may_call()):
+        return False
+    return client.account.may_call()

@@ -15,9 +15,10 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 
 from citizen_services.database import db
+from citizen_services.exchange.breaker import Breaker
 from citizen_services.exchange.clients import partner_clients
 from citizen_services.parts import EXTENSION, parts
 from citizen_services.settings import Partner, Settings
@@ -54,6 +55,13 @@ def both(app: Flask, partners: Outside) -> Iterator[Outside]:
     app.extensions[EXTENSION] = before
 
 
+def rest_long(gateway: str) -> None:
+    """Whatever is left alone stays so for this test, however long that lasts."""
+    client = parts().clients[gateway]
+    client._caller._breaker = Breaker(rest_s=3600.0)
+    client.account, client.trials = Breaker(1, 3600.0), Breaker(0, 3600.0)
+
+
 def sent(both: Outside) -> tuple[int, int]:
     """How many messages were accepted by Aliyun, and by Tencent."""
     return tuple(len(both.arrived(name, "SendSms", "accepted")) for name in ("sms_aliyun", "sms_tencent"))  # type: ignore[return-value]
@@ -86,6 +94,7 @@ def test_which_gateway_is_first_is_a_setting(app: Flask, both: Outside) -> None:
 def test_a_refused_account_is_an_alarm_and_the_other_gateway_goes_on(
     app: Flask, both: Outside, caplog: pytest.LogCaptureFixture
 ) -> None:
+    rest_long("sms_aliyun")
     both.fault("sms_aliyun", "refuse", code="isv.AMOUNT_NOT_ENOUGH")
     notices = [tell(somebody()) for _ in range(6)]
     tasks.send("sms")
@@ -107,6 +116,8 @@ def test_where_both_accounts_are_refused_the_channel_waits(app: Flask, both: Out
     tasks.send("sms")
     assert (tries(notice)["sms"].state, tries(notice)["sms"].attempts) == ("pending", 0)
     assert set(holds()) == {"sms", "sms_aliyun"}
+    db.session.execute(update(ChannelHold).values(until=func.now() + timedelta(hours=1)))
+    db.session.commit()
     asked = len(both.arrived("sms_tencent", "SendSms"))
     due_now("sms")
     tasks.send("sms")
@@ -126,17 +137,15 @@ def test_a_gateway_that_is_away_is_left_alone_and_the_other_takes_over(app: Flas
         settings = parts().settings
         away = Partner("sms_aliyun", address, settings.partners["sms_aliyun"].credentials)
         use(app, replace(settings, partners={**settings.partners, "sms_aliyun": away}))
+        rest_long("sms_aliyun")
         notices = [tell(somebody()) for _ in range(5)]
         tasks.send("sms")
-        # None was taken; after five in vain nobody tries any more for ten seconds.
-        assert {tries(notice)["sms"].reason for notice in notices} == {"now: unreachable"}
+        # None was taken; after five in vain nobody tries any more.
         due_now("sms")
         tasks.send("sms")
-    assert sent(both)[0] == 0
-    assert sent(both)[1] >= 1
-    assert {(tries(n)["sms"].gateway, tries(n)["sms"].state) for n in notices} <= {
-        ("sms_tencent", "sent"), ("sms_tencent", "delivered"), ("sms_aliyun", "pending"),
-    }  # fmt: skip
+    assert sent(both) == (0, 5)
+    assert {tries(notice)["sms"].gateway for notice in notices} == {"sms_tencent"}
+    assert all(tries(notice)["sms"].attempts >= 2 for notice in notices), "an honest try of the first is counted"
 
 
 def test_a_number_that_one_gateway_refuses_goes_by_the_other_and_never_back(app: Flask, both: Outside) -> None:
@@ -160,6 +169,7 @@ def test_a_number_that_one_gateway_refuses_goes_by_the_other_and_never_back(app:
 
 
 def test_what_is_in_doubt_at_the_first_never_goes_to_the_other(app: Flask, both: Outside) -> None:
+    rest_long("sms_aliyun")
     both.fault("sms_aliyun", "accept_then_cut", times=1)
     notice = tell(somebody())
     tasks.send("sms")
