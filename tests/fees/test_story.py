@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 from sqlalchemy import select, update
 
 from citizen_services import clock
@@ -36,6 +36,12 @@ window.WeixinJSBridge = {
 def browser() -> Iterator[PagesBrowser]:
     with pages_browser() as pages:
         yield pages
+
+
+def follow(page: Page, words: str) -> None:
+    """Follow a link, and wait for what comes."""
+    with page.expect_navigation():
+        page.get_by_role("link", name=words).click()
 
 
 def desk(browser: PagesBrowser, house: House, login: str, staff: dict[str, dict[str, str]]) -> Page:
@@ -73,17 +79,16 @@ def test_a_replacement_that_costs_something_is_paid_on_the_phone_and_accepted(
 
     # The phone says it before anything is sent.
     phone = browser.phone(width=375, base_url=live.web_url)
-    phone.add_init_script(BRIDGE)
     phone.context.add_cookies([{"name": "h5_session", "value": person.token, "url": f"{live.web_url}/h5/"}])
     phone.goto(f"/h5/items/{ITEM}")
-    assert phone.get_by_text("居住证补领工本费 20元").first.is_visible()
+    expect(phone.get_by_text("居住证补领工本费 20元").first).to_be_visible()
     press(phone, "start")
     fill(phone, "save", loss="lost")
     press(phone, "save")
     fill(phone, "save", portrait_correct="yes")
     press(phone, "save")
     press(phone, "save")
-    assert phone.get_by_text("核对通过后通知您缴费").is_visible()
+    expect(phone.get_by_text("核对通过后通知您缴费")).to_be_visible()
     check_page(phone, "fee-01-before-sending")
     fill(phone, "submit", commitment="yes")
     press(phone, "submit")
@@ -98,7 +103,7 @@ def test_a_replacement_that_costs_something_is_paid_on_the_phone_and_accepted(
 
     phone.goto(f"/h5/cases/{case_id}")
     check_page(phone, "fee-03-case")
-    phone.get_by_role("link", name="去缴费").click()
+    follow(phone, "去缴费")
     check_page(phone, "fee-04-pay")
 
     def confirm(name: str, request: dict[str, str]) -> dict[str, str]:
@@ -111,6 +116,9 @@ def test_a_replacement_that_costs_something_is_paid_on_the_phone_and_accepted(
 
     phone.expose_function("confirmPayment", confirm)
     press(phone, "pay")
+    # WeChat puts its bridge into a page when that is there; the button waits for it.
+    phone.evaluate(BRIDGE)
+    phone.locator("[data-pay]").click()
     phone.wait_for_url("**/result", timeout=60_000)
     phone.get_by_text("缴费成功").wait_for(timeout=60_000)
     check_page(phone, "fee-05-result")
@@ -118,8 +126,8 @@ def test_a_replacement_that_costs_something_is_paid_on_the_phone_and_accepted(
     clerk.goto(f"/console/cases/{case_id}")
     press(clerk, "accept")
     phone.goto(f"/h5/cases/{case_id}")
-    phone.get_by_role("link", name="缴费凭据（电子票据）").click()
-    assert phone.get_by_text("实收金额：20元").is_visible()
+    follow(phone, "缴费凭据（电子票据）")
+    expect(phone.get_by_text("实收金额：20元")).to_be_visible()
     check_page(phone, "fee-06-receipt")
 
     cashier = desk(browser, live, "fw-cashier", staff_logins)
@@ -127,7 +135,7 @@ def test_a_replacement_that_costs_something_is_paid_on_the_phone_and_accepted(
         order = db.session.scalars(select(FeeOrder).where(FeeOrder.duty == f"case:{case_id}")).one()
         assert order.state == "paid"
     cashier.goto(f"/console/fees?number={order.number}")
-    assert cashier.get_by_text("微信支付").first.is_visible()
+    expect(cashier.get_by_text("微信支付").first).to_be_visible()
     check_page(cashier, "fee-07-cashier")
 
     # With a refund and a difference on it, the cashier's page is as it is on a bad day.
@@ -145,5 +153,5 @@ def test_a_replacement_that_costs_something_is_paid_on_the_phone_and_accepted(
         )  # fmt: skip
         commit()
     cashier.goto("/console/fees")
-    assert cashier.get_by_text("退款异常").first.is_visible()
+    expect(cashier.get_by_text("退款异常").first).to_be_visible()
     check_page(cashier, "fee-08-to-look-after")
