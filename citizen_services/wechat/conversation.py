@@ -17,6 +17,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from citizen_services import clock
 from citizen_services.cases.queries import cases_of, own_case_by_number
+from citizen_services.catalogue.counter import CounterService
 from citizen_services.catalogue.vocabulary import ServiceItem
 from citizen_services.database import Change, db
 from citizen_services.database.base import rollback
@@ -28,7 +29,7 @@ from citizen_services.rules.text import RuleError, fold_width, normalise_text
 from citizen_services.wechat import consents, hours, memory, scenes, texts
 from citizen_services.wechat.envelope import Received
 from citizen_services.wechat.errors import DATABASE_AWAY
-from citizen_services.wechat.finding import meant, simplified
+from citizen_services.wechat.finding import at_counter, meant, simplified
 from citizen_services.wechat.matters import MATTERS
 from citizen_services.wechat.models import Follower
 from citizen_services.wechat.signals import bound_follower_came, template_finished
@@ -126,7 +127,7 @@ def _on_choice(received: Received, digit: str) -> Turn:
 def _on_meaning(received: Received, words: str) -> Turn:
     """Services, or matters that are none, by their declared words; where several fit, we ask back."""
     items, matters = meant(words, parts().catalogue.items(), _MATTER_WORDS)
-    codes = [item.code for item in items] or matters
+    codes = [item.code for item in items] or at_counter(words, parts().catalogue.counter_services()) or matters
     if not codes and _WHICH.search(words):
         codes = [item.code for item in parts().catalogue.items()]
     if not codes:
@@ -144,12 +145,19 @@ def _told(code: str) -> str | None:
     item = _item_of(code)
     if item is not None:
         return texts.guide(item)
+    service = _counter_service_of(code)
+    if service is not None:
+        return texts.counter_guide(service)
     return MATTERS[code].say() if code in MATTERS else hours.of_choice(code)
 
 
 def _name_of(code: str) -> str | None:
-    item = _item_of(code)
+    item = _item_of(code) or _counter_service_of(code)
     return item.name if item is not None else MATTERS[code].name if code in MATTERS else hours.name_of(code)
+
+
+def _counter_service_of(code: str) -> CounterService | None:
+    return next((one for one in parts().catalogue.counter_services() if one.code == code), None)
 
 
 def _item_of(code: str) -> ServiceItem | None:

@@ -13,6 +13,7 @@ from functools import lru_cache
 
 import opencc
 
+from citizen_services.catalogue.counter import CounterService
 from citizen_services.catalogue.vocabulary import ServiceItem
 
 #: The shortest run of characters that a text and a service's name must share to mean it.
@@ -99,6 +100,13 @@ def meant(
             meant_items = [known[code] for code, weight in of_items.items() if weight == best]
             return meant_items, [] if meant_items else [code for code, weight in of_matters.items() if weight == best]
     return [], []
+
+
+def at_counter(text: str, services: Iterable[CounterService]) -> list[str]:
+    """The codes of what is done at a window only that a text may mean, by declared words as they are written."""
+    weighed = {one.code: max(found(text, words) for words in (one.name, *one.words)) for one in services}
+    best = max(weighed.values(), default=0)
+    return [code for code, weight in weighed.items() if weight == best] if best else []
 
 
 def _weigher(text: str, forgiving: bool) -> Callable[[tuple[str, ...]], int]:

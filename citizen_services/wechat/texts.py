@@ -10,6 +10,7 @@ from functools import wraps
 from typing import ParamSpec
 
 from citizen_services.cases.models import Case
+from citizen_services.catalogue.counter import CounterService
 from citizen_services.catalogue.registry import UnknownItem
 from citizen_services.catalogue.vocabulary import Material, ServiceItem
 from citizen_services.fees import tariff
@@ -196,6 +197,20 @@ def guide(item: ServiceItem) -> str:
     while len(told.encode()) > room:
         told = told.rpartition("\n")[0]
     return f"{told}\n{begin}"
+
+
+def counter_guide(service: CounterService) -> str:
+    """The short guide of what is done at a window only: what to bring above all."""
+    return lines(
+        f"【{service.name}】",
+        service.summary,
+        *_listed("带什么", service.bring),
+        *([f"必须本人来（依据{service.in_person}）"] if service.in_person else []),
+        f"费用：{service.fee}",
+        f"到窗口办，跑1次，约{service.minutes}分钟",
+        link("查看指南", f"/h5/items/{service.code}"),
+        *hotlines(),
+    )
 
 
 def how_long(item: ServiceItem) -> str:

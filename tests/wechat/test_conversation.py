@@ -135,6 +135,18 @@ def test_what_names_no_service_means_none(app: Flask) -> None:
         assert meant(typed, parts().catalogue.items(), _MATTER_WORDS) == ([], []), typed
 
 
+def test_what_is_done_at_a_window_only_is_told_with_what_to_bring(wechat: WeChatSide) -> None:
+    for typed, code in (("我的车要过户", "transfer"), ("新车上牌", "register"), ("车报废了", "deregister")):
+        service = parts().catalogue.counter_service(f"counter-vehicle-{code}")
+        answer = wechat.say(typed)
+        assert f"【{service.name}】" in answer, typed
+        assert all(thing in answer for thing in service.bring)
+        assert links(answer)["查看指南"] == f"/h5/items/{service.code}"
+    assert "必须本人来" in wechat.say("绿本丢了")
+    assert "【交通违法处理】" in wechat.say("处理违章")
+    assert "【驾驶人考试受理】" in wechat.say("考驾照")
+
+
 #: What people type, by what it means: a service, a matter, their progress, nothing.
 _MEANT = {
     "residence-permit-first": (
