@@ -316,6 +316,9 @@ def _faults(settings: Settings) -> list[str]:
         causes.append("WECHAT_TOKEN must be 3 to 32 letters and digits")
     if wechat.mode != "plain" and not re.fullmatch(r"[A-Za-z0-9]{43}", wechat.encoding_aes_key):
         causes.append("WECHAT_ENCODING_AES_KEY must be 43 letters and digits")
+    # Messages of payments are opened by it: AES-256.
+    if "wechat_pay" in settings.partners and len(settings.partners["wechat_pay"]["api_v3_key"]) != 32:
+        causes.append("WECHAT_PAY_API_V3_KEY must be 32 characters")
     if wechat.encoding_aes_key_previous and not re.fullmatch(r"[A-Za-z0-9]{43}", wechat.encoding_aes_key_previous):
         causes.append("WECHAT_ENCODING_AES_KEY_PREVIOUS must be 43 letters and digits, or absent")
     return causes

@@ -60,6 +60,11 @@ PLANTED: dict[str, tuple[Plant, str]] = {
         lambda given: given | {"DATA_KEYS": given["DATA_KEYS"] + ",k9dT_f2Lw8"},
         "DATA_KEYS is shorter",
     ),
+    "a payment key of another length": (
+        _set(WECHAT_PAY_API_V3_KEY="k9dT_f2Lw8" * 3),
+        "WECHAT_PAY_API_V3_KEY must be 32 characters",
+    ),
+    "no payment keys": (_without("WECHAT_PAY_PRIVATE_KEY"), "WECHAT_PAY_PRIVATE_KEY is missing"),
     "no WECHAT_TOKEN": (_without("WECHAT_TOKEN"), "WECHAT_TOKEN"),
     "no WECHAT_ENCODING_AES_KEY": (_without("WECHAT_ENCODING_AES_KEY"), "WECHAT_ENCODING_AES_KEY"),
     **{
