@@ -26,6 +26,7 @@ from citizen_services.cases.signals import (
     old_document_due,
     parcel_unwanted,
     parcel_wanted,
+    rating_set_aside,
 )
 from citizen_services.cases.situation import Situation
 from citizen_services.cases.standing import WORDS
@@ -142,6 +143,14 @@ def tell_of_grace(case_id: UUID, *, correction: Correction, due: Deadline, chang
     rows.tell(
         change, texts.CORRECTION_EXTENDED, values, citizen, rows.About(case_id, correction.id, f"/h5/cases/{case_id}")
     )
+
+
+def tell_of_rating(case_id: UUID, *, case: Case, decision: str, change: Change) -> None:
+    """A rating counts no more: whoever gave it is told why."""
+    item = parts().catalogue.item(case.item, case.item_version)
+    values = {"number": case.number, "item": item.name, "decision": decision}
+    citizen = db.session.get_one(Citizen, case.citizen_id)
+    rows.tell(change, texts.RATING_SET_ASIDE, values, citizen, rows.About(case_id, path=f"/h5/cases/{case_id}"))
 
 
 def order_parcel(
@@ -301,6 +310,7 @@ RECEIVERS = (
     (case_moved, tell_of_step),
     (case_moved, reports.report_step),
     (case_rated, reports.report_rating),
+    (rating_set_aside, tell_of_rating),
     (correction_extended, tell_of_grace),
     (draft_waits, drafts.remind),
     (export_wanted, wake_exporter),

@@ -309,8 +309,26 @@ OLD_DOCUMENT = Notice(
     sms={"document": "{document}", "number": "{number}"},
 )
 
+RATING_SET_ASIDE = Notice(
+    code="rating_set_aside",
+    title="您的评价经复核不计入统计",
+    text="您对“{item}”（{number}）的评价仍然保留，经复核不计入满意率：{decision}。有不同意见的，可拨打 12345 反映。",
+    wechat_template=WeChatTemplate(
+        "rating_set_aside",
+        "评价复核结果通知",
+        (("thing1", "办理事项"), ("character_string2", "办件编号"), ("thing3", "温馨提示")),
+    ),
+    wechat={"thing1": "{item}", "character_string2": "{number}", "thing3": "经复核不计入统计，点开看说明"},
+    sms_template=SmsTemplate(
+        "rating_set_aside",
+        "您对{item}的评价仍然保留，经复核不计入满意率，编号{number}。说明请在微信公众号“我的办件”中查看。",
+    ),
+    sms={"item": "{item}", "number": "{number}"},
+)
+
 #: Every notice that is told without a step of a case.
 OWN = (
+    RATING_SET_ASIDE,
     OLD_DOCUMENT,
     LETTER_ADDRESS,
     BINDING_MOVED,

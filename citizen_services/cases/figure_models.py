@@ -58,8 +58,8 @@ class Escalation(Base):
     id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
     case_id: Mapped[UUID] = mapped_column(ForeignKey("case.id"))
     office_code: Mapped[str] = mapped_column(ForeignKey("office.code"))
-    #: ``soon`` (before whoever holds the case, else before the desk), ``today`` (the office's supervisor), ``late`` (who
-    #: answers for the district).
+    #: ``soon`` (before whoever holds the case, else before the desk), ``today`` (before the office's supervisor),
+    #: ``late`` (before whoever answers for the district as well).
     kind: Mapped[str] = mapped_column(Text)
     #: The clock: 24:00 of its last day.
     due: Mapped[datetime] = mapped_column(timestamp)

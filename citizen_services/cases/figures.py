@@ -93,7 +93,7 @@ _RATINGS = text(
     SELECT coalesce(r.office_code, '') AS office_code, coalesce(c.item, '') AS item, count(*) AS ratings,
       count(*) FILTER (WHERE r.grade <= 2) AS ratings_bad, coalesce(sum(r.grade), 0) AS grades
     FROM rating r JOIN "case" c ON c.id = r.case_id
-    WHERE r.office_code = ANY(:offices) AND r.at >= :start AND r.at < :end
+    WHERE r.office_code = ANY(:offices) AND r.at >= :start AND r.at < :end AND r.set_aside_at IS NULL
     GROUP BY CUBE (r.office_code, c.item)
     """
 )

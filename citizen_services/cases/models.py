@@ -274,7 +274,8 @@ class Rectification(Base):
     rating_id: Mapped[UUID] = mapped_column(ForeignKey("rating.id"), unique=True)
     case_id: Mapped[UUID] = mapped_column(ForeignKey("case.id"))
     office_code: Mapped[str] = mapped_column(ForeignKey("office.code"))
-    #: ``open``, ``done``; ``contested`` while its rating is (the clock stands still), ``dropped`` where that was upheld.
+    #: ``open``, ``done``; ``contested`` while its rating is (the clock stands still), ``dropped`` where a contest was
+    #: upheld.
     state: Mapped[str] = mapped_column(Text)
     #: 24:00 of the last day; whether it rests on a calendar that isn't published yet.
     due: Mapped[datetime] = mapped_column(timestamp)

@@ -51,6 +51,9 @@ application_unwanted = _signals.signal("application-unwanted")
 #: in the removal's own transaction.
 case_files_removed = _signals.signal("case-files-removed")
 
+#: A bad rating counts no more after a review. Sender: the case's id; keywords: ``case``, ``decision``, ``change``.
+rating_set_aside = _signals.signal("rating-set-aside")
+
 #: A long export was asked for and waits for a worker. Sender: its id; keywords: ``change``.
 export_wanted = _signals.signal("export-wanted")
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import Select, select, update
+from sqlalchemy import ColumnElement, Select, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from citizen_services import clock
@@ -26,26 +26,29 @@ from citizen_services.people.sessions import staff_actor
 
 #: How long a case stays with whom it was given to without an act, machine time: they may not be at their desk now.
 ASSIGNED_LEASE = timedelta(hours=24)
-#: Clocks put before a supervisor in one go.
+#: The level at which a clock is put before whoever holds the case.
+SOON = "soon"
+#: Clocks put before somebody in one go.
 _MOST = 500
 #: Rows of the supervisor's list.
 MOST_SHOWN = 50
 
 
 def escalate() -> int:
-    """Put every clock that ran out, or will today, before whoever supervises the office that has to act.
+    """Put each clock that runs out before the next one up: tomorrow before whoever holds the case, else the desk.
 
-    Once for each date; a date that only rests on an unpublished calendar is left alone. Returns how many are new. The
+    Today, and once it ran out, before whoever supervises the office. Once for each date and level; a date that only
+    rests on an unpublished calendar is left alone. Returns how many are new. The
     caller commits; safe to run twice at once.
     """
     new = 0
     for code in sorted(offices()):
-        for kind in ("late", "today"):
+        for kind, span in (("late", "late"), ("today", "today"), (SOON, "tomorrow")):
             told = select(Escalation.id).where(
                 Escalation.case_id == Case.id, Escalation.kind == kind, Escalation.due == Case.next_due
             )
-            waiting = cast("Select[Any]", select(Case.id, Case.next_due))
-            waiting = figures.within(waiting, [code], figures.spans()[kind])
+            waiting = cast("Select[Any]", select(Case.id, Case.next_due, Case.claimed_by))
+            waiting = figures.within(waiting, [code], figures.spans()[span])
             rows = db.session.execute(
                 waiting.where(Case.due_provisional.is_(False), ~told.exists())
                 .order_by(Case.next_due, Case.id)
@@ -54,11 +57,9 @@ def escalate() -> int:
             if not rows:
                 continue
             at = clock.now()
+            shared = {"office_code": code, "kind": kind, "at": at}
             write = insert(Escalation).values(
-                [
-                    {"id": new_id(), "case_id": id_, "office_code": code, "kind": kind, "due": due, "at": at}
-                    for id_, due in rows
-                ]
+                [{"id": new_id(), "case_id": id_, "due": due, "holder_id": who, **shared} for id_, due, who in rows]
             )
             done = db.session.execute(write.on_conflict_do_nothing().returning(Escalation.id))
             new += len(done.all())
@@ -70,16 +71,45 @@ def unseen(codes: Collection[str]) -> Sequence[tuple[Escalation, Case]]:
     query = (
         select(Escalation, Case)
         .join(Case, Case.id == Escalation.case_id)
-        .where(Escalation.office_code.in_(codes), Escalation.seen_at.is_(None))
+        .where(Escalation.office_code.in_(codes), Escalation.seen_at.is_(None), Escalation.kind != SOON)
         .order_by(Escalation.due, Escalation.id)
         .limit(MOST_SHOWN)
     )
     return [(row[0], row[1]) for row in db.session.execute(query)]
 
 
+def soon_of(actor: Actor) -> Sequence[tuple[Escalation, Case]]:
+    """What runs out tomorrow of the cases that somebody holds, or that nobody at their desk does; bounded."""
+    query = (
+        select(Escalation, Case)
+        .join(Case, Case.id == Escalation.case_id)
+        .where(*_soon(actor), Case.next_due == Escalation.due)
+        .order_by(Escalation.due, Escalation.id)
+        .limit(MOST_SHOWN)
+    )
+    return [(row[0], row[1]) for row in db.session.execute(query)]
+
+
+def take_note_of_soon(actor: Actor) -> None:
+    """Note that the actor saw what runs out tomorrow. The caller commits."""
+    db.session.execute(update(Escalation).where(*_soon(actor)).values(seen_at=clock.now(), seen_by=actor.id))
+
+
+def _soon(actor: Actor) -> tuple[ColumnElement[bool], ...]:
+    mine = Escalation.holder_id.is_(None) & (Escalation.office_code == (actor.office or ""))
+    return (
+        Escalation.kind == SOON,
+        Escalation.seen_at.is_(None),
+        (Escalation.holder_id == actor.id) | mine,
+        Escalation.due > clock.now(),
+    )
+
+
 def unseen_count(codes: Collection[str]) -> int:
     """How many wait to be taken note of; counted up to MOST_SHOWN."""
-    query = select(Escalation.id).where(Escalation.office_code.in_(codes), Escalation.seen_at.is_(None))
+    query = select(Escalation.id).where(
+        Escalation.office_code.in_(codes), Escalation.seen_at.is_(None), Escalation.kind != SOON
+    )
     return len(db.session.execute(query.limit(MOST_SHOWN)).all())
 
 

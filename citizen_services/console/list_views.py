@@ -9,17 +9,21 @@ from typing import Any
 from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from citizen_services.cases.figure_models import Escalation
+from citizen_services.cases.models import Case
 from citizen_services.cases.queries import MOST_COUNTED, DeskFigures, Page, desk, desk_figures, of_office
-from citizen_services.cases.supervising import unseen_count
+from citizen_services.cases.supervising import soon_of, take_note_of_soon, unseen_count
 from citizen_services.console import desk_views, plan_views, render
 from citizen_services.console.access import case_roles, case_staff
 from citizen_services.console.guards import current_actor
 from citizen_services.console.supervision_scope import answers_for
+from citizen_services.database import commit
 from citizen_services.parts import parts
 from citizen_services.people import web
 from citizen_services.people.actors import Actor
 from citizen_services.people.queries import office
 from citizen_services.rules.keyset import place_from_text, place_to_text
+from citizen_services.security import new_token
 from citizen_services.words import state_word
 
 bp = Blueprint("console_lists", __name__, url_prefix="/console")
@@ -136,11 +140,28 @@ def cases() -> ResponseReturnValue:
         tabs=[{"href": url_for(_endpoint(code)), "label": label, "current": code == tab} for code, label in TABS],
         filters=filters,
         filter_url=url_for(request.endpoint or ""),
+        soon=[] if polled else [_soon(due, case) for due, case in soon_of(actor)],
+        form_token=lambda: new_token(12),
         empty=EMPTY[tab] if not here and not at else "没有符合条件的办件，换个条件再看看。",
     )
     answer = make_response(page)
     answer.headers["ETag"] = mark
     return answer
+
+
+def _soon(escalation: Escalation, case: Case) -> dict[str, Any]:
+    item = parts().catalogue.item(case.item, case.item_version)
+    href = url_for("console_cases.show", case_id=case.id)
+    return {"href": href, "number": case.number, "item": item.name, "due": escalation.due}
+
+
+@bp.post("/cases/soon")
+@case_staff
+def seen_soon() -> ResponseReturnValue:
+    """Note that one saw what runs out tomorrow."""
+    take_note_of_soon(current_actor())
+    commit()
+    return redirect(url_for("console_lists.cases"), 303)
 
 
 def _endpoint(tab: str) -> str:

@@ -151,6 +151,7 @@ RECEIVERS: Mapping[str, tuple[str, ...]] = {
     "follower-bound": ("notifications.receivers.tag_follower",),
     "binding-moved": ("notifications.receivers.warn_of_move",),
     "case-moved": ("notifications.receivers.tell_of_step", "notifications.reports.report_step"),
+    "rating-set-aside": ("notifications.receivers.tell_of_rating",),
     "case-rated": ("notifications.reports.report_rating",),
     "code-wanted": ("notifications.receivers.send_code",),
     "correction-extended": ("notifications.receivers.tell_of_grace",),

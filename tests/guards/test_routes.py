@@ -127,6 +127,7 @@ def world(resident: Callable[..., Resident], _application: Flask, house: House, 
     values = {
         "citizen_id": str(owner.id),
         "task_id": str(new_id()),
+        "contest_id": str(new_id()),
         "case_id": str(case_id),
         "order_id": str(order_id),
         "refund_id": str(new_id()),

@@ -1,0 +1,210 @@
+"""A bad rating may be contested once, somebody of another office decides; a clock is put before its holder first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from flask import Flask
+from sqlalchemy import select, update
+
+from citizen_services import clock
+from citizen_services.cases import figures, ratings, supervising
+from citizen_services.cases.contest_models import RatingContest
+from citizen_services.cases.figure_models import Escalation, MonthFigure
+from citizen_services.cases.models import Case, Rating, Rectification
+from citizen_services.database import Change, commit, db
+from citizen_services.people.models import Staff
+from notifications.models import Notice
+from tests import factories
+from tests.console.applications import permit
+from tests.notifications.conftest import later
+from tests.pages_kit import check_page, pages_browser, serving
+
+WORDS = "名字写错了人，我办的不是这件事"
+
+
+@pytest.fixture
+def rated(app: Flask) -> Callable[[], UUID]:
+    """A maker of ended cases of 岳林派出所 with a bad rating; the case's id."""
+
+    def make() -> UUID:
+        case_id, _ = permit()
+        db.session.execute(
+            update(Case).where(Case.id == case_id).values(state="completed", ended_at=clock.now(), desk_code=None)
+        )
+        case = db.session.get_one(Case, case_id, populate_existing=True)
+        change = Change(clock.now())
+        ratings.rate(change, case, 1, WORDS, "wechat")
+        change.write()
+        commit()
+        return case_id
+
+    return make
+
+
+def now(table: Any) -> Any:
+    """The one row of a table as it is now."""
+    db.session.rollback()
+    return db.session.scalars(select(table).execution_options(populate_existing=True)).one()
+
+
+def bad_ratings() -> tuple[int, int]:
+    """How many ratings of this month count, and how many bad ones."""
+    figures.add_up()
+    commit()
+    month = figures.month_of(clock.today())
+    found = db.session.scalars(
+        select(MonthFigure)
+        .where(MonthFigure.month == month, MonthFigure.office_code == "", MonthFigure.item == "")
+        .execution_options(populate_existing=True)
+    ).one()
+    return found.ratings, found.ratings_bad
+
+
+def test_an_upheld_contest_keeps_the_rating_out_of_the_rates_and_tells_whoever_rated(
+    rated: Callable[[], UUID], desk: Callable[[str], Any]
+) -> None:
+    rated()
+    assert bad_ratings() == (1, 1)
+    office, reviewer = desk("yl-clerk"), desk("fw-supervisor")
+    office.open("/console/ratings")
+    office.submit("contest", reason="太短")
+    assert office.errors == {"reason"}
+    office.submit("contest", reason="申请人评价的是另一个窗口的业务，监控和叫号记录可以查证")
+    assert "等复核" in office.words
+    assert now(Rectification).state == "contested"
+    assert "decide" not in office.actions, "the rated office decides nothing"
+    reviewer.open("/console/ratings")
+    assert WORDS in reviewer.words
+    assert "李*" not in reviewer.words, "who rated is nobody's to know"
+    reviewer.submit("decide", decision="属实", upheld=None)
+    assert reviewer.errors == {"upheld", "decision"}
+    reviewer.submit("decide", upheld="yes", decision="查证属实，评价对象有误")
+    assert "复核已登记" in reviewer.words
+    assert (now(RatingContest).state, now(Rectification).state) == ("upheld", "dropped")
+    assert now(Rating).grade == 1, "it is kept"
+    assert bad_ratings() == (0, 0)
+    told = db.session.scalars(select(Notice).where(Notice.kind == "rating_set_aside")).one()
+    assert "评价对象有误" in told.text
+    # Sent once more by another tab: nothing is done twice.
+    reviewer.open("/console/ratings")
+    assert "decide" not in reviewer.actions
+
+
+def test_a_rejected_contest_gives_the_time_back_and_can_not_be_repeated(
+    rated: Callable[[], UUID], desk: Callable[[str], Any]
+) -> None:
+    rated()
+    due = now(Rectification).due
+    office, reviewer = desk("yl-clerk"), desk("fw-supervisor")
+    office.open("/console/ratings")
+    office.submit("contest", reason="申请人评价的是另一个窗口的业务，可以查证")
+    with later(days=3):
+        reviewer.open("/console/ratings")
+        reviewer.submit("decide", upheld="no", decision="没有证据")
+        task = now(Rectification)
+        assert task.state == "open"
+        assert timedelta(days=2, hours=23) < task.due - due < timedelta(days=3, hours=1), "the clock stood still"
+        office.open("/console/ratings")
+        office.submit("contest", reason="还是觉得不对，再申诉一次看看")
+        assert office.page.status_code == 409
+    assert bad_ratings() == (1, 1)
+    assert not db.session.scalars(select(Notice).where(Notice.kind == "rating_set_aside")).all()
+
+
+def test_after_some_days_a_rating_is_put_right_and_not_contested(
+    rated: Callable[[], UUID], desk: Callable[[str], Any]
+) -> None:
+    rated()
+    office = desk("yl-clerk")
+    with later(days=20):
+        office.open("/console/ratings")
+        office.submit("contest", reason="申请人评价的是另一个窗口的业务，可以查证")
+        assert office.page.status_code == 409
+        assert "申诉的期限已经过了" in office.words
+
+
+def test_whoever_contested_never_decides_even_from_another_office(
+    rated: Callable[[], UUID], desk: Callable[[str], Any]
+) -> None:
+    rated()
+    office = desk("yl-clerk")
+    office.open("/console/ratings")
+    office.submit("contest", reason="申请人评价的是另一个窗口的业务，可以查证")
+    contest = now(RatingContest)
+    db.session.execute(update(Staff).where(Staff.login == "fw-supervisor").values(office_code=contest.office_code))
+    commit()
+    reviewer = desk("fw-supervisor")
+    reviewer.open("/console/ratings")
+    assert "decide" not in reviewer.actions
+    sent = reviewer.form("contest").inputs if "contest" in reviewer.actions else reviewer.form("logout").inputs
+    given = {"csrf_token": sent["csrf_token"], "form_token": "guessed-token", "upheld": "yes", "decision": "自己复核"}
+    reviewer.open(f"/console/ratings/contests/{contest.id}/decide", "POST", data=given)
+    assert reviewer.page.status_code == 403
+    assert now(RatingContest).state == "open"
+
+
+def test_a_clock_that_runs_out_tomorrow_is_put_before_whoever_holds_the_case(
+    app: Flask, desk: Callable[[str], Any]
+) -> None:
+    held, _ = permit("韩梅梅")
+    lying, _ = permit("李雷")
+    tomorrow = clock.now() + timedelta(days=1)
+    clerk = factories.staff("yl-clerk")
+    db.session.execute(update(Case).values(next_due=tomorrow, due_provisional=False))
+    claim = {"claimed_by": clerk.id, "claimed_until": clock.protocol_now() + timedelta(hours=1)}
+    db.session.execute(update(Case).where(Case.id == held).values(**claim))
+    commit()
+    for _ in range(2):
+        supervising.escalate()
+        commit()
+    kinds = db.session.scalars(select(Escalation.kind)).all()
+    assert kinds == ["soon", "soon"], "once for each date and level"
+    holder, colleague = desk("yl-clerk"), desk("yl-both")
+    numbers = {case.id: case.number for case in db.session.scalars(select(Case))}
+    holder.open("/console/cases")
+    assert "明天到期 2 件" in holder.words
+    colleague.open("/console/cases")
+    assert "明天到期 1 件" in colleague.words
+    assert f"{numbers[lying]} " in colleague.words
+    holder.submit("seen_soon")
+    assert "明天到期" not in holder.words
+    assert not supervising.unseen(["330213001000"]), "the supervisor hears of it only on the day"
+    db.session.execute(update(Case).values(next_due=clock.now() + timedelta(minutes=5)))
+    commit()
+    supervising.escalate()
+    commit()
+    assert {one.kind for one, _ in supervising.unseen(["330213001000"])} == {"today"}
+
+
+def test_contests_and_clocks_look_right(rated: Callable[[], UUID], desk: Callable[[str], Any], app: Flask) -> None:
+    rated()
+    permit("李雷")
+    db.session.execute(update(Case).where(Case.ended_at.is_(None)).values(next_due=clock.now() + timedelta(days=1)))
+    commit()
+    supervising.escalate()
+    commit()
+    office, reviewer = desk("yl-clerk"), desk("fw-supervisor")
+    with pages_browser() as chromium, serving(app) as site:
+
+        def page_of(login: Any) -> Any:
+            page = chromium.desktop(base_url=site)
+            token = login.cookie("console_session", "/console")
+            page.context.add_cookies([{"name": "console_session", "value": token, "url": f"{site}/console"}])
+            return page
+
+        theirs = page_of(office)
+        theirs.goto("/console/cases")
+        theirs.get_by_text("明天到期 1 件").wait_for()
+        check_page(theirs, "cases-soon")
+        office.open("/console/ratings")
+        office.submit("contest", reason="申请人评价的是另一个窗口的业务，可以查证")
+        theirs.goto("/console/ratings")
+        check_page(theirs, "ratings-contested")
+        mine = page_of(reviewer)
+        mine.goto("/console/ratings")
+        check_page(mine, "ratings-to-decide")
