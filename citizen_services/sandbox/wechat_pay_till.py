@@ -24,6 +24,12 @@ ORDERS, REFUNDS, BILLS = "pay_orders", "pay_refunds", "pay_bills"
 PAUSES_S = (15, 15, 30, 180, 600, 1200, 1800, 1800, 1800, 3600, 10800, 10800, 10800, 21600, 21600)
 TAKEN_WITHIN_S = 5.0
 EVENTS = ("paid", "silent", "forged", "replayed", "paying", "refund_abnormal", "refund_closed", "no_money", "money")
+#: The same by the names of the partner's own messages.
+_BY_THEIR_NAME = {
+    "TRANSACTION.SUCCESS": "paid",
+    "REFUND.ABNORMAL": "refund_abnormal",
+    "REFUND.CLOSED": "refund_closed",
+}
 _TRADE_NO = re.compile(r"[0-9A-Za-z_\-|*]{6,32}")
 _REFUND_NO = re.compile(r"[0-9A-Za-z_\-|*@]{1,64}")
 _TYPES = {"jsapi": "JSAPI", "native": "NATIVE", "h5": "MWEB"}
@@ -226,7 +232,8 @@ class Till:
         somebody is typing the password; `refund_abnormal`, `refund_closed`: how its refunds will end; `no_money`,
         `money`: whether the merchant's account has enough for refunds. `at`: when, ISO; `force`: though it is closed.
         """
-        event = str(body.get("event") or "")
+        event = str(body.get("event") or "paid")
+        event = _BY_THEIR_NAME.get(event, event)
         if event not in EVENTS:
             raise ValueError(f"event must be one of {', '.join(EVENTS)}")
         if event in ("no_money", "money"):

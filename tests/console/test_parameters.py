@@ -110,7 +110,7 @@ def test_every_room_reads_what_was_decided_and_another_process_within_a_minute(
 
 
 def test_each_declared_parameter_has_its_default_within_its_bounds(app: Flask) -> None:
-    for name, one in parameters.DECLARED.items():
+    for name, one in parameters.declared().items():
         assert one.least <= parameters.default(name) <= one.most, name
     with pytest.raises(KeyError):
         parameters.number("var_dir")
