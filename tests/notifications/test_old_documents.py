@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from uuid import UUID
 
@@ -23,6 +24,7 @@ from notifications.models import Notice, Parcel
 from notifications.old_models import DocumentDue
 from tests import factories as make
 from tests.cases.engine_drafts import renewal
+from tests.cases.engine_world import courier_takes_order
 from tests.console.conftest import Desk
 from tests.notifications.conftest import Outside, act, case_now, later, parcels_now, somebody
 from tests.notifications.test_by_hand import desk as desk
@@ -32,10 +34,23 @@ from tests.notifications.test_parcel_life import arrive
 from tests.pages_kit import check_page, pages_browser, serving
 
 DUE = "/console/old-documents"
+_numbers = itertools.count(1)
 
 
-def renewed(partners: Outside, card: str) -> tuple[UUID, str, str]:
-    """A renewal whose person signed for the new card: its id, and the numbers of the two parcels. Committed."""
+def numbered_at_once(case_id: UUID) -> None:
+    """The courier answers the orders of a case's parcels. Committed."""
+    for parcel in parcels_now(case_id):
+        if parcel.tracking is None:
+            courier_takes_order(parcel.id, f"11{next(_numbers):011d}")
+
+
+def asked_for(case_id: UUID) -> None:
+    """The courier is asked for what is to be ordered."""
+    tasks.send("ems")
+
+
+def renewed(card: str, order: Callable[[UUID], None] = numbered_at_once) -> tuple[UUID, str, str]:
+    """A renewal whose new card is on its way: its id, and the numbers of the two parcels. Committed."""
     person = somebody()
     make.registered(person)
     draft = renewal(person, 0)
@@ -44,10 +59,10 @@ def renewed(partners: Outside, card: str) -> tuple[UUID, str, str]:
     act(case_id, "accept", "yl-clerk")
     act(case_id, "approve", "yl-officer")
     act(case_id, "make", "fw-clerk", {"card_number": card})
-    tasks.send("ems")
+    order(case_id)
     out = of(case_id, "out").tracking
     act(case_id, "post", "fw-clerk", {"tracking": str(out)})
-    tasks.send("ems")
+    order(case_id)
     return case_id, str(out), str(of(case_id, "back").tracking)
 
 
@@ -71,9 +86,9 @@ def reminders(case_id: UUID) -> list[str]:
 
 
 def test_the_case_is_complete_and_the_old_card_is_waited_for_until_the_courier_brings_it(
-    app: Flask, client: FlaskClient, partners: Outside, desk: Callable[[str], Desk]
+    app: Flask, client: FlaskClient, desk: Callable[[str], Desk]
 ) -> None:
-    case_id, out, back = renewed(partners, "3302132699990001")
+    case_id, out, back = renewed("3302132699990001")
     arrive(client, out, "704", 1, deliverCode="10")
     assert case_now(case_id).state == "completed", "it does not wait for the old card"
     assert (due(case_id).kind, due(case_id).name, due(case_id).ended_at) == ("old", "旧居住证", None)
@@ -99,9 +114,9 @@ def test_the_case_is_complete_and_the_old_card_is_waited_for_until_the_courier_b
 
 
 def test_who_keeps_the_old_card_is_reminded_on_the_days_named_and_then_it_is_the_staffs(
-    app: Flask, client: FlaskClient, partners: Outside
+    app: Flask, client: FlaskClient
 ) -> None:
-    case_id, out, _ = renewed(partners, "3302132699990002")
+    case_id, out, _ = renewed("3302132699990002")
     arrive(client, out, "704", 1, deliverCode="10")
     for days, told in ((9, 0), (11, 1), (12, 1), (26, 2), (400, 2)):
         with later(days=days):
@@ -116,7 +131,7 @@ def test_who_keeps_the_old_card_is_reminded_on_the_days_named_and_then_it_is_the
 def test_a_clerk_says_what_became_of_it_and_the_courier_is_sent_once_more_or_home(
     app: Flask, client: FlaskClient, partners: Outside, desk: Callable[[str], Desk]
 ) -> None:
-    case_id, _, back = renewed(partners, "3302132699990003")
+    case_id, _, back = renewed("3302132699990003", asked_for)
     clerk = desk("fw-clerk")
     clerk.open(DUE)
     clerk.submit(f"fetch-again-{due(case_id).id}")
@@ -147,7 +162,7 @@ def test_a_clerk_says_what_became_of_it_and_the_courier_is_sent_once_more_or_hom
 
 
 def test_a_document_that_its_person_brings_is_received_at_the_counter_by_its_own_office_alone(
-    app: Flask, partners: Outside, desk: Callable[[str], Desk]
+    app: Flask, desk: Callable[[str], Desk]
 ) -> None:
     case_id = make.submitted_permit(somebody())
     change = Change(clock.now())
@@ -167,12 +182,12 @@ def test_a_document_that_its_person_brings_is_received_at_the_counter_by_its_own
 
 
 def test_the_list_and_the_page_of_an_officer_s_ending_are_judged_as_their_users_see_them(
-    app: Flask, client: FlaskClient, partners: Outside
+    app: Flask, client: FlaskClient
 ) -> None:
-    case_id, out, _ = renewed(partners, "3302132699990004")
+    case_id, out, _ = renewed("3302132699990004")
     arrive(client, out, "203", 1)
     act(case_id, "end_for_fact", "yl-officer", {"fact": "new_permit", "day": "2026-11-02", "how": "已查看新的居住证"})
-    another, _, _ = renewed(partners, "3302132699990005")
+    another, _, _ = renewed("3302132699990005")
     clerk, officer = session_of("fw-clerk"), session_of("yl-officer")
     citizens = [token_of(db.session.get_one(Citizen, case_now(one).citizen_id)) for one in (case_id, another)]
     with serving(app) as address, pages_browser() as browser:

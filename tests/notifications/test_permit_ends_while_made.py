@@ -5,8 +5,9 @@ By the register's word at any look, or by an officer; told once, the parcel canc
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -34,9 +35,10 @@ from tests.notifications.test_letters import event
 from tests.notifications.test_parcel_life import arrive, posted_permit
 from tests.notifications.test_parcels import ordered_permit
 
-MOVED = {"population.person": {"outcome": "found", "content": {"hukou_code": "330212", "status": "normal"}}}
-DIED = {"population.person": {"outcome": "found", "content": {"hukou_code": "522601", "status": "deceased"}}}
-BY_HAND = {"fact": "hukou_moved", "day": "2026-11-02", "how": "已查看户口簿迁入页"}
+Answers = Mapping[str, Mapping[str, Any]]
+MOVED: Answers = {"population.person": {"outcome": "found", "content": {"hukou_code": "330212", "status": "normal"}}}
+DIED: Answers = {"population.person": {"outcome": "found", "content": {"hukou_code": "522601", "status": "deceased"}}}
+BY_HAND: dict[str, Any] = {"fact": "hukou_moved", "day": "2026-11-02", "how": "已查看户口簿迁入页"}
 
 
 def approved() -> UUID:
@@ -55,7 +57,7 @@ def told_to(case_id: UUID) -> list[str]:
     return list(db.session.scalars(ended))
 
 
-def register_tells(case_id: UUID, answers: dict[str, dict[str, object]] = MOVED) -> bool:
+def register_tells(case_id: UUID, answers: Answers = MOVED) -> bool:
     """A look at the registers, as any page makes one. Committed."""
     ended = permit_facts.end_if_told(case_now(case_id).citizen_id, answers)
     commit()
@@ -153,7 +155,7 @@ def test_a_card_on_its_way_is_called_back_and_its_coming_ends_the_duty(
 
 
 def test_whatever_became_of_the_parcel_the_case_ends(app: Flask, client: FlaskClient, partners: Outside) -> None:
-    ways = {
+    ways: dict[str, list[tuple[str, dict[str, str]]]] = {
         "returning": [("705", {"attemptDeliveryCode": "7"})],
         "returned": [("705", {"attemptDeliveryCode": "7"}), ("711", {})],
         "checking": [("704", {"deliverCode": "20"})],
@@ -246,10 +248,10 @@ def test_somebody_at_work_on_the_case_at_that_moment_undoes_the_ending_alone(
     case_id = approved()
     citizen = case_now(case_id).citizen_id
     db.session.execute(update(Citizen).where(Citizen.id == citizen).values(phone="13900001111"))
-    asked = []
-    real = operations.perform
+    asked: list[object] = []
+    real: Callable[..., Any] = operations.perform
 
-    def busy(*args: object, **named: object) -> object:
+    def busy(*args: object, **named: object) -> Any:
         asked.append(args)
         raise MovedOn
 
