@@ -170,9 +170,16 @@ def test_the_button_for_subscription_messages_is_wechats_own_and_everything_stay
         changed = dataclasses.replace(app.extensions[EXTENSION], settings=settings)
         monkeypatch.setitem(app.extensions, EXTENSION, changed)
         page = chromium.phone(width=375, base_url=site)
-        token = resident().token
-        page.context.add_cookies([{"name": "h5_session", "value": token, "url": f"{site}/h5/"}])
+        person = resident()
+        page.context.add_cookies([{"name": "h5_session", "value": person.token, "url": f"{site}/h5/"}])
         page.add_init_script(BRIDGE)
+        # Right after sending is when people want to hear of it; the case's page as it is later does not ask.
+        case_id = person.apply()
+        page.goto(f"/h5/cases/{case_id}?sent=1")
+        page.locator("wx-open-subscribe").wait_for(state="attached")
+        check_page(page, "citizen-subscribe-sent")
+        page.goto(f"/h5/cases/{case_id}")
+        assert page.locator("[data-subscribe]").count() == 0
         page.goto("/h5/telling")
         tag = page.locator("wx-open-subscribe")
         tag.wait_for(state="attached")
