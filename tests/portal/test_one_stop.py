@@ -134,6 +134,25 @@ def test_what_is_known_of_a_vehicle_is_told_to_its_owner_only(
     assert program(None).post("/one-stop", named).status_code == 401
 
 
+def test_an_items_guide_leads_to_its_parts_and_the_hospitals_result_is_seen_at_the_next_look(
+    resident: Make, outside: House, application: Flask
+) -> None:
+    with application.app_context():
+        today = clock.today()
+    person = resident()
+    browser = person.browser
+    outside.control("PUT", f"medical/{person.id_number}", None)
+    assert "/h5/one-stop/licence-medical" in browser.open("/h5/items/licence-medical").get_data(as_text=True)
+    page = browser.open("/h5/one-stop/licence-medical").get_data(as_text=True)
+    assert states(page) == {"medical": "missing"}
+    assert "请先体检" in page
+    outside.control("PUT", f"medical/{person.id_number}", {"examined_on": today.isoformat()})
+    forget_answers(application)
+    page = browser.open("/h5/one-stop/licence-medical").get_data(as_text=True)
+    assert states(page) == {"medical": "done"}
+    assert "宁波市奉化区人民医院" in page
+
+
 def test_who_tries_out_many_vehicles_is_stopped(resident: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     assert limits.LIMITS["name_vehicle"][0].times == 30
     monkeypatch.setitem(
