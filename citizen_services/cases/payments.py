@@ -14,7 +14,7 @@ from citizen_services.cases.operations import perform
 from citizen_services.database import commit, db
 from citizen_services.database.base import rollback
 from citizen_services.exchange.clients import wechat_pay
-from citizen_services.exchange.outcomes import OutsideError, Refused, Uncertain, Unreachable
+from citizen_services.exchange.outcomes import OutsideError, Refused, Uncertain
 from citizen_services.exchange.payments import Paid
 from citizen_services.fees import paying, tasks
 from citizen_services.fees.errors import NotPayable, OtherWayOpen
@@ -99,11 +99,10 @@ def start(order_id: UUID, way: str, payer: Payer) -> Payment:
             payer=sent["payer"],
             client_ip=sent["client_ip"],
         )
-    except (Refused, Unreachable) as fault:
-        # It surely does not stand there, unless an earlier call of the same reference got through.
-        if isinstance(fault, Refused) and fault.code != "OUT_TRADE_NO_USED":
-            paying.closed(payment.id)
-            commit()
+    except Refused:
+        # Nobody can pay it: it does not stand there, or its answer was lost before, and with it what a phone needs.
+        paying.closed(payment.id)
+        commit()
         raise
     paying.ready(payment.id, prepay)
     commit()
