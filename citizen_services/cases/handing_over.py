@@ -96,6 +96,7 @@ def _note_answer(situation: Situation, change: Change) -> None:
     given = situation.given
     names = ("officer_name", "officer_number", "reason", "answered_at")
     situation.results["platform"] = {name: given[name] for name in names}
+    situation.values["serial"] = given["serial_number"]
     situation.values["platform_reason"] = given["reason"][:REASON_SHOWN]
     situation.values["platform_officer"] = given["officer_name"]
 
@@ -107,4 +108,4 @@ take_back_application = Effect("take_back_application", _take_back)
 #: Keep the serial number that came with ``accept`` (input SerialSchema).
 note_serial = Effect("note_serial", _note_serial, gives=("serial",))
 #: Keep who decided and why (input AnswerSchema).
-note_answer = Effect("note_answer", _note_answer, gives=("platform_reason", "platform_officer"))
+note_answer = Effect("note_answer", _note_answer, gives=("serial", "platform_reason", "platform_officer"))
