@@ -62,7 +62,8 @@ def test_a_supervisor_sees_what_runs_out_once_and_gives_it_to_somebody_who_can(d
     due(late, -2)
     today, _ = permit("韦小花")
     due(today, 0)
-    permit("王大明")
+    later, _ = permit("王大明")
+    due(later, 5)
     for _ in range(2):
         recurring()["clocks to supervisors"][1]()
     kinds = db.session.execute(select(Escalation.case_id, Escalation.kind).order_by(Escalation.due)).all()

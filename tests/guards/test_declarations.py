@@ -50,6 +50,7 @@ LONGEST: Mapping[str, str] = {
     "bring": "；".join(f"{n}. 居民身份证原件，没有的带临时居民身份证或户口簿" for n in range(1, 11)),
     "also": "监" * 35,
     "things": "99",
+    "decision": "查" * 300,
     "watched": "驾驶人身体条件证明",
     "serial": "33021320261125000001",
     "platform_reason": "经" * 100,
