@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from benchmarks.booking import book, book_hot, free_times
 from benchmarks.ground import BenchFailed, Ground, Size, ground
 from benchmarks.ladder import ladder
 from benchmarks.notices import notices
@@ -30,6 +31,9 @@ BENCHMARKS: dict[str, Callable[[Ground], Row]] = {
     "ladder": ladder,
     "endorsement-scan": endorsement_scan,
     "ended-scan": ended_scan,
+    "book": book,
+    "book-hot": book_hot,
+    "free-times": free_times,
 }
 #: What each ratio should reach.
 TARGETS = {
@@ -40,6 +44,9 @@ TARGETS = {
     "ladder": 1.0,
     "endorsement-scan": 0.8,
     "ended-scan": 0.8,
+    "book": 0.6,
+    "book-hot": 0.6,
+    "free-times": 0.77,
 }
 
 

@@ -552,7 +552,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Remove everything; offices of a kind that was not known before must be gone."""
+    """Remove everything; what was not known before is called by the nearest that was."""
     op.drop_index(
         "uq_waiting_entry_current",
         table_name="waiting_entry",
@@ -618,5 +618,7 @@ def downgrade() -> None:
     for function in ("count_places", "keep_places"):
         op.execute(f"DROP FUNCTION {function}()")
     op.execute(sa.schema.DropSequence(sa.Sequence("appointment_number_seq")))
+    op.execute("UPDATE office SET kind = 'service_centre' WHERE kind = 'traffic'")
     _office_kinds("station", "service_centre")
+    op.execute("UPDATE visit SET known_by = 'step' WHERE known_by = 'ticket'")
     _visits_known_by("case", "id_number", "step", "home")
