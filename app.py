@@ -240,7 +240,7 @@ def recurring() -> Mapping[str, tuple[float, Callable[[], object]]]:
     from citizen_services.materials import sweep
     from citizen_services.people.sessions import remove_old
     from citizen_services.wechat.memory import forget_old
-    from citizen_services.windows import appointments, hall, holds, waiting
+    from citizen_services.windows import coming, hall, holds, waiting
     from notifications.digests import make_due
     from notifications.old import remind as remind_of_old_documents
     from notifications.own import forget_old as forget_notices
@@ -290,8 +290,8 @@ def recurring() -> Mapping[str, tuple[float, Callable[[], object]]]:
     return {
         "seal": (5, seal),
         "places that ran out": (5, holds.expire_due),
-        "reminders of appointments": (60, appointments.remind_due),
-        "who did not come": (60, appointments.note_no_shows),
+        "reminders of appointments": (60, coming.remind_due),
+        "who did not come": (60, coming.note_no_shows),
         "waiting that is over": (3600, end_waiting),
         "tickets of days that are over": (3600, close_halls),
         "lapse": (60, lapse_overdue),

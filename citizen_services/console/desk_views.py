@@ -26,7 +26,7 @@ from citizen_services.people.queries import office
 from citizen_services.rules import qr
 from citizen_services.rules.masking import mask_name
 from citizen_services.security import new_token
-from citizen_services.windows import board, hall
+from citizen_services.windows import board, hall, standings
 from citizen_services.windows.errors import BookingError, NoSuchBooking, NotThis
 from citizen_services.windows.hall_models import Ticket
 from citizen_services.windows.models import Counter, ServiceGroup
@@ -162,7 +162,7 @@ def _rows(counter: Counter | None, groups: Mapping[str, ServiceGroup]) -> list[d
         return []
     return [
         {**_card(one, groups), "due": one.due_at, "waits": one.state == "waiting"}
-        for one in hall.waiting_list(counter.office_code, counter.groups)
+        for one in standings.waiting_list(counter.office_code, counter.groups)
     ]
 
 
@@ -297,14 +297,14 @@ def ticket(ticket_id: UUID) -> ResponseReturnValue:
     """The ticket as it is printed: the number, how many are ahead, the address of its page as a QR code."""
     found = hall.ticket_of(_here(current_actor()), ticket_id)
     token = request.args.get("token", "")
-    if token and hall.by_token(token).id != found.id:
+    if token and standings.by_token(token).id != found.id:
         raise NoSuchBooking
     return render_template(
         "console/ticket.html",
         ticket=found,
         place=office(found.office_code),
         service=parts().catalogue.service(found.service),
-        stands=hall.standing(found),
+        stands=standings.standing(found),
         token=token,
         heading=f"号票 {found.number}",
     )
@@ -315,7 +315,7 @@ def ticket(ticket_id: UUID) -> ResponseReturnValue:
 def ticket_code(ticket_id: UUID) -> ResponseReturnValue:
     """The address of the ticket's page on the phone, which says nothing about anybody."""
     token = request.args.get("token", "")
-    if hall.by_token(token).id != ticket_id:
+    if standings.by_token(token).id != ticket_id:
         raise NoSuchBooking
     address = parts().settings.public_base_url.rstrip("/") + f"/h5/queue/{token}"
     answer = Response(qr.png(address, "print"), mimetype="image/png")
@@ -344,7 +344,7 @@ def _screens(errors: Mapping[str, Any] | None = None, status: int = 200, address
         address=address,
         day=[
             {"name": groups[one.group].name if one.group in groups else one.group, "of": one}
-            for one in hall.day_of(here, clock.today())
+            for one in standings.day_of(here, clock.today())
         ],
         errors=errors or {},
         form=request.form,

@@ -10,7 +10,7 @@ from citizen_services.database import db
 from citizen_services.parts import parts
 from citizen_services.people.queries import office
 from citizen_services.portal.home_views import tell_refusals
-from citizen_services.windows import hall
+from citizen_services.windows import standings
 from citizen_services.windows.models import Counter
 
 bp = Blueprint("portal_queue", __name__, url_prefix="/h5/queue")
@@ -20,11 +20,11 @@ tell_refusals(bp)
 @bp.get("/<token>")
 def page(token: str) -> ResponseReturnValue:
     """The ticket; for whoever has its address, which says nothing about its person."""
-    ticket = hall.by_token(token)
+    ticket = standings.by_token(token)
     counter = db.session.get(Counter, ticket.counter_id) if ticket.counter_id else None
     return render_template(
         "h5/queue.html",
-        stands=hall.standing(ticket),
+        stands=standings.standing(ticket),
         ticket=ticket,
         counter=counter.number if counter else None,
         place=office(ticket.office_code),

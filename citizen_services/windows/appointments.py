@@ -13,22 +13,19 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, func, select, text, tuple_, update
+from sqlalchemy import bindparam, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
 
 from citizen_services import clock
 from citizen_services.cases.once import do_once
 from citizen_services.catalogue import CounterService
 from citizen_services.catalogue.vocabulary import ServiceItem
-from citizen_services.database import Change, Conflict, commit, db, new_id
-from citizen_services.database.base import rollback
+from citizen_services.database import Change, db, new_id
 from citizen_services.database.direct import Direct, columns_of, remembered
 from citizen_services.database.idempotency import Once
 from citizen_services.parts import parts
 from citizen_services.people.models import Citizen, Office
-from citizen_services.people.parameters import number
 from citizen_services.people.queries import office
-from citizen_services.rules.dates import local_date, start_of_day
 from citizen_services.rules.keyset import Place
 from citizen_services.security import keyring, new_token
 from citizen_services.windows import holds, offered, slots, waiting
@@ -257,7 +254,7 @@ def move_by_us(change: Change, booked: Booked, to: Slot, decline_until: datetime
 
 def close_by_us(change: Change, booked: Booked, until_day: date) -> None:
     """Add to a change that an appointment ends since its window closes and nothing equal is free: first in waiting."""
-    _end(change, booked.appointment, "cancelled")
+    end(change, booked.appointment, "cancelled")
     waiting.put_first(change, booked.appointment, booked.slot, until_day)
     appointment_moved.send("closed", booked=booked, change=change)
 
@@ -298,7 +295,7 @@ def cancel(once: Once, citizen_id: UUID, appointment_id: UUID, version: int | No
         if booked.appointment.state != "booked":
             raise NotThis
         change = Change(clock.now())
-        _end(change, booked.appointment, "cancelled")
+        end(change, booked.appointment, "cancelled")
         if booked.slot.starts_at > change.at:
             waiting.offer_place(change, booked.slot.id)
         appointment_moved.send("cancelled", booked=booked, change=change)
@@ -318,7 +315,7 @@ def _refuse_moved_on(appointment: Appointment, version: int | None) -> None:
         raise NotThis("预约刚刚有了变化，请查看最新内容后再决定。")
 
 
-def _end(change: Change, appointment: Appointment, state: str) -> None:
+def end(change: Change, appointment: Appointment, state: str) -> None:
     here = update(Appointment).where(
         Appointment.id == appointment.id,
         Appointment.version == appointment.version,
@@ -326,79 +323,3 @@ def _end(change: Change, appointment: Appointment, state: str) -> None:
     )
     ended: Mapping[str, Any] = {"state": state, "ended_at": change.at, "remind_at": None}
     change.guard(here.values(version=appointment.version + 1, **ended), NotThis)
-
-
-# --- By the scheduler ---------------------------------------------------------------------------------------------
-
-
-def remind_due(most: int = 200) -> None:
-    """Remind everybody who is to hear now of their appointment, each in a transaction of their own."""
-    query = select(Appointment.id).where(
-        text("appointment.remind_at IS NOT NULL"), Appointment.remind_at <= clock.now()
-    )
-    for appointment_id in db.session.scalars(query.order_by(Appointment.remind_at, Appointment.id).limit(most)).all():
-        _each(_remind, appointment_id)
-    commit()
-
-
-def note_no_shows(most: int = 200) -> None:
-    """Note who did not come, some time after their slot ended; repeated ones pause booking, and are told so."""
-    late = timedelta(minutes=number("booking_late_minutes"))
-    query = (
-        select(Appointment.id)
-        .join(Slot, Slot.id == Appointment.slot_id)
-        .where(text("appointment.state = 'booked'"), Slot.ends_at < clock.now() - late)
-    )
-    for appointment_id in db.session.scalars(query.order_by(Slot.ends_at, Appointment.id).limit(most)).all():
-        _each(_note_no_show, appointment_id)
-    commit()
-
-
-def _each(act: Any, appointment_id: UUID) -> None:
-    try:
-        act(appointment_id)
-        commit()
-    except (NotThis, Conflict):
-        # Cancelled, moved or come to at this moment.
-        rollback()
-
-
-def _remind(appointment_id: UUID) -> None:
-    booked = whole(db.session.get_one(Appointment, appointment_id, populate_existing=True))
-    appointment, change = booked.appointment, Change(clock.now())
-    if appointment.state != "booked" or appointment.remind_at is None or appointment.remind_at > change.at:
-        return
-    here = update(Appointment).where(Appointment.id == appointment.id, Appointment.remind_at == appointment.remind_at)
-    change.guard(here.values(remind_at=next_reminder(booked.slot.starts_at, change.at)))
-    if booked.slot.starts_at > change.at:
-        today = local_date(booked.slot.starts_at) == local_date(change.at)
-        appointment_moved.send("remind_morning" if today else "remind_day", booked=booked, change=change)
-    change.write()
-
-
-def _note_no_show(appointment_id: UUID) -> None:
-    booked = whole(db.session.get_one(Appointment, appointment_id, populate_existing=True))
-    appointment, change = booked.appointment, Change(clock.now())
-    if appointment.state != "booked":
-        return
-    _end(change, appointment, "no_show")
-    until = None if appointment.moved_from else _paused_until(booked, change.at)
-    if until is not None:
-        holds.pause(booked.citizen.id, "no_show", until)
-        booked = Booked(appointment, booked.slot, booked.citizen, booked.service, None, until)
-    appointment_moved.send("no_show" if until is None else "paused", booked=booked, change=change)
-    change.write()
-
-
-def _paused_until(booked: Booked, now: datetime) -> datetime | None:
-    """Until when booking is paused by this no-show; None where they were not often enough. Moved by us counts not."""
-    since = start_of_day(local_date(now - timedelta(days=number("booking_no_show_days"))))
-    missed = select(func.count()).where(
-        Appointment.citizen_id == booked.citizen.id,
-        Appointment.state == "no_show",
-        Appointment.moved_from.is_(None),
-        Appointment.ended_at >= since,
-    )
-    if db.session.execute(missed).scalar_one() + 1 < number("booking_no_shows"):
-        return None
-    return now + timedelta(days=number("booking_no_show_pause_days"))

@@ -19,9 +19,7 @@ from sqlalchemy.exc import IntegrityError
 from citizen_services import clock
 from citizen_services.cases import visits
 from citizen_services.cases.models import Case
-from citizen_services.catalogue import CounterService
 from citizen_services.database import Change, db, new_id, violated_constraint
-from citizen_services.parts import parts
 from citizen_services.people.actors import Actor
 from citizen_services.people.parameters import number
 from citizen_services.rules.dates import chinese_moment, end_of_day, local_date, start_of_day
@@ -31,14 +29,10 @@ from citizen_services.windows.booking_models import Appointment
 from citizen_services.windows.errors import BookingError, NoSuchBooking, NotOffered, NotThis
 from citizen_services.windows.hall_models import Ticket, TicketSeries
 from citizen_services.windows.models import Counter, ServiceGroup, Slot
-from citizen_services.windows.queue import Turns, estimate_minutes, next_channel
+from citizen_services.windows.queue import Turns, next_channel
 
 #: How long a finished or skipped turn can be taken back by whoever ended it.
 UNDO = timedelta(seconds=15)
-#: A counter that called or served somebody within this time counts as open.
-_AT_WORK = timedelta(minutes=45)
-#: Minutes of a turn where nobody was served yet today and the service says none.
-_USUAL_MINUTES = 15
 
 
 class CounterBusy(BookingError):
@@ -69,16 +63,6 @@ class Drawn:
     ticket_id: UUID
     number: str
     token: str
-
-
-@dataclass(frozen=True)
-class Standing:
-    """How a ticket stands: how many are ahead, an estimate in minutes, and at which counter it is where called."""
-
-    ticket: Ticket
-    ahead: int
-    minutes: int
-    counter: int | None
 
 
 def group_of(office_code: str, service: str) -> ServiceGroup:
@@ -406,92 +390,3 @@ def close_day() -> int:
     over = update(Ticket).where(Ticket.state != "done", Ticket.day < clock.today())
     ended = db.session.execute(over.values(state="done", done_at=clock.now(), outcome="left", counter_id=None))
     return ended.rowcount  # type: ignore[attr-defined]
-
-
-# --- Seeing -------------------------------------------------------------------------------------------------------
-
-
-def by_token(token: str) -> Ticket:
-    """The ticket of a phone's page; NoSuchBooking for none of ours."""
-    lookups = keyring().lookups("ticket", token)
-    found = db.session.scalars(select(Ticket).where(Ticket.token_lookup.in_(lookups))).first()
-    if found is None:
-        raise NoSuchBooking("没有找到这个号，请到导办台查询。")
-    return found
-
-
-def waiting_list(office_code: str, groups: Sequence[str], most: int = 60) -> Sequence[Ticket]:
-    """Those who wait or were passed over today, in the order of their time."""
-    query = select(Ticket).where(
-        Ticket.office_code == office_code,
-        Ticket.group_code.in_(groups),
-        Ticket.state.in_(("waiting", "skipped")),
-        Ticket.day == clock.today(),
-    )
-    return db.session.scalars(query.order_by(Ticket.state.desc(), Ticket.due_at, Ticket.drawn_at).limit(most)).all()
-
-
-def standing(ticket: Ticket) -> Standing:
-    """How a ticket stands now."""
-    counter = db.session.get(Counter, ticket.counter_id) if ticket.counter_id else None
-    if ticket.state != "waiting":
-        return Standing(ticket, 0, 0, counter.number if counter else None)
-    before = select(func.count()).where(
-        Ticket.office_code == ticket.office_code,
-        Ticket.group_code == ticket.group_code,
-        Ticket.day == ticket.day,
-        Ticket.state == "waiting",
-        (Ticket.due_at < ticket.due_at) | ((Ticket.due_at == ticket.due_at) & (Ticket.drawn_at < ticket.drawn_at)),
-    )
-    ahead = db.session.execute(before).scalar_one()
-    minutes = estimate_minutes(ahead, _minutes_each(ticket), _open_counters(ticket.office_code, ticket.group_code))
-    return Standing(ticket, ahead, minutes, None)
-
-
-def _minutes_each(ticket: Ticket) -> float:
-    """How long a turn takes: of those served today, else what the service says."""
-    served = select(func.avg(func.extract("epoch", Ticket.done_at - Ticket.serving_at))).where(
-        Ticket.office_code == ticket.office_code,
-        Ticket.group_code == ticket.group_code,
-        Ticket.day == ticket.day,
-        Ticket.outcome == "served",
-    )
-    seconds = db.session.execute(served).scalar_one()
-    if seconds is not None:
-        return max(1.0, float(seconds) / 60)
-    declared = parts().catalogue.service(ticket.service)
-    return declared.minutes if isinstance(declared, CounterService) else _USUAL_MINUTES
-
-
-def _open_counters(office_code: str, group_code: str) -> int:
-    """How many counters are at work on a group now; one where none has begun."""
-    since = clock.now() - _AT_WORK
-    working = select(func.count(func.distinct(Ticket.counter_id))).where(
-        Ticket.office_code == office_code,
-        Ticket.group_code == group_code,
-        Ticket.called_at > since,
-        Ticket.counter_id.is_not(None),
-    )
-    return max(1, db.session.execute(working).scalar_one())
-
-
-@dataclass(frozen=True)
-class Served:
-    """A day of a hall: how many were served, minutes waited and served on average, and how many after closing."""
-
-    group: str
-    served: int
-    waited: float
-    took: float
-    overtime: int
-
-
-def day_of(office_code: str, day: date) -> Sequence[Served]:
-    """What a day was like in each group of a hall."""
-    waited = func.avg(func.extract("epoch", Ticket.serving_at - func.greatest(Ticket.due_at, Ticket.drawn_at)))
-    took = func.avg(func.extract("epoch", Ticket.done_at - Ticket.serving_at))
-    query = select(Ticket.group_code, func.count(), waited, took, func.count().filter(Ticket.overtime)).where(
-        Ticket.office_code == office_code, Ticket.day == day, Ticket.outcome == "served"
-    )
-    rows = db.session.execute(query.group_by(Ticket.group_code).order_by(Ticket.group_code))
-    return [Served(group, count, float(w or 0) / 60, float(t or 0) / 60, late) for group, count, w, t, late in rows]

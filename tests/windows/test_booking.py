@@ -16,7 +16,7 @@ from sqlalchemy.exc import IntegrityError
 from citizen_services import clock
 from citizen_services.database import commit, db, new_id, violated_constraint
 from citizen_services.people.sessions import open_session
-from citizen_services.windows import appointments, holds
+from citizen_services.windows import coming, holds
 from citizen_services.windows.booking_models import Appointment, Hold, WaitingEntry
 from citizen_services.windows.models import Slot
 from notifications.models import Notice
@@ -264,7 +264,7 @@ def test_one_is_reminded_the_evening_before_and_that_morning_once_each(app: Flas
         timedelta(hours=1),
     ):
         with later(seconds=(wait - before).total_seconds()):
-            appointments.remind_due()
+            coming.remind_due()
     assert kinds() == ["appointment_booked", "appointment_remind_day", "appointment_remind_morning"]
 
 
@@ -273,8 +273,8 @@ def test_repeated_no_shows_pause_booking_and_say_so(app: Flask, driver: Programs
     for days in (1, 2, 3):
         book(who, hall.slot(1, day=clock.today() + timedelta(days=days)))
         with later(days=days + 1):
-            appointments.note_no_shows()
-            appointments.note_no_shows()
+            coming.note_no_shows()
+            coming.note_no_shows()
     slot = hall.slot(1, day=clock.today() + timedelta(days=20))
     refused = keep(who, slot)
     assert problem(refused) == (403, "booking-paused")

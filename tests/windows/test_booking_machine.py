@@ -24,7 +24,7 @@ from citizen_services.database import Change, commit, db, new_id
 from citizen_services.database.base import rollback
 from citizen_services.database.idempotency import Once
 from citizen_services.people.models import Citizen
-from citizen_services.windows import appointments, holds, waiting
+from citizen_services.windows import appointments, coming, holds, waiting
 from citizen_services.windows.booking_models import Appointment, Hold, WaitingEntry
 from citizen_services.windows.errors import BookingError
 from citizen_services.windows.models import Slot
@@ -165,9 +165,9 @@ class BookingMachine(RuleBasedStateMachine):
         self.hands.at += timedelta(minutes=minutes)
         FIRED["ran out"] += len(holds.due())
         holds.expire_due()
-        appointments.remind_due()
+        coming.remind_due()
         before = self._count(Appointment, "no_show")
-        appointments.note_no_shows()
+        coming.note_no_shows()
         FIRED["no show"] += self._count(Appointment, "no_show") - before
         waiting.end_overdue()
         commit()

@@ -18,7 +18,7 @@ from citizen_services import clock
 from citizen_services.cases.models import Visit
 from citizen_services.database import commit, db, new_id
 from citizen_services.people.models import Staff
-from citizen_services.windows import appointments, board, hall
+from citizen_services.windows import appointments, board, coming, hall, standings
 from citizen_services.windows.booking_models import Appointment
 from citizen_services.windows.errors import BookingError
 from citizen_services.windows.hall_models import Ticket
@@ -122,7 +122,7 @@ def test_bookings_go_by_their_slot_then_by_check_in_and_walk_ins_in_between(
     assert called(one, actor) == third
     assert db.session.scalars(select(Appointment.state)).all() == ["served"] * 3
     assert len(db.session.scalars(select(Visit.id)).all()) == 3
-    assert hall.day_of(OFFICE, clock.today())[0].served == 5
+    assert standings.day_of(OFFICE, clock.today())[0].served == 5
 
 
 def test_whoever_walked_in_waits_no_longer_than_set(counters: list[Counter], hands: Hands) -> None:
@@ -136,7 +136,7 @@ def test_whoever_walked_in_waits_no_longer_than_set(counters: list[Counter], han
 def test_late_beyond_grace_waits_among_those_who_walked_in(counters: list[Counter], hands: Hands) -> None:
     missed = booked("王一", 9)
     hands.at += timedelta(minutes=50)
-    appointments.note_no_shows()
+    coming.note_no_shows()
     assert db.session.scalars(select(Appointment.state)).one() == "no_show"
     came(missed)
     ticket = db.session.scalars(select(Ticket)).one()
