@@ -34,7 +34,6 @@ REASONS = {
     "/h5/login/who": "reached by the button of /h5/login, judged in people/test_screens.py",
     "/console/cases/all": "the page of /console/cases with another list",
     "/console/cases/<uuid:case_id>/documents/<uuid:document_id>": "the citizen's paper in the console's frame",
-    "/console/ratings": "reached by its link, judged in console/test_counter_looks.py",
     "/console/counter/new": "reached by its button, judged in console/test_counter_looks.py",
     "/console/counter/drafts/<uuid:draft_id>": "reached by its button, judged in console/test_counter_looks.py",
     "/console/calls/<uuid:delivery_id>": "reached by its link, judged in notifications/test_by_hand.py",
