@@ -35,23 +35,24 @@ ROLE = "planner"
 _STATES = {"planned": ("待公布", "wait"), "published": ("已公布", "ok"), "closing": ("待关闭", "bad")}
 
 
-def _asks(sentence: str) -> dict[str, Any]:
+def asks(sentence: str) -> dict[str, Any]:
+    """What a field says where nothing usable is given."""
     return dict.fromkeys(("required", "null", "invalid"), sentence)
 
 
 def _whole(least: int, most: int, words: str) -> fields.Integer:
     sentence = f"{words}须在 {least} 至 {most} 之间。"
     return fields.Integer(
-        required=True, validate=validate.Range(least, most, error=sentence), error_messages=_asks(sentence)
+        required=True, validate=validate.Range(least, most, error=sentence), error_messages=asks(sentence)
     )
 
 
 class WindowSchema(FormSchema):
     """A window of the plan."""
 
-    group_code = fields.String(required=True, error_messages=_asks("请选择业务。"))
-    starts = fields.Time(required=True, error_messages=_asks("请填写开始时间。"))
-    ends = fields.Time(required=True, error_messages=_asks("请填写结束时间。"))
+    group_code = fields.String(required=True, error_messages=asks("请选择业务。"))
+    starts = fields.Time(required=True, error_messages=asks("请填写开始时间。"))
+    ends = fields.Time(required=True, error_messages=asks("请填写结束时间。"))
     slot_minutes = _whole(5, 240, "每个时段的分钟数")
     counters = fields.List(fields.Integer(), required=True, validate=validate.Length(1, error="请至少选一个窗口。"))
     booked = _whole(0, 200, "预约号")
@@ -61,7 +62,7 @@ class WindowSchema(FormSchema):
 class AddSchema(WindowSchema):
     """The same on a day of the week."""
 
-    day = fields.Date(required=True, error_messages=_asks("请选择日期。"))
+    day = fields.Date(required=True, error_messages=asks("请选择日期。"))
 
 
 class VersionSchema(FormSchema):
@@ -103,7 +104,8 @@ def _here() -> str:
     return current_actor().office or ""
 
 
-def _monday() -> date:
+def monday_asked() -> date:
+    """The Monday of the week that the address names; else of this one."""
     try:
         return plans.monday_of(date.fromisoformat(request.args.get("week", "")))
     except ValueError:
@@ -114,7 +116,7 @@ def _monday() -> date:
 @staff_required(ROLE)
 def page() -> ResponseReturnValue:
     """The week."""
-    week = plans.week_of(_here(), _monday())
+    week = plans.week_of(_here(), monday_asked())
     commit()
     return _page(week)
 
@@ -178,7 +180,7 @@ def _back(week: PlanWeek) -> ResponseReturnValue:
 
 def _act(schema: Any, act: Any, words: str) -> ResponseReturnValue:
     """Do something to the week that the address names, once; what is wrong is said on its page."""
-    actor, monday = current_actor(), _monday()
+    actor, monday = current_actor(), monday_asked()
     try:
         given = _read(schema)
     except ValidationError as fault:
