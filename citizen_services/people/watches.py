@@ -114,7 +114,7 @@ def current(citizen_id: UUID) -> Sequence[Watch]:
 
 
 def stop(citizen_id: UUID, watch_id: UUID) -> bool:
-    """No more of it: the plate goes, the consent is withdrawn. False where there is none such, or it was stopped before."""
+    """No more of it: the plate goes, the consent is withdrawn. False where there is none, or it was stopped before."""
     ended = db.session.execute(
         update(Watch)
         .where(Watch.id == watch_id, Watch.citizen_id == citizen_id, Watch.ended_at.is_(None))

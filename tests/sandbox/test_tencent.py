@@ -68,7 +68,7 @@ def test_only_what_is_signed_and_fresh_is_let_in(spoilt: dict[str, str], code: s
 
     assert let_in(b"{}") == code
     if not code:
-        assert let_in(b"[]") == let_in(b"{}", secret="other") == "AuthFailure.SignatureFailure"  # noqa: S106
+        assert let_in(b"[]") == let_in(b"{}", secret="other") == "AuthFailure.SignatureFailure"
         assert let_in(b"{}", key_id="other") == "AuthFailure.SecretIdNotFound"
 
 
