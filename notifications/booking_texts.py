@@ -132,10 +132,23 @@ _OWN = (
 )
 
 
-@cache
+#: What to bring to an item whose every paper a register supplies.
+_CARD_ONLY = ("居民身份证原件",)
+
+
 def own_of(service: ServiceItem | CounterService) -> dict[str, Notice]:
-    """A service's own notices by what happened: what to bring is their fixed text."""
-    things = "；".join(f"{at}.{thing}" for at, thing in enumerate(bring_of(service), start=1))
+    """A service's own notices by what happened: what to bring is their fixed text.
+
+    Items to which the identity card alone is brought share theirs.
+    """
+    brought = tuple(bring_of(service))
+    shared = isinstance(service, ServiceItem) and brought == _CARD_ONLY
+    return _own("card_only" if shared else service.code.replace("-", "_"), brought)
+
+
+@cache
+def _own(of: str, brought: tuple[str, ...]) -> dict[str, Notice]:
+    things = "；".join(f"{at}.{thing}" for at, thing in enumerate(brought, start=1))
     end = "。凭“我的预约”里的二维码签到；来不了请提前取消。"
     return {
         code: _notice(
@@ -145,14 +158,15 @@ def own_of(service: ServiceItem | CounterService) -> dict[str, Notice]:
             hint,
             f"{sms}{{when}}，{{office}}，编号{{number}}。请带：{things}。",
             must=code != "remind_morning",
-            key=f"{code}_{service.code.replace('-', '_')}",
+            key=f"{code}_{of}",
         )
         for code, title, text, hint, sms in _OWN
     }
 
 
 def notices(catalogue: Catalogue) -> Iterator[Notice]:
-    """Every notice of booking: those of all services, and each counter service's own."""
+    """Every notice of booking: those of all services, and what each service has of its own."""
     yield from SAME
-    for service in catalogue.counter_services():
-        yield from own_of(service).values()
+    found = {id(own): own for own in map(own_of, (*catalogue.counter_services(), *catalogue.items()))}
+    for own in found.values():
+        yield from own.values()

@@ -9,7 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 from marshmallow import EXCLUDE, Schema, fields, validate
+from sqlalchemy import select
 
+from citizen_services.cases.models import CaseEvent
 from citizen_services.cases.signals import application_unwanted, application_wanted
 from citizen_services.cases.situation import Situation
 from citizen_services.catalogue.vocabulary import Effect
@@ -55,10 +57,10 @@ class AnswerSchema(SerialSchema):
 
 
 def _hand_over(situation: Situation, change: Change) -> None:
-    application_wanted.send(situation.case_id, application=_application(situation), change=change)
+    application_wanted.send(situation.case_id, application=_application(situation, change), change=change)
 
 
-def _application(situation: Situation) -> dict[str, Any]:
+def _application(situation: Situation, change: Change) -> dict[str, Any]:
     """The application as the platform takes it (docs/partners/platform.md)."""
     citizen, vehicle = situation.citizen, situation.data.get("vehicle")
     named = vehicle if vehicle and vehicle.get("plate") else None
@@ -68,17 +70,25 @@ def _application(situation: Situation) -> dict[str, Any]:
         "id_number": citizen.id_number,
         "name": citizen.name,
         "phone": citizen.phone,
-        "agent": _agent(situation),
+        "agent": _agent(situation, change),
         "vehicle": None if named is None else {"plate_kind": named["plate_kind"], "plate": named["plate"]},
         "fields": {group: dict(answers) for group, answers in situation.data.items() if group not in _OURS},
     }
 
 
-def _agent(situation: Situation) -> dict[str, str] | None:
-    actor = situation.actor
-    if actor.kind != "citizen" or actor.on_behalf_of is None:
+def _agent(situation: Situation, change: Change) -> dict[str, str] | None:
+    """Who filed it for its person: by the first event, since the system may hand over what an agent filed."""
+    rows = [row for row in change.rows(CaseEvent) if row["seq"] == 1]
+    if rows:
+        kind, who = rows[0]["actor_kind"], rows[0]["actor_id"]
+    elif situation.state is None:
+        kind, who = situation.actor.kind, situation.actor.id
+    else:
+        query = select(CaseEvent.actor_kind, CaseEvent.actor_id)
+        kind, who = db.session.execute(query.where(CaseEvent.case_id == situation.case_id, CaseEvent.seq == 1)).one()
+    if kind != "citizen" or who is None or who == situation.citizen.id:
         return None
-    agent = db.session.get_one(Citizen, actor.id)
+    agent = db.session.get_one(Citizen, who)
     return {"id_number": agent.id_number, "name": agent.name}
 
 

@@ -48,6 +48,7 @@ from citizen_services.portal.guards import (
 from citizen_services.portal.home_views import case_card, draft_card, open_cards, open_drafts, tell_refusals
 from citizen_services.portal.keeping import MARK, keep_answer, led_to_login, mark_of
 from citizen_services.portal.rating_views import rating_card
+from citizen_services.portal.to_counter import to_counter
 from citizen_services.rules.dates import chinese_moment, local_date
 from citizen_services.security import new_token
 from citizen_services.words import role_word
@@ -131,6 +132,7 @@ def case_page(
         errors=errors or {},
         office=_who_works_on(item, case),
         state=item.state(case.state),
+        to_counter=to_counter(case),
         clocks=deadlines.clocks_of(item, case),
         steps=timeline.timeline_of(item, case, events, turn),
         next=timeline.next_lines(item, case),
