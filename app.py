@@ -486,10 +486,11 @@ def calendar() -> None:
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @_json
 def calendar_load(file: Path, as_json: bool) -> None:
-    """Load one year's holidays and make-up working days from a JSON FILE."""
+    """Load one year's holidays and make-up working days from a JSON FILE; lists the windows that it contradicts."""
     from citizen_services.cases.years import load_year
     from citizen_services.database import commit
     from citizen_services.rules.errors import RuleError
+    from citizen_services.windows.publishing import contradicted
 
     app = create_app(process="command")
     with app.app_context():
@@ -497,13 +498,19 @@ def calendar_load(file: Path, as_json: bool) -> None:
             document = load_year(file.read_text(encoding="utf-8"))
         except RuleError as fault:
             _failed(fault.sentence)
+        document["contradicted"] = contradicted(document["year"])
         commit()
     _told(
         as_json,
         document,
         lambda d: (
             f"已载入 {d['year']} 年日历：放假 {d['days_off']} 天，"
-            f"调休上班 {d['workdays']} 天；重算办件期限 {d['recomputed']} 件"
+            f"调休上班 {d['workdays']} 天；重算办件期限 {d['recomputed']} 件；"
+            f"与开窗计划冲突 {len(d['contradicted'])} 段"
+            + "".join(
+                f"\n  {w['office']} {w['day']} {w['starts']}–{w['ends']} {w['group']}（{w['why']}）"
+                for w in d["contradicted"]
+            )
         ),
     )
 

@@ -133,6 +133,7 @@ def database(_application: Flask, _kept: dict[str, list[dict[str, Any]]]) -> Ite
     from citizen_services.cases.clocks import forget_calendar
     from citizen_services.people.parameters import forget_parameters
     from citizen_services.people.queries import forget_offices
+    from citizen_services.windows.desks import forget_desks
 
     with _application.app_context():
         # A worker of the live installation may just be writing: PostgreSQL then ends one of the two, perhaps us.
@@ -145,6 +146,7 @@ def database(_application: Flask, _kept: dict[str, list[dict[str, Any]]]) -> Ite
                     raise
         forget_offices()
         forget_calendar()
+        forget_desks()
         forget_parameters()
 
 

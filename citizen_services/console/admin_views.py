@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 from uuid import UUID
@@ -26,6 +27,7 @@ from citizen_services.people.errors import PeopleError
 from citizen_services.people.queries import offices, staff_names
 from citizen_services.rules.errors import RuleError
 from citizen_services.security import new_token
+from citizen_services.windows.publishing import contradicted
 from citizen_services.words import ROLES, STANDINGS, role_word
 
 bp = Blueprint("console_admin", __name__, url_prefix="/console/admin")
@@ -425,13 +427,21 @@ def revoke_key(row_id: UUID) -> ResponseReturnValue:
 def load_calendar() -> ResponseReturnValue:
     """Load a year's holidays; dates that waited for it are computed anew."""
     actor = current_actor()
+    against: list[dict[str, str]] = []
 
     def act(given: Mapping[str, Any]) -> None:
         told = years.load_year(given["document"])
-        after = {"年份": str(told["year"]), "重算办件": str(told["recomputed"])}
+        against.extend(contradicted(told["year"]))
+        after = {"年份": str(told["year"]), "重算办件": str(told["recomputed"]), "冲突的开窗": str(len(against))}
         administration_record.record(actor, "calendar_loaded", str(told["year"]), {}, after)
 
-    return _do(_CALENDAR, act, "节假日已导入，等它的日期已重算。", "document", _again("calendar"))
+    answer = _do(_CALENDAR, act, "节假日已导入，等它的日期已重算。", "document", _again("calendar"))
+    if against:
+        # By day: a year's list may be long, and each planner's week names every window.
+        days = Counter((offices()[one["office"]].name, one["day"], one["why"]) for one in against)
+        lines = [f"{place} {day}（{why}）{count} 段" for (place, day, why), count in days.items()]
+        flash("与开窗计划冲突，请通知各单位排班人员：" + "；".join(lines), "warn")
+    return answer
 
 
 @bp.get("/record")

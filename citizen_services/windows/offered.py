@@ -7,15 +7,17 @@ from datetime import datetime
 
 from citizen_services.catalogue import CounterService, UnknownItem
 from citizen_services.parts import parts
-from citizen_services.windows.desks import desks
+from citizen_services.rules.dates import local_date
+from citizen_services.windows.desks import desks, is_closed
 
 
 def offers(office_code: str, starts_at: datetime, services: Collection[str], service: str) -> bool:
     """Whether a slot of an office at that time takes a service; ``services`` are those of its group.
 
-    A service that needs a partner's desk is offered only while that desk of the same hall is open.
+    A service that needs a partner's desk is offered only while that desk of the same hall is open. On a day that turned
+    out to be closed after its slots were released, nothing is.
     """
-    if service not in services:
+    if service not in services or is_closed(office_code, local_date(starts_at)):
         return False
     needed = _desks_of(service)
     return not needed or all(

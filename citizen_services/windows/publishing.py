@@ -111,8 +111,27 @@ def spans_of(windows: Sequence[PlanWindow]) -> list[str]:
     return [f"{starts:%H:%M}-{ends:%H:%M}" for starts, ends in joined]
 
 
-def contradicted(year_days: Sequence[date]) -> list[PlanWindow]:
-    """The windows of days that turned out to be closed, when a year's holidays were loaded; by day."""
-    query = select(PlanWindow).where(PlanWindow.state.in_(("planned", "published")), PlanWindow.day.in_(year_days))
-    rows = db.session.scalars(query.order_by(PlanWindow.day, PlanWindow.starts)).all()
-    return [one for one in rows if plans.closed_why(one.office_code, one.day)]
+def contradicted(year: int) -> list[dict[str, str]]:
+    """The windows that stand on days which a year's calendar closes, by day: to be closed or taken out by a planner.
+
+    ``[{office, day, starts, ends, group, state, why}]``; ``state`` is ``planned`` or ``published``.
+    """
+    # The notice of a year may reach into the last days of the year before.
+    query = select(PlanWindow).where(
+        PlanWindow.state.in_(("planned", "published")),
+        PlanWindow.day.between(max(clock.today(), date(year - 1, 12, 27)), date(year, 12, 31)),
+    )
+    rows = db.session.scalars(query.order_by(PlanWindow.day, PlanWindow.starts, PlanWindow.id)).all()
+    return [
+        {
+            "office": one.office_code,
+            "day": one.day.isoformat(),
+            "starts": f"{one.starts:%H:%M}",
+            "ends": f"{one.ends:%H:%M}",
+            "group": plans.groups_of(one.office_code)[one.group_code].name,
+            "state": one.state,
+            "why": why,
+        }
+        for one in rows
+        if (why := plans.closed_why(one.office_code, one.day))
+    ]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from itertools import pairwise
 from typing import Any
@@ -15,8 +17,10 @@ from hypothesis import strategies as st
 from sqlalchemy import func, select
 
 from citizen_services import clock, demo_traffic
+from citizen_services.cases.clocks import calendar, forget_calendar
 from citizen_services.cases.opening import hours_of
 from citizen_services.database import commit, db, new_id
+from citizen_services.rules.working_days import Holiday
 from citizen_services.windows import desks, offered, plans, publishing, slots
 from citizen_services.windows.booking_models import Appointment, WaitingEntry
 from citizen_services.windows.models import OpeningException, PlanWindow, Slot
@@ -128,6 +132,51 @@ def test_what_a_partner_s_desk_is_needed_for_is_offered_only_while_it_is_open(of
     register = slots.free_slots("counter-vehicle-register", OFFICE, day, day, limit=200).items
     assert lunch not in {one.start for one in register}
     assert morning in {one.start for one in register}
+
+
+def test_a_calendar_that_is_loaded_late_lists_the_windows_on_its_holidays_and_nothing_is_booked_there(
+    office: date, desk: Callable[[str], Any], driver: Callable[[str], Any]
+) -> None:
+    service, closed = "counter-violations", plans.monday_of(clock.today()) + timedelta(days=8)
+    who = driver("王一")
+    free = slots.free_slots(service, OFFICE, closed, closed).items
+    assert free
+    assert publishing.contradicted(closed.year) == []
+    commit()
+    known = calendar().table(closed.year)
+    assert known is not None
+    holiday = Holiday("测试节", closed, closed)
+    late = replace(known, source="为测试虚构", invented=True, holidays=(*known.holidays, holiday))
+    system = desk("fw-system")
+    system.open("/console/admin")
+    system.submit("load_calendar", document=json.dumps(late.to_document(), ensure_ascii=False))
+    assert "与开窗计划冲突" in system.words
+    assert f"{closed.isoformat()}（测试节）8 段" in system.words
+    db.session.rollback()
+    forget_calendar()
+    against = publishing.contradicted(closed.year)
+    assert {(one["office"], one["day"], one["state"], one["why"]) for one in against} == {
+        (OFFICE, closed.isoformat(), "published", "测试节")
+    }
+    assert len(against) == 8
+    # Nobody is offered it, nobody gets it by its id, and the planner sees each of them.
+    assert slots.free_slots(service, OFFICE, closed, closed).items == []
+    assert slots.free_slots(service, OFFICE, closed - timedelta(days=1), closed).items != []
+    commit()
+    answer = who.post("/holds", {"slot_id": str(free[0].slot_id), "service": service, "subject": PERSON})
+    assert (answer.status_code, answer.get_json()["type"].rsplit("/", 1)[-1]) == (409, "window-closed")
+    planner = desk("cg-planner")
+    planner.open(f"/console/plan?week={closed.isoformat()}")
+    assert planner.words.count("这一天不开（测试节），却安排了") == 8
+
+
+def test_an_office_that_is_closed_by_an_exception_books_nothing_though_slots_are_out(office: date) -> None:
+    service, closed = "counter-violations", plans.monday_of(clock.today()) + timedelta(days=8)
+    assert slots.free_slots(service, OFFICE, closed, closed).items
+    db.session.add(OpeningException(office_code=OFFICE, day=closed, as_weekday=None, words="防汛值班"))
+    commit()
+    desks.forget_desks()
+    assert slots.free_slots(service, OFFICE, closed, closed).items == []
 
 
 def test_a_window_is_closed_and_everybody_is_moved_or_waits_first_and_is_told(
