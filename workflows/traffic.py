@@ -30,7 +30,6 @@ from citizen_services.catalogue import (
     SYSTEM,
     By,
     Clocks,
-    Doc,
     Door,
     Effect,
     Facts,
@@ -63,7 +62,25 @@ from workflows import paying, posting
 from workflows.one_stop import LICENCE, VIOLATIONS
 from workflows.permit_grounds import PERSON
 from workflows.posting import LabelSchema
-from workflows.telling import turn, what_to_bring
+from workflows.telling import what_to_bring
+from workflows.traffic_told import (
+    ACCEPTED,
+    DONE,
+    ENDINGS,
+    ON_SITE,
+    REFUSED,
+    REFUSED_STATE,
+    SUBMITTED,
+    TELL_ACCEPTED,
+    TELL_APPROVED,
+    TELL_COMPLETED,
+    TELL_MADE,
+    TELL_ON_SITE,
+    TELL_POSTED,
+    TELL_REFUSED,
+    TELL_SUBMITTED,
+    VOUCHER,
+)
 
 #: Who makes, posts and keeps what comes of it.
 _CLERK = By.staff("clerk")
@@ -239,110 +256,6 @@ FETCH_ALWAYS = fetch_old
 FETCH_PLATES = Effect("fetch_old_plates", _back_if("plates", "left", "1", "2"))
 FETCH_DAMAGED = Effect("fetch_damaged", _back_if("certificate", "certificate", "damaged"))
 
-#: What the articles let only the driver file (order 162 art 81, not among those of art 105).
-OWN_LICENCE_ONLY = Guard(
-    "own_licence_only",
-    "本人驾驶证的联系方式须本人申请，代办的请选“不改”。",
-    lambda s: s.actor.on_behalf_of is None or s.data.get("contact", {}).get("also_licence") != "yes",
-)
-
-# --- Documents and notices ----------------------------------------------------------------------------------------
-
-VOUCHER = Doc(
-    "voucher",
-    "受理凭证",
-    (
-        "{name}：您申请的“{item}”（办件编号{number}）于{at}由交管平台受理，流水号{serial}。",
-        "已收到：{taken}。{shared}",
-        "承诺办结日期：{due}前。办理进度可在微信公众号“我的办件”中查看，服务热线见办事指南。",
-        "{office}",
-    ),
-)
-REFUSED = Doc(
-    "refused",
-    "不予办理决定书",
-    (
-        "{name}：您申请的“{item}”（办件编号{number}），经审查不予办理。",
-        "理由：{reasons}",
-        decisions.REMEDIES,
-        "{office}　{at}",
-    ),
-    served=True,
-)
-DONE = Doc(
-    "done",
-    "办理结果告知书",
-    (
-        "{name}：您申请的“{item}”（办件编号{number}）已经办理完毕，结果记载在交管平台，流水号{serial}。",
-        "电子驾驶证、行驶证和检验标志可在“交管12123”查看，与纸质证件具有同等效力。",
-        "{office}　{at}",
-    ),
-)
-
-SUBMITTED = State("submitted", "办理中", "申请正在转交交管平台，受理后告诉您，不需要您到场。", clock="first_answer")
-ACCEPTED = State("accepted", "已受理", "交管部门正在办理，不需要您到场。", clock="result")
-ON_SITE = State(
-    "on_site", "转现场办理", "交管部门要求现场办理，原因见下面。请预约时间，或直接到车管所；已缴的费用有效。",
-    clock="result",
-)  # fmt: skip
-_REFUSED_STATE = State("refused", "不予办理", "没有批准，理由和救济途径写在决定书里。", final=True)
-_ENDINGS = (
-    State("lapsed", "视为撤回", "到期没有缴费，已视为撤回，可以重新申请。", final=True),
-    State("withdrawn", "已撤回", "您已撤回申请，需要时可以重新申请。", final=True),
-)
-
-_SUBMITTED = turn(
-    "traffic_submitted", "申请已提交",
-    text="您申请的{item}（{number}）已提交，受理后告诉您。不需要您到场。",
-    hint="已收到申请，受理后告诉您",
-    sms="您申请的{item}已提交，编号{number}，受理后告诉您，不需要您到场。进度请在微信公众号“我的办件”中查看。",
-)  # fmt: skip
-_ACCEPTED = turn(
-    "accepted", "申请已受理",
-    text="您申请的{item}（{number}）已受理，我们承诺{due}前办结。受理凭证可在办件页查看。",
-    hint="承诺{due}前办结，凭证可在线看",
-    sms="您申请的{item}已受理，编号{number}，承诺{due}前办结。受理凭证请在微信公众号“我的办件”中查看。",
-)  # fmt: skip
-_ON_SITE = turn(
-    "traffic_on_site", "请到现场办理",
-    text="您申请的{item}（{number}）须到现场办理：{platform_reason}。已缴的费用有效，请在办事指南里预约时间，或直接到车管所。",
-    hint="须到现场办理，原因点开看",
-    sms="您申请的{item}须到现场办理，编号{number}，已缴的费用有效。原因和预约请在微信公众号“我的办件”中查看。",
-    must_be_known=True,
-)  # fmt: skip
-_NOT = turn(
-    "traffic_refused", "不予办理",
-    text="您申请的{item}（{number}）不予办理，理由和救济途径见决定书。",
-    hint="理由和救济途径见决定书",
-    sms="您申请的{item}不予办理，编号{number}。理由和救济途径请在微信公众号“我的办件”中查看决定书。",
-    must_be_known=True,
-)  # fmt: skip
-_APPROVED = turn(
-    "traffic_approved", "已批准，正在制证",
-    text="您申请的{item}（{number}）已批准，车管所正在制作，制好后由 EMS 寄出。",
-    hint="已批准，制好后由EMS寄出",
-    sms="您申请的{item}已批准，编号{number}，制好后由EMS寄到您填写的地址。",
-)  # fmt: skip
-_MADE = turn(
-    "traffic_made", "已制好",
-    text="您申请的{item}（{number}）已制好，正在交给 EMS。",
-    hint="已制好，正在交给EMS",
-    sms="您申请的{item}已制好，编号{number}，正在交给EMS寄送，请保持电话畅通。",
-)  # fmt: skip
-_POSTED = turn(
-    "traffic_posted", "已寄出",
-    text="您申请的{item}（{number}）已由 EMS 寄出，邮件号 {tracking}。",
-    hint="邮件号{tracking}",
-    sms="您申请的{item}已由EMS寄出，邮件号{tracking}，请留意快递员电话。",
-)  # fmt: skip
-_COMPLETED = turn(
-    "traffic_completed", "办件已办结",
-    text="您申请的{item}（{number}）已办结，全程跑动{visits}次。办得怎样，可在办件页评价。",
-    hint="已办结，全程跑动{visits}次",
-    sms="您申请的{item}已办结，编号{number}，本次办理已完成。",
-)  # fmt: skip
-
-
 # --- The way ------------------------------------------------------------------------------------------------------
 
 
@@ -360,7 +273,7 @@ def _steps(code: str, fee: Fee | None, posted: Posted | None, guard: tuple[Guard
     decided = (note_answer,) if posted else (note_answer, issue(DONE))
     begun = ("submitted", "accepted", "on_site")
     return (
-        Step(None, "submit", "submitted", APPLICANT, "确认提交", "已提交申请", guard=guard, tell=_SUBMITTED),
+        Step(None, "submit", "submitted", APPLICANT, "确认提交", "已提交申请", guard=guard, tell=TELL_SUBMITTED),
         *(paying.steps(SYSTEM, automatic=True) if fee else ()),
         Step(
             "submitted", "hand_to_platform", "submitted", SYSTEM, "转交交管平台", "已转交交管平台",
@@ -368,23 +281,23 @@ def _steps(code: str, fee: Fee | None, posted: Posted | None, guard: tuple[Guard
         ),
         Step(
             "submitted", "accept", "accepted", SYSTEM, "交管平台受理", "已受理", input=SerialSchema(),
-            guard=(charging.paid_or_free,), then=(note_serial, papers.name_taken, issue(VOUCHER)), tell=_ACCEPTED,
+            guard=(charging.paid_or_free,), then=(note_serial, papers.name_taken, issue(VOUCHER)), tell=TELL_ACCEPTED,
         ),
         Step(
             "accepted", "require_presence", "on_site", SYSTEM, "转现场办理", "须到现场办理", input=AnswerSchema(),
-            then=(note_answer,), tell=_ON_SITE,
+            then=(note_answer,), tell=TELL_ON_SITE,
         ),
         *(
             Step(
                 state, "approve", end, SYSTEM, "交管平台批准", "已批准", input=AnswerSchema(), then=decided,
-                tell=_APPROVED if posted else _COMPLETED,
+                tell=TELL_APPROVED if posted else TELL_COMPLETED,
             )
             for state in begun[1:]
         ),
         *(
             Step(
                 state, "refuse", "refused", SYSTEM, "交管平台不予办理", "不予办理", input=AnswerSchema(),
-                then=(_REASONS, decisions.name_remedies, issue(REFUSED)), tell=_NOT,
+                then=(_REASONS, decisions.name_remedies, issue(REFUSED)), tell=TELL_REFUSED,
             )
             for state in begun[1:]
         ),
@@ -406,7 +319,7 @@ def _posting(code: str, posted: Posted) -> tuple[Step, ...]:
     return (
         Step(
             "approved", "make", "made", _CLERK, "制证完成", "已制好", input=MadeSchema(), then=(_KEEP, order_parcel),
-            tell=_MADE,
+            tell=TELL_MADE,
         ),
         Step(
             "made", "parcel_ordered", "made", SYSTEM, "邮件下单", "", input=LabelSchema(), guard=(_NOT_ORDERED,),
@@ -414,9 +327,9 @@ def _posting(code: str, posted: Posted) -> tuple[Step, ...]:
         ),
         Step(
             "made", "post", "posted", _CLERK, "交寄", "已寄出", input=LabelSchema(),
-            guard=(_HAS_TRACKING, _RIGHT_LABEL), then=(posting.name_tracking, *posted.then), tell=_POSTED,
+            guard=(_HAS_TRACKING, _RIGHT_LABEL), then=(posting.name_tracking, *posted.then), tell=TELL_POSTED,
         ),
-        *posting.steps(_COMPLETED, _VOID, bring, posted.keeper),
+        *posting.steps(TELL_COMPLETED, _VOID, bring, posted.keeper),
     )  # fmt: skip
 
 
@@ -436,8 +349,8 @@ def _states(fee: Fee | None, posted: Posted | None) -> tuple[State, ...]:
         ON_SITE,
         *made,
         State("completed", "已办结", "已经办完。", final=True),
-        _REFUSED_STATE,
-        *(_ENDINGS if fee else _ENDINGS[1:]),
+        REFUSED_STATE,
+        *(ENDINGS if fee else ENDINGS[1:]),
     )
 
 

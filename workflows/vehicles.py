@@ -15,6 +15,7 @@ from citizen_services.catalogue import (
     ChoiceField,
     Fee,
     Group,
+    Guard,
     Guide,
     Material,
     OldDocument,
@@ -40,6 +41,13 @@ _TARIFF = "发改价格〔2004〕2831号"
 _KEEPS = "申请资料转交交管综合平台，随办件归档保存，仅用于机动车登记管理。"
 _WHICH = Group("vehicle", "哪辆车", VehicleSchema(), intro="登记在您名下的车。车主是别人的，由车主申请或者委托您办。")
 _MOTORCYCLE = "07"
+
+#: What the articles let only the driver file (order 162 art 81, not among those of art 105).
+OWN_LICENCE_ONLY = Guard(
+    "own_licence_only",
+    "本人驾驶证的联系方式须本人申请，代办的请选“不改”。",
+    lambda s: s.actor.on_behalf_of is None or s.data.get("contact", {}).get("also_licence") != "yes",
+)
 
 
 def _vehicle(place: str, *, shown: bool = True) -> Material:
@@ -189,7 +197,7 @@ CONTACT = traffic.item(
     ),
     groups=(_WHICH, Group("contact", "新的联系方式", ContactSchema(), confirms="vehicle")),
     materials=(_vehicle("第二十四条"),),
-    submit_guard=(traffic.OWN_LICENCE_ONLY,),
+    submit_guard=(OWN_LICENCE_ONLY,),
 )  # fmt: skip
 
 ITEMS = (PLATE_REPLACE, LICENCE_REPLACE, MARK_REPLACE, MARK_EXEMPT, CONTACT)

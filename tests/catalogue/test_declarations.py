@@ -323,6 +323,18 @@ def test_everything_declared_may_be_run() -> None:
         "residence-permit-replace",
         "residence-permit-renew",
         "residence-permit-change",
+        "licence-renew",
+        "licence-replace-damaged",
+        "licence-replace-lost",
+        "licence-transfer-in",
+        "licence-change",
+        "licence-medical",
+        "licence-postpone",
+        "vehicle-plate-replace",
+        "vehicle-licence-replace",
+        "vehicle-mark-replace",
+        "vehicle-mark-exempt",
+        "vehicle-contact",
     ]
 
 

@@ -41,8 +41,9 @@ def links(answer: str) -> dict[str, str]:
 def test_who_follows_is_shown_what_can_be_done_and_how_to_bind(wechat: WeChatSide) -> None:
     welcome = wechat.tap("subscribe")
     assert links(welcome)["绑定身份"] == "/h5/bind"
-    for item in parts().catalogue.items():
+    for item in parts().catalogue.items()[: texts._SHOWN_ITEMS]:
         assert links(welcome)[item.name] == f"/h5/items/{item.code}"
+    assert "/h5/" in links(welcome).values(), "the others are on our pages"
     bind(BOB, factories.citizen())
     assert "已经绑定" in wechat.tap("subscribe", sender=BOB)
     assert "欢迎" in wechat.tap("subscribe", EventKey="last_trade_no_420000"), "followed after a payment"
@@ -160,6 +161,18 @@ _MEANT = {
     "residence-permit-replace": "证丢了 居住证丢了怎么办 補辦居住證 居住证掉了",
     "residence-permit-renew": "居住证坏了 证看不清了 换领 居住证折断了怎么办",
     "residence-permit-endorse": "到期了 居住证到期 居住证年审 签注 证件快到期了 續簽",
+    "licence-renew": "驾驶证到期了 驾照换证 驾照快过期了怎么办 期满换证",
+    "licence-replace-damaged": "驾照坏了 驾驶证看不清了",
+    "licence-replace-lost": "驾驶证丢了 驾照掉了 驾照补办",
+    "licence-transfer-in": "外地驾照转入 驾驶证转到奉化",
+    "licence-change": "驾驶证改名 驾照信息变更",
+    "licence-medical": "提交体检证明 提交身体条件证明",
+    "licence-postpone": "驾照延期 当兵了驾驶证怎么办",
+    "vehicle-plate-replace": "车牌丢了 号牌坏了 补车牌",
+    "vehicle-licence-replace": "行驶证丢了 补行驶证 行车证坏了",
+    "vehicle-mark-replace": "检验标志丢了 补检验标志",
+    "vehicle-mark-exempt": "六年免检 免检标志",
+    "vehicle-contact": "车辆联系方式变更 车主手机号换了",
     "school": "孩子上学 小孩读书要居住证吗",
     "hours": "几点下班 周末上班吗 你们什么时候开门 上班时间",
     "human": "电话多少 派出所在哪 派出所地址 我要投诉 转人工 找真人 在哪办",
@@ -207,10 +220,9 @@ def test_where_two_fit_we_ask_back_and_a_digit_answers(
             assert f"【{name}】" in wechat.say(typed, sender=asker)
     assert wechat.say("9", sender=asker) == asked, "beyond what was offered we ask again"
     assert "对不上" in wechat.say("1", sender=other), "another's choice is not one's own"
-    assert [name for _, name in offered] == re.findall(
-        r"^\d\. (.+)$", wechat.say("要带什么材料", sender=other), re.MULTILINE
-    )
-    assert f"【{offered[1][1]}】" in wechat.say("二", sender=other)
+    every = re.findall(r"^\d\. (.+)$", wechat.say("要带什么材料", sender=other), re.MULTILINE)
+    assert every == [item.name for item in parts().catalogue.items()[: texts.CHOICES]]
+    assert f"【{every[1]}】" in wechat.say("二", sender=other)
 
 
 # --- Everything else ----------------------------------------------------------------------------------------------
