@@ -14,7 +14,7 @@ from citizen_services.database import commit, db
 from citizen_services.filling.posted import Posted
 from citizen_services.parts import parts
 from citizen_services.people.queries import office
-from citizen_services.portal.booking_views import _day, choice_of, slot_words
+from citizen_services.portal.booking_views import _day, choice_of
 from citizen_services.portal.guards import citizen_actor, citizen_required, the_citizen
 from citizen_services.portal.home_views import tell_refusals
 from citizen_services.rules import qr
@@ -26,6 +26,7 @@ from citizen_services.windows.booking_models import Hold, WaitingEntry
 from citizen_services.windows.bring import bring_of
 from citizen_services.windows.errors import BookingError, NotThis, SlotFull
 from citizen_services.windows.models import Slot
+from citizen_services.windows.slots import slot_words
 
 bp = Blueprint("portal_appointments", __name__, url_prefix="/h5/appointments")
 tell_refusals(bp)

@@ -6,7 +6,7 @@ Choosing a slot keeps it; the page after that says until when, and what to bring
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -33,6 +33,7 @@ from citizen_services.windows.booking_models import Hold
 from citizen_services.windows.bring import bring_of
 from citizen_services.windows.errors import BookingError, NoSuchBooking, NotOffered, NotYours, SlotFull
 from citizen_services.windows.models import Slot
+from citizen_services.windows.slots import slot_words, times
 from citizen_services.windows.subjects import Subject, subject_of
 
 bp = Blueprint("portal_booking", __name__, url_prefix="/h5/book")
@@ -40,17 +41,6 @@ tell_refusals(bp)
 
 #: How far ahead days are shown; how many slots are read for them.
 _AHEAD = timedelta(days=30)
-
-
-def times(start: datetime, end: datetime) -> str:
-    """``9:00–9:30`` in Shanghai."""
-    return f"{start.astimezone(clock.SHANGHAI):%-H:%M}–{end.astimezone(clock.SHANGHAI):%-H:%M}"
-
-
-def slot_words(slot: Slot | slots.Free) -> str:
-    """``11月25日（周三） 9:00–9:30``."""
-    start, end = (slot.start, slot.end) if isinstance(slot, slots.Free) else (slot.starts_at, slot.ends_at)
-    return f"{chinese_day(local_date(start))} {times(start, end)}"
 
 
 def choice_of(service: str, where: str, day: date | None) -> Mapping[str, Any]:

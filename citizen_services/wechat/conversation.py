@@ -26,7 +26,7 @@ from citizen_services.parts import parts
 from citizen_services.people.queries import citizen_of_openid, is_bound
 from citizen_services.rules.masking import scrub
 from citizen_services.rules.text import RuleError, fold_width, normalise_text
-from citizen_services.wechat import consents, hours, memory, scenes, texts
+from citizen_services.wechat import booking, consents, hours, memory, scenes, texts
 from citizen_services.wechat.envelope import Received
 from citizen_services.wechat.errors import DATABASE_AWAY
 from citizen_services.wechat.finding import at_counter, meant, simplified
@@ -97,6 +97,8 @@ def _on_text(received: Received) -> Turn:
     if scrub(text) != text:
         return Turn(texts.keep_private())
     words = simplified(_BLANKS.sub("", text)).casefold()
+    if booking.asked(words) and (told := booking.answer(received.sender, words)) is not None:
+        return Turn(told[0], offers=told[1])
     for known, answer in WORDS:
         if known.search(words):
             return Turn(answer(received))
@@ -148,12 +150,14 @@ def _told(code: str) -> str | None:
     service = _counter_service_of(code)
     if service is not None:
         return texts.counter_guide(service)
-    return MATTERS[code].say() if code in MATTERS else hours.of_choice(code)
+    return MATTERS[code].say() if code in MATTERS else hours.of_choice(code) or booking.of_choice(code)
 
 
 def _name_of(code: str) -> str | None:
     item = _item_of(code) or _counter_service_of(code)
-    return item.name if item is not None else MATTERS[code].name if code in MATTERS else hours.name_of(code)
+    if item is not None:
+        return item.name
+    return MATTERS[code].name if code in MATTERS else hours.name_of(code) or booking.name_of(code)
 
 
 def _counter_service_of(code: str) -> CounterService | None:

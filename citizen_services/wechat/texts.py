@@ -65,6 +65,15 @@ def lines(*parts_: str) -> str:
     return "\n".join(kept)
 
 
+def ending_with(ending: str, *parts_: str) -> str:
+    """Lines joined, shortened before an ending that must be said whole: the link, the way to a person."""
+    told = lines(*parts_)
+    room = LARGEST_TEXT - len(ending.encode()) - 1
+    while len(told.encode()) > room:
+        told = told.rpartition("\n")[0]
+    return f"{told}\n{ending}"
+
+
 def what_to_say() -> str:
     """What one can say and tap."""
     return lines(
@@ -72,6 +81,7 @@ def what_to_say() -> str:
         "“进度”：查看自己的办件",
         "办件编号：查看这一件",
         f"想办的事，怎么说都行（如“{_example()}”“我搬家了”）：看条件、材料和时限",
+        "“预约”：约到窗口办事的时间；“我的预约”：查看、改期、取消",
         "“人工”：电话和窗口；“帮助”：看能做什么",
         f"也可以直接打开{link('全部事项', '/h5/')}。",
     )
@@ -192,11 +202,7 @@ def guide(item: ServiceItem) -> str:
         f"费用：{tariff.words(item)}",
         *[f"跑动：网上办理{door.visits}次" for door in item.doors if door.code == "online"],
     )
-    # The link is what matters most: a long guide is shortened before it.
-    room = LARGEST_TEXT - len(begin.encode()) - 1
-    while len(told.encode()) > room:
-        told = told.rpartition("\n")[0]
-    return f"{told}\n{begin}"
+    return ending_with(begin, told)
 
 
 def counter_guide(service: CounterService) -> str:

@@ -11,7 +11,7 @@ from sqlalchemy import any_, literal, select, tuple_
 
 from citizen_services import clock
 from citizen_services.database import db
-from citizen_services.rules.dates import end_of_day, local_date, start_of_day
+from citizen_services.rules.dates import chinese_day, end_of_day, local_date, start_of_day
 from citizen_services.rules.keyset import Place
 from citizen_services.windows import offered
 from citizen_services.windows.models import ServiceGroup, Slot
@@ -41,6 +41,23 @@ class FreePage:
 
     items: Sequence[Free]
     after: Place | None
+
+
+def times(start: datetime, end: datetime) -> str:
+    """``9:00–9:30`` in Shanghai."""
+    return f"{start.astimezone(clock.SHANGHAI):%-H:%M}–{end.astimezone(clock.SHANGHAI):%-H:%M}"
+
+
+def slot_words(slot: Slot | Free) -> str:
+    """``11月25日（周三） 9:00–9:30``."""
+    start, end = (slot.start, slot.end) if isinstance(slot, Free) else (slot.starts_at, slot.ends_at)
+    return f"{chinese_day(local_date(start))} {times(start, end)}"
+
+
+def booked_services() -> Sequence[str]:
+    """The codes of all services that some office's windows are booked for, in the order in which groups are shown."""
+    groups = db.session.scalars(select(ServiceGroup).order_by(ServiceGroup.office_code, ServiceGroup.place))
+    return list(dict.fromkeys(code for group in groups for code in group.services))
 
 
 def groups_of(service: str, office: str | None = None) -> Sequence[ServiceGroup]:
