@@ -316,6 +316,7 @@ def _refuse_moved_on(appointment: Appointment, version: int | None) -> None:
 
 
 def end(change: Change, appointment: Appointment, state: str) -> None:
+    """A booked appointment ends in a state, and nobody is reminded of it; `NotThis` where it moved on meanwhile."""
     here = update(Appointment).where(
         Appointment.id == appointment.id,
         Appointment.version == appointment.version,

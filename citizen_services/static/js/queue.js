@@ -12,7 +12,10 @@
       return answer.text();
     }).then(function (text) {
       var fresh = new DOMParser().parseFromString(text, 'text/html').querySelector('[data-queue]');
-      if (fresh && fresh.innerHTML !== box.innerHTML) { box.innerHTML = fresh.innerHTML; box.dataset.state = fresh.dataset.state; }
+      if (fresh && fresh.innerHTML !== box.innerHTML) {
+        box.dataset.state = fresh.dataset.state;
+        box.replaceChildren.apply(box, Array.from(fresh.childNodes));
+      }
       wait = 10000;
     }).catch(function () { wait = Math.min(60000, wait * 2); }).then(later);
   }
