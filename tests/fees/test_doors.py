@@ -226,13 +226,13 @@ def test_every_difference_of_the_bank_s_bill_is_shown_until_it_is_settled(
 
 
 def test_what_only_we_have_and_what_differs_is_shown_too(app: Flask, outside: House) -> None:
-
     charge()
     bank = Bank(app, outside)
     case_id, order = plain_asked()
     payment = started(order)
     at = clock.protocol_now().astimezone(CHINA)
-    assert bank.paid(payment) == 204
+    # At that moment, so that both are of one day even where it ends just now.
+    assert bank.paid(payment, success_time=at.isoformat(timespec="seconds")) == 204
     assert case_id is not None
     found = reconciling.compare(at.date(), [])
     assert [(one["kind"], one["ours_fen"]) for one in found] == [("payment_missing_there", 2_000)]

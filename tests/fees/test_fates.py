@@ -112,7 +112,7 @@ def test_forged_old_and_foreign_messages_move_nothing(bank: Bank) -> None:
     stranger, _ = key_pair()
     assert bank.tell(content, key=stranger) == 401, "signed by somebody else"
     assert bank.tell(content, age_s=301) == 401, "replayed after five minutes"
-    assert bank.tell(content, age_s=-301) == 401, "from the future"
+    assert bank.tell(content, age_s=-360) == 401, "from the future, even if this takes a minute"
     assert bank.tell(content, headers={"Wechatpay-Serial": "7F3A"}) == 401, "a certificate that we don't know"
     assert bank.tell(content, headers={"Wechatpay-Signature-Type": "WECHATPAY2-SM2"}) == 401
     assert bank.tell(content, headers={"Wechatpay-Signature": "WECHATPAY/SIGNTEST/abcd"}) == 401, "WeChat's own probe"
