@@ -60,7 +60,8 @@ def answer(openid: str, words: str) -> tuple[str, tuple[str, ...]] | None:
     items, _ = meant(rest, parts().catalogue.items())
     counters = at_counter(rest, parts().catalogue.counter_services())
     found = [*(item.code for item in items), *counters]
-    booked = [code for code in found if code in slots.booked_services()]
+    can = set(slots.booked_services())
+    booked = [code for code in found if code in can]
     if len(booked) == 1:
         return _times(parts().catalogue.service(booked[0])), ()
     if booked:
