@@ -308,6 +308,26 @@ def test_a_new_telephone_number_is_a_record_and_the_case_ends_with_its_document(
     assert told(person, case) == ["traffic_submitted", "accepted", "traffic_completed"]
 
 
+def test_whoever_comes_to_the_traffic_office_has_it_filed_there_at_one_visit(
+    resident: Make, outside: House, house: House, clerk: Desk
+) -> None:
+    person = driver(resident, outside)
+    clerk.open("/console/counter/new")
+    who: dict[str, Any] = {"name": "韦小花", "id_number": person.id_number, "phone": person.phone}
+    clerk.submit("register_person", **who, card_shown="yes", notice_read="yes")
+    clerk.open(f"/console/counter/people/{person.id}")
+    form = next(form for form in clerk._read().forms if form.inputs.get("item") == "licence-replace-lost")
+    clerk.open(form.url, "POST", data=form.inputs)
+    clerk.submit("save", loss="lost")
+    clerk.submit("save", portrait_correct="yes")
+    clerk.submit("save", **ADDRESS)
+    clerk.submit("submit", read_back="yes", commitment="yes")
+    (case,) = person.cases()
+    assert (case.state, case.door, case.visits) == ("paying", "counter", 1), clerk.words
+    pays(person, house, case)
+    assert handed(person, case)[0].payload["application"]["agent"] is None, "a clerk is no agent"
+
+
 def test_an_agent_files_for_a_vehicle_by_name_and_cant_change_the_owners_licence(
     resident: Make, outside: House, codes: list[str]
 ) -> None:
