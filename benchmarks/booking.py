@@ -21,6 +21,7 @@ from psycopg import sql
 from sqlalchemy import func, insert, select
 
 from app import create_app
+from benchmarks.floors.ten_thousand_slots import fill
 from benchmarks.ground import SERVE_SHOWN, BenchFailed, Ground
 from benchmarks.report import Row, in_turn, row
 from citizen_services import clock
@@ -28,12 +29,14 @@ from citizen_services.database import commit, db, new_id
 from citizen_services.demo_traffic import OFFICE
 from citizen_services.demo_traffic import seed as seed_traffic
 from citizen_services.people.models import Citizen, Session
+from citizen_services.rules.dates import local_date
 from citizen_services.rules.identity import invent
 from citizen_services.rules.phones import invent_mobile
 from citizen_services.security import digest, keyring, new_token
 from citizen_services.settings import Settings
 from citizen_services.windows import slots
 from citizen_services.windows.booking_models import Appointment, Hold
+from citizen_services.windows.desks import is_closed
 from citizen_services.windows.models import Slot
 
 _SERVICE = "counter-violations"
@@ -46,6 +49,8 @@ _numbers = itertools.count()
 def _slots(count: int, capacity: int) -> list[UUID]:
     """New slots with so many places each, at hours at which the demo office is closed."""
     at = clock.now() + timedelta(days=5, minutes=next(_numbers) * 1000)
+    while any(is_closed(OFFICE, local_date(end)) for end in (at, at + timedelta(seconds=count))):
+        at += timedelta(days=1)
     ids = [new_id() for _ in range(count)]
     rows = [
         {
@@ -173,24 +178,12 @@ def _sizes(ground: Ground) -> Iterator[tuple[Flask, Flask]]:
     few = create_app(Settings.load({**ground.environ, "DATABASE_URL": f"{server}/few"}), process="command")
     try:
         for database, count in ((name, ground.size.permits), ("few", ground.size.few_permits)):
-            _fill(f"{server}/{database}", count)
+            fill(f"{server}/{database}", count, _GROUP)
         yield ground.app, few
     finally:
         with few.app_context():
             db.session.remove()
             db.engine.dispose()
-
-
-def _fill(database_url: str, count: int) -> None:
-    with psycopg.connect(database_url, autocommit=True) as connection:
-        connection.execute(
-            "INSERT INTO slot (id, office_code, group_code, starts_at, ends_at, released_at, capacity, walk_in)"
-            " SELECT md5('s' || i)::uuid, %s, %s, now() - i * interval '5 min', now() - i * interval '5 min'"
-            " + interval '4 min', now() - i * interval '5 min', 2, 0 FROM generate_series(1, %s) i",
-            (OFFICE, _GROUP, count),
-        )
-        connection.execute("VACUUM ANALYZE slot")
-        connection.execute("CHECKPOINT")
 
 
 def _looks(app: Flask, times: int) -> float:
@@ -220,7 +213,7 @@ def free_times(ground: Ground) -> Row:
         "questions/s",
         runs,
         floor_is="the same question among a hundredth of the slots",
-        floor_file="benchmarks/booking.py",
+        floor_file="benchmarks/floors/ten_thousand_slots.py",
         command="in one process",
         processes=1,
         threads=1,

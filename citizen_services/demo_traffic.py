@@ -10,7 +10,7 @@ from citizen_services import clock
 from citizen_services.database import commit, db, new_id
 from citizen_services.people.models import Staff
 from citizen_services.people.sessions import staff_actor
-from citizen_services.windows import plans, publishing
+from citizen_services.windows import desks, plans, publishing
 from citizen_services.windows.models import Counter, DeskHours, OpeningRule, PartnerDesk, ServiceGroup, Slot
 
 OFFICE = "330213000100"
@@ -125,11 +125,13 @@ def _set_up() -> None:
 
 
 def slot(capacity: int) -> dict[str, object]:
-    """A slot of its own for trials, three days from now, with so many places.
+    """A slot of its own for trials, three days from now (later over a holiday), with so many places.
 
     ``{slot_id, service, office, start, end, capacity}``. Commits.
     """
     day = clock.today() + timedelta(days=3)
+    while desks.is_closed(OFFICE, day):
+        day += timedelta(days=1)
     taken = set(db.session.scalars(select(Slot.starts_at).where(Slot.office_code == OFFICE, Slot.state == "open")))
     start = datetime.combine(day, time(18), clock.SHANGHAI)
     while start in taken:

@@ -167,6 +167,7 @@ def _own(of: str, brought: tuple[str, ...]) -> dict[str, Notice]:
 def notices(catalogue: Catalogue) -> Iterator[Notice]:
     """Every notice of booking: those of all services, and what each service has of its own."""
     yield from SAME
-    found = {id(own): own for own in map(own_of, (*catalogue.counter_services(), *catalogue.items()))}
+    services: list[CounterService | ServiceItem] = [*catalogue.counter_services(), *catalogue.items()]
+    found = {id(own): own for own in map(own_of, services)}
     for own in found.values():
         yield from own.values()
