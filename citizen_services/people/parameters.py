@@ -35,7 +35,7 @@ class Declared:
     """A parameter as the page shows it, and the least and the most that it may be.
 
     ``value`` is in force where no page ever said otherwise; None: the environment says it. ``source``: where the number
-    comes from.
+    comes from. ``off``: the value outside of the bounds that means "not at all", where there is one.
     """
 
     label: str
@@ -44,6 +44,11 @@ class Declared:
     most: int
     value: int | None = None
     source: str = ""
+    off: int | None = None
+
+    def allows(self, value: int) -> bool:
+        """Whether it may be set so."""
+        return self.least <= value <= self.most or value == self.off
 
 
 DECLARED: Mapping[str, Declared] = {
@@ -57,7 +62,7 @@ DECLARED: Mapping[str, Declared] = {
     "letter_tries": Declared("文书最多邮寄", "次", 1, 5),
     "staff_digest_hour": Declared("每日摘要时间", "点", 1, 22),
     "fee_pay_days": Declared("通知缴费后几天内缴", "天", 1, 60, 7, "本局规定"),
-    "case_file_years": Declared("办件案卷办结后保存（0 为不删除）", "年", 10, 100, 0, "《档案法实施条例》第二十条"),
+    "case_file_years": Declared("办件案卷办结后保存（0 为不删除）", "年", 10, 100, 0, "《档案法实施条例》第二十条", 0),
     "looks_opened": Declared("每人每天打开本单位以外的办件", "次", 1, 10_000),
     "looks_searched": Declared("每人每天按人查办件", "次", 1, 10_000),
     "looks_unmasked": Declared("每人每天显示隐去的信息", "次", 1, 10_000),
@@ -188,7 +193,7 @@ def propose(actor: Actor, name: str, value: int, from_day: date) -> None:
     one = declared().get(name)
     if one is None:
         raise CannotSet("name", "请选择参数。")
-    if not one.least <= value <= one.most:
+    if not one.allows(value):
         raise CannotSet("value", f"{one.label}须在 {one.least} 至 {one.most} {one.unit}之间。")
     if from_day < clock.today():
         raise CannotSet("from_day", "生效日期不能早于今天。")

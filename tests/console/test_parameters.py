@@ -111,7 +111,9 @@ def test_every_room_reads_what_was_decided_and_another_process_within_a_minute(
 
 def test_each_declared_parameter_has_its_default_within_its_bounds(app: Flask) -> None:
     for name, one in parameters.declared().items():
-        assert one.least <= parameters.default(name) <= one.most, name
+        assert one.allows(parameters.default(name)), name
+    years = parameters.DECLARED["case_file_years"]
+    assert [years.allows(value) for value in (0, 9, 10, 100, 101)] == [True, False, True, True, False]
     with pytest.raises(KeyError):
         parameters.number("var_dir")
 
