@@ -226,7 +226,8 @@ def test_what_is_turned_to_the_counter_says_why_and_leads_to_a_time(
     assert now(person, case).state == "on_site"
     assert told(person, case)[-1] == "traffic_on_site"
     page = person.browser.open(f"/h5/cases/{case.id}").text
-    assert "请带户口簿到窗口核对" in page
+    assert "原因：请带户口簿到窗口核对" in page
+    assert "一次都不用跑" not in page
     assert "/h5/book/licence-change" in page
     person.browser.open("/h5/book/licence-change")
     with person.app.app_context():
