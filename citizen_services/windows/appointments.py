@@ -13,7 +13,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, select, tuple_, update
+from sqlalchemy import ColumnElement, bindparam, case, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
 
 from citizen_services import clock
@@ -324,3 +324,30 @@ def end(change: Change, appointment: Appointment, state: str) -> None:
     )
     ended: Mapping[str, Any] = {"state": state, "ended_at": change.at, "remind_at": None}
     change.guard(here.values(version=appointment.version + 1, **ended), NotThis)
+
+
+def refuse_beside_another(missed: Appointment) -> None:
+    """Raise NotThis where a missed booking was followed by another one of the same: that one is what they come with."""
+    query = select(Appointment).where(
+        Appointment.subject_lookup == missed.subject_lookup,
+        Appointment.service == missed.service,
+        Appointment.state.in_(("booked", "checked_in", "serving")),
+    )
+    newer = db.session.scalars(query).first()
+    if newer is not None:
+        which = f"（{newer.number}）" if newer.citizen_id == missed.citizen_id else ""
+        raise NotThis(f"这次没有按时来，后来又有了新的预约{which}，请用新的预约签到，或现场取号。")
+
+
+def end_come(whose: ColumnElement[bool]) -> None:
+    """End the bookings of a day that is over whose people came. The caller commits.
+
+    Whoever was being served was served; whoever left before is no no-show. One that stayed active would be in the way
+    of the next for ever.
+    """
+    come = update(Appointment).where(Appointment.state.in_(("checked_in", "serving")), whose)
+    state = case((Appointment.state == "serving", "served"), else_="cancelled")
+    db.session.execute(
+        come.values(state=state, ended_at=clock.now(), version=Appointment.version + 1),
+        execution_options={"synchronize_session": False},
+    )

@@ -12,7 +12,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, func, select, update
+from sqlalchemy import Select, exists, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 
@@ -116,7 +116,7 @@ def check_in(office_code: str, code: str) -> Drawn:
 
     Raises NoSuchBooking, NotThis (another day, another hall, too early, in already). The caller commits.
     """
-    code = code.strip()
+    code = code.strip().replace("\0", "")
     query = select(Appointment).where(
         (Appointment.checkin_lookup == appointments.checkin_lookup(code)) | (Appointment.number == code.upper())
     )
@@ -137,6 +137,8 @@ def check_in_of(office_code: str, booked: appointments.Booked) -> Drawn:
         raise NotThis("这个预约已经签到、办完或取消了。")
     if now < slot.starts_at - appointments.EARLY:
         raise NotThis(f"来早了：{chinese_moment(slot.starts_at - appointments.EARLY)}起可以签到。")
+    if appointment.state == "no_show":
+        appointments.refuse_beside_another(appointment)
     late = now > slot.ends_at + timedelta(minutes=number("booking_late_minutes"))
     group = group_of(office_code, appointment.service)
     change = Change(now)
@@ -270,19 +272,19 @@ def _turns(office_code: str, groups: Sequence[str], now: datetime) -> Turns:
 
 def _call(ticket: Ticket, counter: Counter, actor: Actor, now: datetime) -> Ticket:
     values = {"state": "called", "called_at": now, "counter_id": counter.id, "staff_id": actor.id}
-    try:
-        _turn(ticket, "waiting", calls=ticket.calls + 1, **values)
-    except IntegrityError as fault:
-        if violated_constraint(fault) == "uq_ticket_at_counter":
-            raise CounterBusy from fault
-        raise
+    _turn(ticket, "waiting", calls=ticket.calls + 1, **values)
     return ticket
 
 
 def _turn(ticket: Ticket, *states: str, **values: Any) -> None:
-    """Move a ticket on, where it still is as it was seen; NotThis where a colleague was faster."""
+    """Move a ticket on, where it still is as it was seen; NotThis where a colleague was faster, CounterBusy."""
     here = update(Ticket).where(Ticket.id == ticket.id, Ticket.version == ticket.version, Ticket.state.in_(states))
-    done = db.session.execute(here.values(version=ticket.version + 1, **values))
+    try:
+        done = db.session.execute(here.values(version=ticket.version + 1, **values))
+    except IntegrityError as fault:
+        if violated_constraint(fault) == "uq_ticket_at_counter":
+            raise CounterBusy from fault
+        raise
     if done.rowcount != 1:  # type: ignore[attr-defined]
         raise NotThis("这个号刚刚有了变化，请刷新后再看。")
     db.session.refresh(ticket)
@@ -389,4 +391,5 @@ def close_day() -> int:
     """End what is left of days that are over: whoever was passed over or never called has left. The caller commits."""
     over = update(Ticket).where(Ticket.state != "done", Ticket.day < clock.today())
     ended = db.session.execute(over.values(state="done", done_at=clock.now(), outcome="left", counter_id=None))
+    appointments.end_come(exists().where(Ticket.appointment_id == Appointment.id, Ticket.day < clock.today()))
     return ended.rowcount  # type: ignore[attr-defined]

@@ -62,6 +62,8 @@ def booked_services() -> Sequence[str]:
 
 def groups_of(service: str, office: str | None = None) -> Sequence[ServiceGroup]:
     """The groups that do a service, at one office or at all, in the order in which they are shown."""
+    if "\0" in service + (office or ""):
+        return []
     query = select(ServiceGroup).where(literal(service) == any_(ServiceGroup.services))
     if office is not None:
         query = query.where(ServiceGroup.office_code == office)

@@ -85,8 +85,10 @@ def _close_what_runs(case_id: UUID) -> None:
     db.session.execute(update(Delivery).where(Delivery.parcel_id.in_(parcels)).values(**done))
     db.session.execute(update(Parcel).where(Parcel.case_id == case_id).values(course="signed", told="signed"))
     db.session.execute(text("UPDATE letter SET handed_at = now() WHERE handed_at IS NULL"))
-    # Registered long ago, and moved away since: their papers prove nothing of today.
-    db.session.execute(update(ResidenceRegistration).values(until=clock.today()))
+    # Registered long ago, and moved away since: their papers prove nothing of today. What others' files need, stays.
+    person = select(Case.citizen_id).where(Case.id == case_id).scalar_subquery()
+    here = update(ResidenceRegistration).where(ResidenceRegistration.citizen_id == person)
+    db.session.execute(here.values(until=clock.today()))
 
 
 def removed(case_id: UUID) -> bool:
