@@ -15,7 +15,6 @@ from citizen_services.rules.dates import add_months, chinese_date
 from workflows.sources import licence_rules, vehicle_rules
 
 VEHICLE = Supplier("vehicles", "vehicle")
-VEHICLES_OWNED = Supplier("vehicles", "owned")
 LICENCE = Supplier("licences", "licence")
 VIOLATIONS = Supplier("violations", "open")
 INSURANCE_POLICY = Supplier("insurance", "compulsory")

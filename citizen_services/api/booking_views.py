@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -23,9 +23,9 @@ from citizen_services.windows import appointments, hall, holds, slots, waiting
 from citizen_services.windows.appointments import Booked
 from citizen_services.windows.booking_models import Hold, WaitingEntry
 from citizen_services.windows.bring import bring_of
-from citizen_services.windows.errors import NotThis
+from citizen_services.windows.errors import NotThis, NotYours
 from citizen_services.windows.models import Slot
-from citizen_services.windows.subjects import Subject, subject_of
+from citizen_services.windows.subjects import Subject, about_a_vehicle, subject_of
 
 free_bp = blueprint("slots", "/slots", "预约")
 holds_bp = blueprint("holds", "/holds", "预约")
@@ -40,7 +40,9 @@ _PAGE = 20
 
 
 def _subject(body: Mapping[str, Any]) -> Subject:
-    named = body["subject"]
+    named, service = body["subject"], parts().catalogue.service(body["service"])
+    if named["kind"] == "vehicle" and not about_a_vehicle(service):
+        raise NotYours("这项业务由本人办理，不按车辆预约。")
     return subject_of(the_citizen().id, named["kind"], named["plate_kind"], named["plate"])
 
 
@@ -52,7 +54,8 @@ def _subject(body: Mapping[str, Any]) -> Subject:
 def free(query: Mapping[str, Any]) -> dict[str, Any]:
     """The next free times of a service, soonest first."""
     parts().catalogue.service(query["service"])
-    first = max(query["start"] or clock.today(), clock.today())
+    # Behind all days that can be asked for there is room to count on.
+    first = min(max(query["start"] or clock.today(), clock.today()), date.max - 2 * _MOST_DAYS)
     last = min(query["end"] or first + _DAYS, first + _MOST_DAYS)
     where = query["office"] or None
     if where is not None:

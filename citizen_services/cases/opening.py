@@ -39,8 +39,8 @@ class Hours:
 
     @property
     def lines(self) -> list[str]:
-        """The week, as citizens read it."""
-        return week_words(self.week)
+        """The week, as citizens read it; none where the office opens by single days only (its published plan)."""
+        return week_words(self.week) if any(self.week.values()) else []
 
     @property
     def otherwise(self) -> list[str]:

@@ -32,7 +32,7 @@ bp = Blueprint("console_plan", __name__, url_prefix="/console/plan")
 tell_refusals(bp)
 
 ROLE = "planner"
-_STATES = {"planned": ("待公布", "wait"), "published": ("已公布", "ok"), "closing": ("待关闭", "bad")}
+_STATES = {"planned": ("待公布", "wait"), "published": ("已公布", "ok")}
 
 
 def asks(sentence: str) -> dict[str, Any]:
@@ -51,10 +51,14 @@ class WindowSchema(FormSchema):
     """A window of the plan."""
 
     group_code = fields.String(required=True, error_messages=asks("请选择业务。"))
-    starts = fields.Time(required=True, error_messages=asks("请填写开始时间。"))
-    ends = fields.Time(required=True, error_messages=asks("请填写结束时间。"))
+    starts = fields.Time("%H:%M", required=True, error_messages=asks("请填写开始时间。"))
+    ends = fields.Time("%H:%M", required=True, error_messages=asks("请填写结束时间。"))
     slot_minutes = _whole(5, 240, "每个时段的分钟数")
-    counters = fields.List(fields.Integer(), required=True, validate=validate.Length(1, error="请至少选一个窗口。"))
+    counters = fields.List(
+        fields.Integer(validate=validate.Range(1, 999, error="没有这个窗口。")),
+        required=True,
+        validate=validate.Length(1, error="请至少选一个窗口。"),
+    )
     booked = _whole(0, 200, "预约号")
     walk_in = _whole(0, 200, "现场号")
 
@@ -256,7 +260,7 @@ def _window_page(one: PlanWindow, errors: Mapping[str, Any] | None = None, statu
     group = plans.groups_of(one.office_code)[one.group_code]
     published = one.state == "published"
     booked = request.values.get("booked", "")
-    less = int(booked) if booked.isdecimal() and int(booked) < one.booked else 0
+    less = int(booked) if booked.isdecimal() and len(booked) < 4 and int(booked) < one.booked else 0
     begins = [piece.starts_at for piece in publishing.pieces(one)]
     missing = sorted({name for at in begins for name in offered.fall_out(one.office_code, at, group.services)})
     page = render_template(

@@ -35,9 +35,11 @@ class ShiftSchema(FormSchema):
 
     staff = fields.UUID(required=True, error_messages=asks("请选择人员。"))
     day = fields.Date(required=True, error_messages=asks("请选择日期。"))
-    starts = fields.Time(required=True, error_messages=asks("请填写开始时间。"))
-    ends = fields.Time(required=True, error_messages=asks("请填写结束时间。"))
-    counter = fields.Integer(load_default=None, allow_none=True)
+    starts = fields.Time("%H:%M", required=True, error_messages=asks("请填写开始时间。"))
+    ends = fields.Time("%H:%M", required=True, error_messages=asks("请填写结束时间。"))
+    counter = fields.Integer(
+        load_default=None, allow_none=True, validate=validate.Range(1, 999, error="没有这个窗口。")
+    )
 
 
 class RemoveSchema(FormSchema):

@@ -14,6 +14,7 @@ from citizen_services.exchange.market import Market
 from citizen_services.exchange.migrants import Migrants
 from citizen_services.exchange.one_window import OneWindow
 from citizen_services.exchange.outcomes import Refused
+from citizen_services.exchange.payments import PaymentPartner
 from citizen_services.exchange.platform import Platform
 from citizen_services.exchange.population import Population
 from citizen_services.exchange.schools import Schools
@@ -176,8 +177,8 @@ def wechat_api() -> WeChatApi:
     return _client("wechat_api", WeChatApi)
 
 
-def wechat_pay() -> WeChatPayClient:
-    """The payment partner's client."""
+def wechat_pay() -> PaymentPartner:
+    """The payment partner's client, as its port is."""
     return _client("wechat_pay", WeChatPayClient)
 
 

@@ -59,6 +59,9 @@ class PaymentPartner(Protocol):
     ) -> str:
         """Let a payment stand there until a time, and give what the payer's phone needs; the same twice is one."""
 
+    def bridge(self, prepay: str, at: datetime) -> dict[str, str]:
+        """What the page inside the partner's own app hands to it, so that the person can pay; signed, calls nobody."""
+
     def look(self, our_ref: str) -> Paid | Unpaid:
         """What became of a payment."""
 

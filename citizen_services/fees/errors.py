@@ -41,3 +41,9 @@ class WrongAmount(FeeError):
     """What was taken at the counter is not what is owed."""
 
     sentence = "金额与应缴金额不一致，请核对。"
+
+
+class SlipUsed(FeeError):
+    """A card's payment of that number is recorded already: terminals begin anew at each batch."""
+
+    sentence = "这个凭条号已经登记过。请核对；终端换批后号码重复的，请在号码前加上批次号或日期。"

@@ -8,16 +8,17 @@ from __future__ import annotations
 import json
 import logging
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from uuid import UUID
 
 from sqlalchemy import select, update
+from sqlalchemy.exc import IntegrityError
 
 from citizen_services import clock
-from citizen_services.database import Change, db, new_id
+from citizen_services.database import Change, db, new_id, violated_constraint
 from citizen_services.exchange.payments import Paid
 from citizen_services.fees import refunding
-from citizen_services.fees.errors import NoSuchOrder, NotPayable, WrongAmount
+from citizen_services.fees.errors import NoSuchOrder, NotPayable, SlipUsed, WrongAmount
 from citizen_services.fees.models import PAYABLE, FeeOrder, Payment
 from citizen_services.people.actors import Actor
 
@@ -209,7 +210,7 @@ def send_back(order: FeeOrder, payment: Payment, reason: str = _NOT_KEPT) -> Non
 
 
 def take_at_counter(order_id: UUID, way: str, slip: str, fen: int, cashier: Actor) -> Recorded:
-    """A cashier took cash (its slip is our own number) or a card's payment. Raises NotPayable, WrongAmount.
+    """A cashier took cash (its slip is our own number) or a card's payment. Raises NotPayable, WrongAmount, SlipUsed.
 
     The caller commits. Who comes after the last day is still served while the order stands.
     """
@@ -240,13 +241,10 @@ def take_at_counter(order_id: UUID, way: str, slip: str, fen: int, cashier: Acto
     )
     db.session.add(payment)
     order.state, order.paid_at = "paid", now
-    db.session.flush()
+    try:
+        db.session.flush()
+    except IntegrityError as fault:
+        if violated_constraint(fault) == "uq_payment_partner_ref":
+            raise SlipUsed from fault
+        raise
     return Recorded(order, payment, kept=True)
-
-
-def paid_on(day_start: datetime, day_end: datetime, ways: tuple[str, ...]) -> list[Payment]:
-    """What was paid by these ways in a span of time, by our reference."""
-    query = select(Payment).where(
-        Payment.state == "paid", Payment.way.in_(ways), Payment.paid_at >= day_start, Payment.paid_at < day_end
-    )
-    return list(db.session.scalars(query.order_by(Payment.our_ref)))

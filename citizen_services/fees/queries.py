@@ -46,11 +46,6 @@ def kept_payment(order_id: UUID) -> Payment | None:
     return db.session.scalars(select(Payment).where(Payment.order_id == order_id, Payment.kept)).one_or_none()
 
 
-def payments_of(order_id: UUID) -> Sequence[Payment]:
-    """Every try to pay an order, the oldest first."""
-    return db.session.scalars(select(Payment).where(Payment.order_id == order_id).order_by(Payment.our_ref)).all()
-
-
 def refunds_of(order_id: UUID) -> Sequence[Refund]:
     """Every refund of an order, the oldest first."""
     return db.session.scalars(select(Refund).where(Refund.order_id == order_id).order_by(Refund.our_ref)).all()

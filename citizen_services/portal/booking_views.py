@@ -34,7 +34,7 @@ from citizen_services.windows.bring import bring_of
 from citizen_services.windows.errors import BookingError, NoSuchBooking, NotOffered, NotYours, SlotFull
 from citizen_services.windows.models import Slot
 from citizen_services.windows.slots import slot_words, times
-from citizen_services.windows.subjects import Subject, subject_of
+from citizen_services.windows.subjects import Subject, about_a_vehicle, subject_of
 
 bp = Blueprint("portal_booking", __name__, url_prefix="/h5/book")
 tell_refusals(bp)
@@ -76,10 +76,6 @@ def _service(code: str) -> ServiceItem | CounterService:
     return parts().catalogue.service(code)
 
 
-def _about_a_vehicle(service: ServiceItem | CounterService) -> bool:
-    return isinstance(service, CounterService) and service.subject == "vehicle"
-
-
 def offices_of(service: str) -> Sequence[tuple[str, str, str]]:
     """The offices whose windows do a service: ``(code, name, address)``."""
     codes = dict.fromkeys(group.office_code for group in slots.groups_of(service))
@@ -110,7 +106,7 @@ def _choose(
     page = render_template(
         "h5/book.html",
         service=service,
-        wants_plate=_about_a_vehicle(service),
+        wants_plate=about_a_vehicle(service),
         places=places,
         where=where,
         place=office(where) if where else None,
@@ -149,7 +145,7 @@ def keep(service: str) -> ResponseReturnValue:
 def _subject(service: ServiceItem | CounterService, form: Mapping[str, str]) -> Subject:
     """The subject of a form: a plate where the service is about a vehicle and one was given."""
     citizen = the_citizen()
-    if _about_a_vehicle(service):
+    if about_a_vehicle(service):
         if not form.get("plate", "").strip() and form.get("no_plate"):
             return subject_of(citizen.id, "person")
         return subject_of(citizen.id, "vehicle", form.get("plate_kind", ""), form.get("plate", ""))
@@ -237,7 +233,7 @@ def _waiting_page(
     page = render_template(
         "h5/book_wait.html",
         service=service,
-        wants_plate=_about_a_vehicle(service),
+        wants_plate=about_a_vehicle(service),
         places=places,
         where=request.values.get("office") or places[0][0],
         plate_kinds=[(code, name, "") for code, name in PLATE_KINDS.items()],

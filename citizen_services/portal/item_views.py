@@ -17,6 +17,7 @@ from citizen_services.filling import beginning, fields, registers
 from citizen_services.filling.posted import Posted
 from citizen_services.parts import parts
 from citizen_services.people.models import Citizen
+from citizen_services.people.queries import office, offices
 from citizen_services.portal import render
 from citizen_services.portal.acting import named, place_for
 from citizen_services.portal.guards import citizen_required, current_citizen, the_citizen
@@ -48,11 +49,26 @@ def _counter_page(service: CounterService) -> str:
         "h5/counter_service.html",
         service=service,
         desks=[PARTNER_DESKS[desk] for desk in service.desks],
-        opening=opening.hours_of(),
+        opening=_hours(service.code),
         bookable=bool(slots.groups_of(service.code)),
         back="/h5/",
         live=True,
     )
+
+
+def _halls(code: str) -> list[str]:
+    """The offices whose windows do a service; none for what is done at the station of one's address."""
+    return list(dict.fromkeys(group.office_code for group in slots.groups_of(code)))
+
+
+def _hours(code: str) -> list[opening.Hours]:
+    """When those are open who do a service: nobody is sent to a hall that does others."""
+    return opening.hours_of(_halls(code) or [one.code for one in offices().values() if one.kind != "traffic"])
+
+
+def _own(code: str) -> str:
+    """Who works on a service's cases, as citizens say it."""
+    return "、".join(office(hall).name for hall in _halls(code)) or "居住地派出所"
 
 
 def _applicant(item: ServiceItem) -> Standing:
@@ -111,11 +127,11 @@ def _page(item: ServiceItem, citizen: Citizen | None, judged: Any) -> str:
         from_day=max((one.verdict.from_day for one in failed if one.verdict.from_day), default=None),
         all_by_time=all(one.verdict.from_day for one in failed),
         materials=render.materials_of(item),
-        steps=render.steps_of(item),
+        steps=render.steps_of(item, _own(item.code)),
         periods=render.periods_of(item),
         visits=render.visits_of(item),
-        purposes=render.purposes_of(item),
-        opening=opening.hours_of(),
+        purposes=render.purposes_of(item, _own(item.code)),
+        opening=_hours(item.code),
         draft=draft_card(draft) if draft else None,
         running=beginning.running(citizen, item) if citizen else None,
         form_token=new_token(16),

@@ -29,25 +29,25 @@ def _supplied_by(supplier: Supplier) -> str:
     return f"由{source_name(supplier.source)}提供"
 
 
-def steps_of(item: ServiceItem) -> list[str]:
-    """The way of an application in a few words each, as the guide lists it."""
+def steps_of(item: ServiceItem, own: str) -> list[str]:
+    """The way of an application in a few words each, as the guide lists it; ``own`` is the office that works on it."""
     submit = item.step(None, "submit")
     if submit is None:
         return []
     lines = ["在这里填写并核对信息，提交申请"]
-    lines += [_step(step) for step in road_ahead(item, submit.end)]
+    lines += [_step(step, own) for step in road_ahead(item, submit.end)]
     return lines
 
 
-def _step(step: Step) -> str:
+def _step(step: Step, own: str) -> str:
     if step.automatic:
         return "信息核对一致的，马上办结"
-    return f"{office_words(step.by)}{step.label}" if step.by.kind == "staff" else step.label
+    return f"{office_words(step.by, own)}{step.label}" if step.by.kind == "staff" else step.label
 
 
-def office_words(by: By) -> str:
+def office_words(by: By, own: str) -> str:
     """Where a step is done, as citizens say it."""
-    return {"own": "居住地派出所", "service_centre": "区行政服务中心"}.get(by.office, "区内任一公安窗口")
+    return {"own": own, "service_centre": "区行政服务中心"}.get(by.office, "区内任一公安窗口")
 
 
 def periods_of(item: ServiceItem) -> list[dict[str, Any]]:
@@ -71,9 +71,9 @@ def visits_of(item: ServiceItem) -> int:
     return next((door.visits for door in item.doors if door.code == "online"), 1)
 
 
-def purposes_of(item: ServiceItem) -> list[dict[str, str]]:
+def purposes_of(item: ServiceItem, own: str) -> list[dict[str, str]]:
     """What personal data is read or asked for, why, how long it is kept, who sees it."""
-    offices = dict.fromkeys(office_words(step.by) for step in item.steps if step.by.kind == "staff")
+    offices = dict.fromkeys(office_words(step.by, own) for step in item.steps if step.by.kind == "staff")
     who = "、".join(offices) + "的经办人员；谁看过、为什么看，都有记录。"
     by_register: dict[str, list[Material]] = {}
     for material in item.materials:

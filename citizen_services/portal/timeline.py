@@ -31,6 +31,7 @@ def road_ahead(item: ServiceItem, state: str) -> list[Step]:
     seen, road = {state}, list[Step]()
     while True:
         onward = [s for s in item.steps_from(state) if s.end not in seen and not s.danger and s.public]
+        onward = _without_detours(item, state, onward)
         own = [s for s in onward if s.by.kind == "citizen"]
         step = next((s for s in own or onward if not _own_turn(item, s.end)), None)
         if step is None:
@@ -38,6 +39,16 @@ def road_ahead(item: ServiceItem, state: str) -> list[Step]:
         road.append(step)
         state = step.end
         seen.add(state)
+
+
+def _without_detours(item: ServiceItem, state: str, onward: list[Step]) -> list[Step]:
+    """Leave out a state that only does what this one can do (turned to the counter) or comes back to it (a fee)."""
+    ways = {(step.action, step.end) for step in onward}
+    after = {step.end: {(s.action, s.end) for s in item.steps_from(step.end) if not s.danger} for step in onward}
+    onward = [step for step in onward if not after[step.end] or not after[step.end] <= ways]
+    straight = [step for step in onward if state not in {end for _, end in after[step.end]}]
+    # Who stands on the detour itself goes on by it: what else is there is the bad end.
+    return straight if any(not item.state(step.end).final for step in straight) else onward
 
 
 def _own_turn(item: ServiceItem, state: str) -> bool:

@@ -20,8 +20,6 @@ from citizen_services.sandbox.world import World
 
 #: The registers of this file: each is a partner of its own, with a table of its name in the world.
 NAMES = ("vehicles", "licences", "violations", "insurance", "vehicle_tax", "purchase_tax", "medical")
-#: What the control's key of each table is: a plate (or, where no plate is yet, a VIN), a VIN, or a person.
-BY_VEHICLE = ("vehicles", "insurance", "vehicle_tax", "purchase_tax")
 _VIN_LETTERS = "ABCDEFGHJKLMNPRSTVWXY123456789"
 _STATUS = re.compile(r"[A-Z]{1,12}")
 

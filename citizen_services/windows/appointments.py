@@ -139,8 +139,9 @@ def _book(once: Once, citizen_id: UUID, hold_id: UUID, door: str, case_id: UUID 
 
 
 def _end_waiting(change: Change, hold: Hold) -> None:
-    """Whoever books waits no more for that service; an offer that was taken says so."""
+    """Whoever books waits no more for that service; an offer that was taken says so. A vehicle may be anybody's."""
     current = select(WaitingEntry).where(
+        WaitingEntry.citizen_id == hold.citizen_id,
         WaitingEntry.subject_lookup == hold.subject_lookup,
         WaitingEntry.service == hold.service,
         WaitingEntry.state.in_(("waiting", "offered")),

@@ -1,7 +1,7 @@
 """Closing or shrinking a published window: whom it touches is shown first, then everybody is moved or told in one act.
 
-Rows are locked in the one order: appointments and holds by id, then slots. Should somebody have booked in between, the
-act begins anew.
+Rows are locked in the one order: appointments and holds by id, then slots, those that people may be moved to among
+them. Should somebody have booked in between, the act begins anew.
 """
 
 from __future__ import annotations
@@ -78,8 +78,11 @@ def _reduce(window: PlanWindow, booked: int, *, close: bool) -> Moved:
     rows = db.session.scalars(mine.order_by(Appointment.id).with_for_update()).all()
     held = select(Hold).where(Hold.slot_id.in_(ids), Hold.state == "held")
     kept = db.session.scalars(held.order_by(Hold.id).with_for_update()).all()
-    locked = select(Slot.id, Slot.taken).where(Slot.id.in_(ids)).order_by(Slot.id).with_for_update()
-    if sum(taken for _, taken in db.session.execute(locked)) != len(rows) + len(kept):
+    # Those that people may be moved to as well, since locked later they would be out of order, or full by then.
+    others = _equal(window, [] if not close else ids)
+    locked = select(Slot).where(Slot.id.in_(ids) | Slot.id.in_(others)).order_by(Slot.id).with_for_update()
+    fresh = db.session.scalars(locked.execution_options(populate_existing=True)).all()
+    if sum(one.taken for one in fresh if one.id in ids) != len(rows) + len(kept):
         raise NotThis("刚刚又有人约到这个窗口，请重新确认一次。")
     change, moved, waits = Change(clock.now()), 0, 0
     leaving = _leaving(slots, rows, booked)
@@ -87,9 +90,9 @@ def _reduce(window: PlanWindow, booked: int, *, close: bool) -> Moved:
         here = update(Hold).where(Hold.id == hold.id, Hold.state == "held")
         change.guard(here.values(state="released", ended_at=change.at))
         if hold.kind == "offer":
-            waiting.pass_by(change, hold.id)
+            waiting.take_back(change, hold.id)
     last_day = local_date(change.at) + timedelta(days=waiting.MOST_DAYS)
-    free = _Free(window, [] if not close else ids)
+    free = _Free(window, [one for one in fresh if one.id in others])
     for one in leaving:
         equal = free.take(one)
         if equal is not None:
@@ -113,21 +116,26 @@ def _leaving(slots: Sequence[Slot], rows: Sequence[Appointment], booked: int) ->
     return [appointments.whole(one) for some in by_slot.values() for one in some[booked:]]
 
 
-class _Free:
-    """Places in equal slots: the same service at the same office, within some days, nearest first."""
+def _equal(window: PlanWindow, without: Sequence[UUID]) -> set[UUID]:
+    """The slots with places of the same services at the same office, within some days."""
+    days = timedelta(days=number("booking_move_days"))
+    query = select(Slot.id).where(
+        Slot.state == "open",
+        Slot.office_code == window.office_code,
+        Slot.group_code == window.group_code,
+        Slot.starts_at > clock.now(),
+        Slot.starts_at < end_of_day(window.day + days),
+        Slot.taken < Slot.capacity,
+        Slot.window_id.is_distinct_from(window.id),
+    )
+    return set(db.session.scalars(query)) - set(without)
 
-    def __init__(self, window: PlanWindow, without: Sequence[UUID]) -> None:
-        days = timedelta(days=number("booking_move_days"))
-        query = select(Slot).where(
-            Slot.state == "open",
-            Slot.office_code == window.office_code,
-            Slot.group_code == window.group_code,
-            Slot.starts_at > clock.now(),
-            Slot.starts_at < end_of_day(window.day + days),
-            Slot.taken < Slot.capacity,
-            Slot.window_id.is_distinct_from(window.id),
-        )
-        self._slots = [one for one in db.session.scalars(query.order_by(Slot.starts_at)) if one.id not in without]
+
+class _Free:
+    """Places in equal slots, which are locked; nearest first."""
+
+    def __init__(self, window: PlanWindow, slots: Sequence[Slot]) -> None:
+        self._slots = [one for one in sorted(slots, key=lambda one: one.starts_at) if one.state == "open"]
         self._left = {one.id: one.capacity - one.taken for one in self._slots}
         self._services = plans.groups_of(window.office_code)[window.group_code].services
 

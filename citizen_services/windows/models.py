@@ -187,8 +187,7 @@ class PlanWindow(Base):
     release_days: Mapped[int] = mapped_column(SmallInteger)
     release_time: Mapped[time] = mapped_column()
     release_spread_s: Mapped[int] = mapped_column(SmallInteger)
-    #: ``planned`` (not published as it stands), ``published``, ``closing`` (published, and to be taken away by the
-    #: next publishing), ``closed``.
+    #: ``planned`` (not published as it stands), ``published``, ``closed``.
     state: Mapped[str] = mapped_column(Text, default="planned")
 
     __table_args__ = (
@@ -200,7 +199,7 @@ class PlanWindow(Base):
         CheckConstraint("starts < ends", name="order"),
         CheckConstraint("slot_minutes BETWEEN 5 AND 240", name="slot_minutes"),
         CheckConstraint("booked >= 0 AND walk_in >= 0", name="capacity"),
-        CheckConstraint("state IN ('planned', 'published', 'closing', 'closed')", name="state"),
+        CheckConstraint("state IN ('planned', 'published', 'closed')", name="state"),
     )
 
 

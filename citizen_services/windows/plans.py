@@ -13,6 +13,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
 
 from citizen_services import clock
 from citizen_services.cases.clocks import calendar
@@ -65,9 +66,10 @@ def week_of(office_code: str, monday: date, *, lock: bool = False) -> PlanWeek:
     query = select(PlanWeek).where(PlanWeek.office_code == office_code, PlanWeek.monday == monday)
     found = db.session.scalars(query.with_for_update() if lock else query).first()
     if found is None:
-        found = PlanWeek(id=new_id(), office_code=office_code, monday=monday, version=1, changed=False)
-        db.session.add(found)
-        db.session.flush()
+        # A colleague may open it at the same moment.
+        row = {"id": new_id(), "office_code": office_code, "monday": monday, "version": 1, "changed": False}
+        db.session.execute(insert(PlanWeek).values(**row).on_conflict_do_nothing())
+        found = db.session.scalars(query.with_for_update() if lock else query).one()
     return found
 
 

@@ -137,7 +137,7 @@ def remove(actor: Actor, shift_id: UUID) -> None:
 def be_away(actor: Actor, staff_id: UUID, from_day: date, until_day: date, kind: str) -> None:
     """Note days on which somebody is away. Raises NotThis, NoSuchBooking. The caller commits."""
     _member(actor, staff_id)
-    if kind not in ABSENCES or not from_day <= until_day <= from_day + timedelta(days=365):
+    if kind not in ABSENCES or not 0 <= (until_day - from_day).days <= 365:
         raise NotThis("请填写从哪天到哪天，最长一年。")
     row = {"staff_id": staff_id, "from_day": from_day, "until_day": until_day, "kind": kind, "made_by": actor.id}
     db.session.add(StaffAbsence(id=new_id(), **row))

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from citizen_services.catalogue import CounterService
+from citizen_services.catalogue.vocabulary import ServiceItem
 from citizen_services.rules.errors import RuleError
 from citizen_services.rules.plates import parse_plate
 from citizen_services.security import keyring
@@ -27,6 +29,11 @@ class Subject:
     def columns(self) -> dict[str, Any]:
         """As the tables of booking have it."""
         return {"subject_kind": self.kind, "plate": self.plate, "subject_lookup": self.lookup}
+
+
+def about_a_vehicle(service: ServiceItem | CounterService) -> bool:
+    """Whether a service may be booked about a vehicle; every other one is the person's own, booked once at a time."""
+    return isinstance(service, CounterService) and service.subject == "vehicle"
 
 
 def subject_of(citizen_id: UUID, kind: str, plate_kind: str = "", plate: str = "") -> Subject:

@@ -75,8 +75,22 @@ def wait(citizen_id: UUID, service: str, office: str, from_day: date, until_day:
 
 
 def put_first(change: Change, appointment: Appointment, slot: Slot, until_day: date) -> UUID:
-    """Put whoever lost a place by our closing before all others who wait; the entry's id."""
+    """Put whoever lost a place by our closing before all others who wait; the entry's id.
+
+    Somebody may wait already: who let an offer run out and booked another time. Then that entry goes first.
+    """
     day = max(clock.today(), local_date(slot.starts_at))
+    mine = select(WaitingEntry).where(
+        WaitingEntry.subject_lookup == appointment.subject_lookup,
+        WaitingEntry.service == appointment.service,
+        WaitingEntry.office_code == slot.office_code,
+        WaitingEntry.state.in_(("waiting", "offered")),
+    )
+    waits = db.session.scalars(mine.execution_options(populate_existing=True)).first()
+    if waits is not None:
+        days = {"from_day": min(waits.from_day, day), "until_day": max(waits.until_day, until_day)}
+        change.guard(update(WaitingEntry).where(WaitingEntry.id == waits.id).values(rank=0, **days))
+        return waits.id
     args = (appointment.citizen_id, slot.group_code, appointment.service, slot.office_code)
     subject = Subject(appointment.subject_kind, appointment.plate, appointment.subject_lookup)
     return _add(change, *args, day, max(day, until_day), subject, rank=0)
@@ -207,6 +221,12 @@ def pass_by(change: Change, hold_id: UUID) -> None:
     )
 
 
+def take_back(change: Change, hold_id: UUID) -> None:
+    """Add to a change that ends an offer's hold since its window closes: they let nothing pass, and come first."""
+    here = update(WaitingEntry).where(WaitingEntry.hold_id == hold_id)
+    change.guard(here.values(hold_id=None, state="waiting", rank=0))
+
+
 def own_entry(citizen_id: UUID, entry_id: UUID) -> WaitingEntry:
     """A person's own entry; NoSuchBooking for others."""
     entry = db.session.get(WaitingEntry, entry_id, populate_existing=True)
@@ -221,13 +241,14 @@ def end(citizen_id: UUID, entry_id: UUID) -> None:
     if entry.state not in ("waiting", "offered"):
         return
     change = Change(clock.now())
-    here = update(WaitingEntry).where(WaitingEntry.id == entry.id, WaitingEntry.state == entry.state)
-    change.guard(here.values(state="ended", hold_id=None, ended_at=change.at))
     if entry.hold_id is not None:
+        # The hold before the entry, as whoever books an offer or ends one that ran out.
         hold = db.session.get_one(Hold, entry.hold_id)
         held = update(Hold).where(Hold.id == hold.id, Hold.state == "held")
         change.guard(held.values(state="released", ended_at=change.at))
         offer_place(change, hold.slot_id)
+    here = update(WaitingEntry).where(WaitingEntry.id == entry.id, WaitingEntry.state == entry.state)
+    change.guard(here.values(state="ended", hold_id=None, ended_at=change.at))
     change.write()
 
 

@@ -289,7 +289,7 @@ def upgrade() -> None:
         sa.Column("release_time", sa.Time(), nullable=False),
         sa.Column("release_spread_s", sa.SmallInteger(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
-        sa.CheckConstraint("state IN ('planned', 'published', 'closing', 'closed')", name=op.f("ck_plan_window_state")),
+        sa.CheckConstraint("state IN ('planned', 'published', 'closed')", name=op.f("ck_plan_window_state")),
         sa.CheckConstraint("booked >= 0 AND walk_in >= 0", name=op.f("ck_plan_window_capacity")),
         sa.CheckConstraint("slot_minutes BETWEEN 5 AND 240", name=op.f("ck_plan_window_slot_minutes")),
         sa.CheckConstraint("starts < ends", name=op.f("ck_plan_window_order")),

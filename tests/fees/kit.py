@@ -92,7 +92,8 @@ def started(order: FeeOrder, way: str = "wechat_native") -> Payment:
 
 def payments_of(case_id: UUID) -> list[Payment]:
     """Every try to pay, as the database has it now."""
-    return list(queries.payments_of(order_of(case_id).id))
+    query = select(Payment).where(Payment.order_id == order_of(case_id).id).order_by(Payment.our_ref)
+    return list(db.session.scalars(query))
 
 
 def refunds_of(case_id: UUID) -> list[Refund]:

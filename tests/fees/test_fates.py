@@ -20,7 +20,7 @@ from citizen_services.database.base import rollback
 from citizen_services.exchange.outcomes import Refused, Uncertain
 from citizen_services.exchange.payments import Paid
 from citizen_services.fees import refunding, tasks
-from citizen_services.fees.errors import NotPayable, WrongAmount
+from citizen_services.fees.errors import NotPayable, SlipUsed, WrongAmount
 from citizen_services.fees.models import FeeOrder, Payment, Refund
 from citizen_services.parts import parts
 from citizen_services.people.models import Citizen
@@ -230,6 +230,18 @@ def test_paid_twice_by_two_ways_one_of_them_goes_back(bank: Bank, outside: House
     assert [(r.state, r.payment_id) for r in refunds_of(case_id)] == [("due", payment.id)]
     with pytest.raises(NotPayable):
         payments.take_at_counter(order.id, "pos", "123456", FEE, cashier)
+
+
+def test_a_card_s_slip_pays_once_and_the_cashier_is_told(bank: Bank) -> None:
+    (_, first), (case_id, second) = asked(), asked()
+    cashier = make.staff("fw-cashier")
+    payments.take_at_counter(first.id, "pos", "000123", FEE, cashier)
+    with pytest.raises(SlipUsed, match="凭条号已经登记过"):
+        payments.take_at_counter(second.id, "pos", "000123", FEE, cashier)
+    rollback()
+    assert order_of(case_id).state == "due"
+    payments.take_at_counter(second.id, "pos", "1126-000123", FEE, cashier)
+    assert order_of(case_id).state == "paid"
 
 
 def test_the_counter_takes_the_exact_amount_and_gives_it_back_by_hand(bank: Bank) -> None:

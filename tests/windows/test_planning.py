@@ -114,6 +114,13 @@ def test_a_planner_opens_an_evening_and_publishes_it_in_one_action(
     evening = [one for one in free if one.start.astimezone(clock.SHANGHAI).hour >= 18]
     assert [one.free for one in evening] == [3, 3, 3, 3]
     hours = hours_of([OFFICE])[0]
+    assert hours.lines == [], "whose days are published has no week that is closed"
+    guides = {
+        code: app.test_client().get(f"/h5/items/{code}").text for code in ("residence-permit-first", "licence-renew")
+    }
+    assert "奉化交警大队车管所" not in guides["residence-permit-first"]
+    assert "奉化交警大队车管所" in guides["licence-renew"]
+    assert "居住地派出所" not in guides["licence-renew"]
     assert list(hours.on(office)) == ["08:30-17:00", "18:00-20:00"], "what is published is what everybody reads"
     assert list(hours.on(office + timedelta(days=6))) == []
     spread = db.session.scalars(select(Slot.released_at).where(Slot.starts_at > evening[0].start)).all()

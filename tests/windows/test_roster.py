@@ -86,7 +86,7 @@ def test_a_planner_rosters_on_the_page_and_reaches_nobody_of_another_office(
     planner, stranger = desk("cg-planner"), desk("fw-planner")
     here = f"/console/roster?week={monday.isoformat()}"
     planner.open(here)
-    shift = {"staff": str(member("cg-clerk")), "day": monday.isoformat(), "starts": "08:30", "ends": "11:30"}
+    shift = {"staff": str(member("cg-clerk")), "day": monday.isoformat(), "starts": "8:30", "ends": "11:30"}
     planner.submit("assign", **shift | {"ends": "bald"})
     assert planner.errors == {"ends"}
     planner.submit("assign", **shift, counter="5")
