@@ -17,7 +17,7 @@ from citizen_services.people.models import Session, Staff
 from citizen_services.people.web import logged_in
 
 _P = ParamSpec("_P")
-HOME = "/console/cases"
+HOME = "/console/"
 
 
 def current_staff() -> Staff | None:
@@ -35,7 +35,7 @@ def current_actor() -> Actor:
 
 
 def next_path(candidate: str | None) -> str:
-    """A path of this door to go on to; the list of cases for everything else."""
+    """A path of this door to go on to; the door itself for everything else."""
     path = local_path(candidate, HOME)
     return path if path.startswith("/console/") else HOME
 

@@ -42,12 +42,11 @@ EMPTY = {
 }
 
 
-@bp.app_context_processor
-def _nav() -> dict[str, Any]:
-    """The side list of the frame, for whoever of the staff is logged in."""
+def _places() -> list[tuple[str, str, str, str]]:
+    """Where whoever of the staff is logged in has work: endpoint, label, icon, path; their main work first."""
     person = web.logged_in()
     if person is None or person.staff is None:
-        return {}
+        return []
     places = []
     if person.roles & case_roles():
         places += [
@@ -81,8 +80,14 @@ def _nav() -> dict[str, Any]:
     if person.roles & {"audit_admin", "security_admin"}:
         places.append(("console_admin.record", "管理记录", "history", "/console/admin/record"))
     places.append(("console_recusal.page", "回避登记", "users", "/console/relations"))
-    waiting = {}
-    if "supervisor" in person.roles:
+    return places
+
+
+@bp.app_context_processor
+def _nav() -> dict[str, Any]:
+    """The side list of the frame, for whoever of the staff is logged in."""
+    places, waiting = _places(), {}
+    if any(name == "console_supervision.page" for name, *_ in places):
         waiting["console_supervision.page"] = unseen_count([one.code for one in answers_for(current_actor())])
     nav = [
         {
@@ -99,8 +104,9 @@ def _nav() -> dict[str, Any]:
 
 @bp.get("/")
 def home() -> ResponseReturnValue:
-    """The door itself."""
-    return redirect(url_for("console_lists.cases"), 303)
+    """The door itself leads to one's main work: who plans or takes fees has nothing to do with cases."""
+    places = _places()
+    return redirect(url_for(places[0][0] if places else "console_lists.cases"), 303)
 
 
 @bp.get("/cases")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+import pytest
 from flask import Flask
 from sqlalchemy import update
 
@@ -13,6 +14,7 @@ from citizen_services.cases.queries import PAGE
 from citizen_services.database import commit, db
 from tests.console.applications import case_now, due, move, permit
 from tests.console.conftest import Desk
+from tests.house import House
 
 Desks = Callable[[str], Desk]
 POLL = {"HX-Request": "true"}
@@ -170,6 +172,25 @@ def test_only_those_whose_roles_have_to_do_with_cases_come_in(desk: Desks, app: 
         assert stranger.page.headers["Location"].startswith("/console/login")
         stranger.open(path, follow=False, headers=POLL)
         assert (stranger.page.status_code, stranger.page.headers["HX-Redirect"]) == (401, "/console/login")
-    insider = desk("yl-clerk")
-    insider.open("/console/", follow=False)
-    assert insider.page.headers["Location"] == "/console/cases"
+    stranger.open("/console/")
+    assert stranger.at.startswith("/console/login")
+
+
+@pytest.mark.parametrize(
+    ("login", "place"),
+    [
+        ("yl-clerk", "/console/cases"),
+        ("fw-planner", "/console/plan"),
+        ("fw-cashier", "/console/fees"),
+        ("fw-system", "/console/admin"),
+        ("fw-audit", "/console/admin/record"),
+        ("fw-reception", "/console/relations"),
+    ],
+)
+def test_whoever_logs_in_stands_before_their_own_work(
+    app: Flask, house: House, staff_logins: dict[str, dict[str, str]], login: str, place: str
+) -> None:
+    here = Desk(app, house.web_url)
+    here.open("/console/login")
+    here.submit("login", login=login, password=staff_logins[login]["password"])
+    assert (here.page.status_code, here.at) == (200, place)

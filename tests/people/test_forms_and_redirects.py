@@ -137,7 +137,7 @@ def test_whoever_logs_in_is_led_nowhere_but_to_a_page_of_this_door(
         query_string={"next": target},
         data=form.inputs | {"login": "yl-clerk", "password": staff_logins["yl-clerk"]["password"]},
     )
-    assert (desk.page.status_code, desk.page.headers["Location"]) == (303, "/console/cases")
+    assert (desk.page.status_code, desk.page.headers["Location"]) == (303, "/console/")
 
 
 @pytest.mark.parametrize("path", ["/h5", "/console", "/h5//login?next=/h5/cases", "/console//cases?state=made"])
