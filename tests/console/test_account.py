@@ -201,7 +201,6 @@ def test_with_a_second_factor_the_password_alone_opens_nothing(
     for status in (403, 422):
         lost = login(app, house, "fw-system", password)
         lost.submit("code", code=codes[0].upper())
-        # Logged in, who administers the system has no cases to see.
         assert lost.page.status_code == status
     assert second_factor.codes_left(member("fw-system").id) == second_factor.CODES - 1
     guesser = login(app, house, "fw-system", password)

@@ -28,7 +28,7 @@ from citizen_services.rules.periods import packaged_calendar
 from tests.house import House
 from tests.people.browser import Browser
 from tests.portal.conftest import Resident, log_in
-from workflows.residence_permit import ITEM
+from workflows.residence_permit import EARLIER, ITEM
 
 PERMIT = "residence-permit-first"
 TYPED: dict[str, Any] = {"postal_address": "岳林街道丁路4号", "receiver_phone": "138 0"}
@@ -225,9 +225,9 @@ def next_version(_application: Flask) -> Iterator[Callable[[], None]]:
             dataclasses.replace(group, schema=NewDeliverySchema()) if group.code == "delivery" else group
             for group in ITEM.groups
         )
-        later = dataclasses.replace(ITEM, version=2, groups=groups)
+        later = dataclasses.replace(ITEM, version=ITEM.version + 1, continues=(), groups=groups)
         others = [item for item in now.catalogue.items() if item.code != ITEM.code]
-        catalogue = Catalogue([ITEM, later, *others], packaged_calendar())
+        catalogue = Catalogue([*EARLIER, ITEM, later, *others], packaged_calendar())
         _application.extensions[EXTENSION] = dataclasses.replace(now, catalogue=catalogue)
 
     yield release
@@ -251,7 +251,7 @@ def test_a_draft_goes_along_with_a_new_declaration_and_shows_what_changed(
         "不再需要：区（县、市）。",
     ):
         assert words in page.words, words
-    assert (waits.draft().version, waits.draft().item_version) == (version, 1), "looking changes nothing"
+    assert (waits.draft().version, waits.draft().item_version) == (version, ITEM.version), "looking changes nothing"
     assert page.form("save").inputs["receiver"] == "韦小花", "what is still asked keeps its answer"
     page.open(f"{waits.path}?step=check")
     assert "“证件寄到哪里”的要求有更新" in page.words
@@ -261,11 +261,11 @@ def test_a_draft_goes_along_with_a_new_declaration_and_shows_what_changed(
     page.submit("save", village="金钟社区", when_home="evening")
     page.submit("submit", commitment="yes")
     (case,) = waits.cases()
-    assert (case.item_version, case.data["delivery"]["village"]) == (2, "金钟社区")
+    assert (case.item_version, case.data["delivery"]["village"]) == (ITEM.version + 1, "金钟社区")
     assert "county" not in case.data["delivery"]
     # A case stays on the declaration under which it was sent.
     sent.browser.open(f"/h5/cases/{old_case}")
-    assert (sent.cases()[0].item_version, "区（县、市）" in sent.browser.words) == (1, True)
+    assert (sent.cases()[0].item_version, "区（县、市）" in sent.browser.words) == (ITEM.version, True)
 
 
 def test_what_only_changed_its_words_is_looked_at_again_before_it_is_sent(resident: Callable[..., Resident]) -> None:
