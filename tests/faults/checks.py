@@ -90,11 +90,11 @@ def half_made(installation: Installation) -> list[str]:
 
 
 def open_tries(installation: Installation) -> list[tuple[Any, ...]]:
-    """Tries that have something to do or to wait for: what is neither ended nor left to a person."""
+    """Tries that have something to do or to wait for: what is neither ended nor left to a person or the post."""
     return installation.sql(
         """
         SELECT id, channel, state, reason FROM delivery
-        WHERE (state IN ('pending', 'sending') AND channel NOT IN ('call', 'visit'))
+        WHERE (state IN ('pending', 'sending') AND channel NOT IN ('call', 'visit', 'letter'))
            OR (state = 'uncertain' AND (due_at IS NOT NULL OR pass_on_at IS NOT NULL))
         """
     )
