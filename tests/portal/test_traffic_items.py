@@ -10,13 +10,11 @@ import pytest
 from flask import Flask
 from sqlalchemy import select, text
 
-import workflows
 from citizen_services import clock, demo_traffic
 from citizen_services.cases import charging, payments
 from citizen_services.cases.models import Case, Document
 from citizen_services.database import commit, db
 from citizen_services.fees import queries
-from citizen_services.portal import timeline
 from citizen_services.windows import slots
 from notifications import platform, tasks
 from notifications.models import Delivery, Notice
@@ -329,16 +327,6 @@ def test_whoever_comes_to_the_traffic_office_has_it_filed_there_at_one_visit(
     assert (case.state, case.door, case.visits) == ("paying", "counter", 1), clerk.words
     pays(person, house, case)
     assert handed(person, case)[0].payload["application"]["agent"] is None, "a clerk is no agent"
-
-
-def test_no_road_ahead_leads_over_an_unpaid_fee_or_the_counter() -> None:
-    for item in workflows.declared():
-        submit = item.step(None, "submit")
-        assert submit is not None
-        for state in {submit.end, "paying"} & {one.code for one in item.states}:
-            road = [step.action for step in timeline.road_ahead(item, state)]
-            assert not {"lapse", "require_presence"} & set(road), (item.code, road)
-        assert timeline.good_end(item) == "completed", item.code
 
 
 def test_an_agent_files_for_a_vehicle_by_name_and_cant_change_the_owners_licence(
