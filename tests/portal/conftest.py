@@ -55,9 +55,10 @@ class Resident:
     path: str = field(default="")
 
     def cases(self) -> list[Case]:
-        """The person's cases, as the database has them."""
+        """The person's cases, as the database has them, the oldest first."""
+        query = select(Case).where(Case.citizen_id == self.id).order_by(Case.submitted_at, Case.id)
         with self.app.app_context():
-            return list(db.session.scalars(select(Case).where(Case.citizen_id == self.id)))
+            return list(db.session.scalars(query))
 
     def draft(self) -> Draft:
         """The person's newest draft, as the database has it."""
