@@ -14,10 +14,10 @@ from itertools import count
 from typing import Any, NamedTuple, TypeVar, cast
 
 import psycopg
-from sqlalchemy import Connection, Float, Insert, Numeric, Select, Table, Update, inspect
+from sqlalchemy import Connection, Float, Insert, Numeric, Select, Table, Update
 from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.orm import Mapper, make_transient_to_detached
+from sqlalchemy.orm import Mapper, class_mapper, make_transient_to_detached
 from sqlalchemy.orm.attributes import set_committed_value
 from sqlalchemy.sql.schema import CallableColumnDefault, ScalarElementColumnDefault
 from sqlalchemy.types import TypeEngine
@@ -294,6 +294,7 @@ def remembered(kind: type[_Row], values: Sequence[Any]) -> _Row:
 @cache
 def _mapped(kind: type[Any]) -> tuple[Mapper[Any], tuple[str, ...], tuple[str, ...]]:
     """A class's mapper, its attributes in the order of the table's columns, and those of the primary key."""
-    mapper = inspect(kind)
+    # Waits while another thread sets the mappers up: objects made before that have no attributes yet.
+    mapper = class_mapper(kind)
     names = tuple(mapper.get_property_by_column(column).key for column in kind.__table__.columns)
     return mapper, names, tuple(mapper.get_property_by_column(column).key for column in mapper.primary_key)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
@@ -20,7 +22,7 @@ from citizen_services.database.models import IdempotencyKey, Installation
 from citizen_services.parts import parts
 from citizen_services.people.models import Office, Session
 from citizen_services.redis import _read, exchange
-from tests.house import House
+from tests.house import ROOT, House
 
 _NOTE = Direct(insert(Installation).values(name=bindparam("name"), value=bindparam("value")))
 _NOTED = Direct(select(Installation.value).where(Installation.name == bindparam("name")))
@@ -94,6 +96,25 @@ def test_a_row_read_directly_is_the_sessions_object_and_its_changes_are_written(
     assert remembered(Installation, again) is one
     assert one.value == 3
     rollback()
+
+
+_FIRST = """
+from citizen_services.database import db
+from citizen_services.database.direct import remembered
+from citizen_services.database.models import Installation
+from flask import Flask
+
+app = Flask("first")
+app.config["SQLALCHEMY_DATABASE_URI"] = "postgresql+psycopg://nowhere/none"
+db.init_app(app)
+with app.app_context():
+    print(remembered(Installation, ["first", {}]).name)
+"""
+
+
+def test_a_row_is_an_object_even_where_it_is_the_first_thing_that_a_process_reads() -> None:
+    found = subprocess.run([sys.executable, "-c", _FIRST], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (found.stdout, found.returncode) == ("first\n", 0), found.stderr
 
 
 def test_every_table_can_be_read_so(app: Flask) -> None:
