@@ -6,11 +6,16 @@ from flask import Flask
 
 
 def init_app(app: Flask) -> None:
-    """Connect the receivers of the platform's signals; open the partners' doors and the staff's page of telling."""
+    """Connect the receivers of the platform's signals; open the partners' doors and the staff's page of telling.
+
+    Raises InvalidDeclaration for a notice of ours that a configured gateway would refuse.
+    """
     from citizen_services import metrics
     from citizen_services.cases.disposal import keep_while
+    from citizen_services.parts import EXTENSION
     from notifications import (
         archived,
+        booking_texts,
         by_hand_views,
         console_views,
         digest_views,
@@ -21,9 +26,12 @@ def init_app(app: Flask) -> None:
         old_views,
         queries,
         receivers,
+        texts,
     )
     from notifications.receipts import views
 
+    catalogue = app.extensions[EXTENSION].catalogue
+    catalogue.hold_against_gateways((*texts.OWN, *booking_texts.notices(catalogue)))
     receivers.connect()
     keep_while(archived.needed)
     metrics.reads("telling", queries.figures)

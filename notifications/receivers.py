@@ -33,6 +33,7 @@ from citizen_services.cases.standing import WORDS
 from citizen_services.catalogue.vocabulary import Notice as DeclaredNotice
 from citizen_services.catalogue.vocabulary import OldDocument, Step
 from citizen_services.database import Change, db, new_id
+from citizen_services.fees.signals import refund_moved
 from citizen_services.parts import parts
 from citizen_services.people.models import Citizen
 from citizen_services.people.queries import office, service_centre
@@ -56,7 +57,7 @@ from citizen_services.rules.masking import mask_name
 from citizen_services.rules.periods import Deadline
 from citizen_services.rules.templates import fill
 from citizen_services.wechat.signals import bound_follower_came, template_finished
-from citizen_services.windows.signals import appointment_moved, slot_offered
+from citizen_services.windows.signals import appointment_moved, offer_withdrawn, slot_offered
 from notifications import (
     archived,
     bookings,
@@ -68,6 +69,7 @@ from notifications import (
     permits,
     platform,
     queue,
+    refunds,
     reports,
     rows,
     texts,
@@ -336,6 +338,8 @@ RECEIVERS = (
     (template_finished, keep_template_report),
     (appointment_moved, bookings.tell),
     (slot_offered, bookings.offer),
+    (offer_withdrawn, bookings.withdraw),
+    (refund_moved, refunds.tell),
     (follower_bound, tag_follower),
     (bound_follower_came, tag_follower),
 )

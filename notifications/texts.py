@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from citizen_services.catalogue import Catalogue, Notice, SmsTemplate, WeChatTemplate
 from citizen_services.rules.templates import aliyun_template, tencent_template
-from notifications import booking_texts
+from notifications import booking_texts, refund_texts
 
 LOGIN_CODE = SmsTemplate(
     "login_code", "您的登录验证码为{code}，5分钟内有效。工作人员不会向您索要验证码，请勿告诉他人。"
@@ -346,6 +346,7 @@ OWN = (
     PERMIT_ENDED,
     RUNS_OUT,
     DATA_ANSWERED,
+    *refund_texts.ALL,
 )
 
 

@@ -270,6 +270,15 @@ def _notices(item: ServiceItem, signature: str, gateways: Sequence[templates.Gat
                 yield f"notice {notice.code}: {fault}"
 
 
+def faults_of_notice(notice: Notice, signature: str, gateways: Sequence[templates.Gateway]) -> list[str]:
+    """Every fault of a notice that no service declares; whoever tells it gives what its placeholders stand for."""
+    try:
+        given = {name for text in (notice.text, *notice.wechat.values()) for name in templates.placeholders(text)}
+    except ValueError as fault:
+        return [f"notice {notice.code}: {fault}"]
+    return [f"notice {notice.code}: {fault}" for fault in (*_notice(notice, given), *_sms(notice, signature, gateways))]
+
+
 def _bring(item: ServiceItem) -> Iterator[str]:
     """Whoever has to come is told before what to bring, and each template says what is fixed of it."""
     for step in item.steps:

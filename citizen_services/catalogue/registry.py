@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from citizen_services.catalogue.check import faults_of
+from citizen_services.catalogue.check import faults_of, faults_of_notice
 from citizen_services.catalogue.counter import CounterService, faults_of_counter
 from citizen_services.catalogue.describe import changed_in
-from citizen_services.catalogue.vocabulary import ServiceItem, SmsTemplate, WeChatTemplate
+from citizen_services.catalogue.vocabulary import Notice, ServiceItem, SmsTemplate, WeChatTemplate
 from citizen_services.rules.templates import ALIYUN, Gateway
 from citizen_services.rules.working_days import Calendar
 
@@ -42,6 +42,8 @@ class Catalogue:
     ) -> None:
         """Check every declaration against every SMS gateway; raises InvalidDeclaration with all faults."""
         self._versions: dict[str, dict[int, ServiceItem]] = {}
+        #: What SMS are signed with, and by which gateways they go.
+        self._sent_by = (sms_signature, gateways)
         faults: list[str] = []
         for item in items:
             versions = self._versions.setdefault(item.code, {})
@@ -63,6 +65,12 @@ class Catalogue:
         for item in reversed(self.every()):
             served_by = self._served_by.get((item.code, item.version), item.version)
             self._served_by |= {(item.code, earlier): served_by for earlier in item.continues}
+
+    def hold_against_gateways(self, notices: Iterable[Notice]) -> None:
+        """Check notices that no service declares as the declared ones are; raises InvalidDeclaration."""
+        faults = [fault for notice in notices for fault in faults_of_notice(notice, *self._sent_by)]
+        if faults:
+            raise InvalidDeclaration(faults)
 
     def _repeated_prefixes(self) -> list[str]:
         seen: dict[str, str] = {}

@@ -205,7 +205,7 @@ def send_back(order: FeeOrder, payment: Payment, reason: str = _NOT_KEPT) -> Non
         order.state = "due"
     db.session.flush()
     change = Change(clock.now())
-    refunding.order_refund(change, payment, reason)
+    refunding.order_refund(change, order, payment, reason)
     change.write()
 
 

@@ -19,6 +19,7 @@ from citizen_services.exchange.payments import Returned
 from citizen_services.fees import queries
 from citizen_services.fees.errors import Faster, NoSuchOrder
 from citizen_services.fees.models import ONLINE, FeeOrder, Payment, Refund
+from citizen_services.fees.signals import refund_moved
 from citizen_services.people.actors import Actor
 
 log = logging.getLogger(__name__)
@@ -40,12 +41,14 @@ def refund_order(change: Change, order: FeeOrder, reason: str, otherwise: Callab
         otherwise=otherwise,
     )
     change.guard(update(Payment).where(Payment.id == payment.id, Payment.kept).values(kept=False), otherwise=otherwise)
-    order_refund(change, payment, reason)
+    order_refund(change, order, payment, reason)
 
 
-def order_refund(change: Change, payment: Payment, reason: str) -> None:
-    """Have a payment go back the way it came: by its partner, or over the counter."""
+def order_refund(change: Change, order: FeeOrder, payment: Payment, reason: str) -> None:
+    """Have a payment of an order go back the way it came: by its partner, or over the counter."""
     online, refund_id = payment.way in ONLINE, new_id()
+    if payment.paid_fen is None:
+        raise RuntimeError("what was not paid does not go back")
     change.add(
         Refund,
         id=refund_id,
@@ -64,6 +67,29 @@ def order_refund(change: Change, payment: Payment, reason: str) -> None:
         done_by=None,
         how=None,
     )
+    refund_moved.send(
+        "asked",
+        order=order,
+        refund_id=refund_id,
+        fen=payment.paid_fen,
+        reason=reason[:80],
+        by_partner=online,
+        change=change,
+    )
+
+
+def _tell(what: str, order: FeeOrder, refund: Refund, *, by_partner: bool) -> None:
+    change = Change(clock.now())
+    refund_moved.send(
+        what,
+        order=order,
+        refund_id=refund.id,
+        fen=refund.amount_fen,
+        reason=refund.reason,
+        by_partner=by_partner,
+        change=change,
+    )
+    change.write()
 
 
 def _pause(tries: int) -> timedelta:
@@ -148,6 +174,7 @@ def _done(order: FeeOrder, refund: Refund, at: datetime, cashier: Actor | None =
     if order.state in ("refunding", "disputed") and not _others(order.id):
         order.state = "refunded"
         db.session.flush()
+    _tell("done", order, refund, by_partner=cashier is None)
 
 
 def _fail(order: FeeOrder, refund: Refund, code: str) -> None:
@@ -156,6 +183,7 @@ def _fail(order: FeeOrder, refund: Refund, code: str) -> None:
     if order.state == "refunding":
         order.state = "disputed"
         db.session.flush()
+    _tell("failed", order, refund, by_partner=True)
 
 
 def _others(order_id: UUID) -> int:

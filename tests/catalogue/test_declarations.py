@@ -30,6 +30,8 @@ from citizen_services.catalogue import (
 )
 from citizen_services.rules.periods import packaged_calendar
 from citizen_services.rules.templates import ALIYUN, TENCENT
+from notifications import booking_texts
+from notifications.texts import OWN
 from workflows import paying, reviewing
 
 LAW = Source("居住证暂行条例", "第九条")
@@ -359,6 +361,21 @@ def test_a_declaration_is_held_against_every_gateway_that_is_configured() -> Non
     assert any("case_accepted" in fault and "(sms_tencent)" in fault for fault in caught.value.faults)
     with pytest.raises(InvalidDeclaration, match=r"the SMS gateway takes 6 \(sms_tencent\)"):
         Catalogue([PERMIT], packaged_calendar(), "奉化公安", [ALIYUN, TENCENT])
+
+
+def test_notices_that_no_service_declares_are_held_against_them_too() -> None:
+    roomy = replace(TENCENT, variable=35)
+    house = Catalogue(workflows.declared(), packaged_calendar(), "奉化公安", [ALIYUN, roomy])
+    house.hold_against_gateways((*OWN, *booking_texts.notices(house)))
+    own = OWN[0]
+    for planted, words in (
+        (replace(own, sms_template=replace(own.sms_template, text=f"★{own.sms_template.text}")), "(sms_tencent)"),
+        (replace(own, text="年检提醒"), "检验有效期"),
+        (replace(own, sms={**own.sms, "other": "{item}"}), "don't fit the variables"),
+    ):
+        with pytest.raises(InvalidDeclaration) as caught:
+            house.hold_against_gateways((*OWN, planted))
+        assert any(f"notice {own.code}" in fault and words in fault for fault in caught.value.faults), words
 
 
 def test_two_items_of_one_code_are_refused() -> None:

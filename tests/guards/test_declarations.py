@@ -18,6 +18,7 @@ from citizen_services.rules.errors import RuleError
 from citizen_services.rules.periods import packaged_calendar
 from citizen_services.rules.text import utf16_length
 from citizen_services.words import CASE_STATES
+from notifications import refund_texts
 from notifications.texts import CODES, OWN, STAFF_DIGEST, templates_of
 from tests.guards.write_graphs import FOLDER, drawn
 
@@ -55,6 +56,9 @@ LONGEST: Mapping[str, str] = {
     "serial": "33021320261125000001",
     "platform_reason": "经" * 100,
     "platform_officer": "欧阳建国",
+    "order_number": "JF20261231-00999999",
+    "refund_way": max((*refund_texts.WAYS.values(), *refund_texts.CAME.values()), key=len),
+    "refund_reason": "经" * 80,
 }
 #: Values that the engine gives at every step; `due` once the result's clock runs, others where an effect gives them.
 _ALWAYS = {"number", "item", "state", "at", "office", "visits"}

@@ -146,6 +146,7 @@ RECEIVERS: Mapping[str, tuple[str, ...]] = {
     "appointment-moved": ("notifications.bookings.tell",),
     "case-files-removed": ("notifications.archived.remove",),
     "slot-offered": ("notifications.bookings.offer",),
+    "offer-withdrawn": ("notifications.bookings.withdraw",),
     "account-unbound": ("notifications.receivers.tell_of_unbinding",),
     "bound-follower-came": ("notifications.receivers.tag_follower",),
     "follower-bound": ("notifications.receivers.tag_follower",),
@@ -171,6 +172,7 @@ RECEIVERS: Mapping[str, tuple[str, ...]] = {
     "permit-endorsed": ("notifications.writeback.write_endorsement",),
     "permit-changed": ("notifications.writeback.write_change",),
     "permit-carded": ("notifications.writeback.write_permit",),
+    "refund-moved": ("notifications.refunds.tell",),
     "residence-registered": ("notifications.writeback.write_registration",),
     "wechat-template-finished": ("notifications.receivers.keep_template_report",),
 }
