@@ -115,9 +115,32 @@ OFFERED = Notice(
     sms={"service": "{service}", "when": "{when}", "office": "{office}", "until": "{until}"},
     must_be_known=True,
 )
+WITHDRAWN = Notice(
+    code="slot_offer_withdrawn",
+    title="候补的号源收回了",
+    text="刚才为您保留的号源（“{service}”，{when}，{office}），因窗口临时不开，收回了。对不起，给您添了麻烦。"
+    "您不用做什么：仍在候补，排在最前面，一有号源马上通知您；也可以随时到窗口现场取号。",
+    wechat_template=WeChatTemplate(
+        "slot_offer_withdrawn",
+        "候补号源变动提醒",
+        (("thing1", "办理事项"), ("time2", "号源时间"), ("thing3", "办理地点"), ("thing5", "温馨提示")),
+    ),
+    wechat={
+        "thing1": "{service}",
+        "time2": "{when}",
+        "thing3": "{office}",
+        "thing5": "窗口临时不开，您仍排在最前面",
+    },
+    sms_template=SmsTemplate(
+        "slot_offer_withdrawn",
+        "{office}在{when}的窗口临时不开，为您保留的{service}候补号源收回了，您仍排在候补最前面，有号源马上通知；也可以随时到窗口现场取号。",
+    ),
+    sms={"service": "{service}", "when": "{when}", "office": "{office}"},
+    must_be_known=True,
+)
 
 #: Those that are the same for every service.
-SAME = (MOVED_BY_US, CLOSED, MOVED, CANCELLED, PAUSED, OFFERED)
+SAME = (MOVED_BY_US, CLOSED, MOVED, CANCELLED, PAUSED, OFFERED, WITHDRAWN)
 #: What a service has of its own: (code, title, how the text begins, hint in WeChat, how the SMS begins).
 _OWN = (
     ("booked", "预约成功", "您已预约“{service}”：", "预约成功，请带齐材料", "您已预约{service}："),

@@ -48,6 +48,15 @@ def tell(what: str, *, booked: Booked, change: Change) -> None:
 
 def offer(entry_id: UUID, *, offer: Offer, change: Change) -> None:
     """A freed slot is offered to somebody who waits."""
+    _tell_of(offer, booking_texts.OFFERED, change)
+
+
+def withdraw(entry_id: UUID, *, offer: Offer, change: Change) -> None:
+    """A slot that was offered is not there any more: who was to answer need not, and waits first."""
+    _tell_of(offer, booking_texts.WITHDRAWN, change)
+
+
+def _tell_of(offer: Offer, notice: Notice, change: Change) -> None:
     at = office(offer.slot.office_code)
     values = {
         "service": parts().catalogue.service(offer.entry.service).name,
@@ -57,4 +66,4 @@ def offer(entry_id: UUID, *, offer: Offer, change: Change) -> None:
         "until": chinese_moment(offer.expires_at),
     }
     about = rows.About(None, offer.hold_id, "/h5/appointments")
-    rows.tell(change, booking_texts.OFFERED, values, offer.citizen, about)
+    rows.tell(change, notice, values, offer.citizen, about)

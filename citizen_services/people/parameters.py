@@ -63,7 +63,7 @@ DECLARED: Mapping[str, Declared] = {
     "staff_digest_hour": Declared("每日摘要时间", "点", 1, 22),
     "fee_pay_days": Declared("通知缴费后几天内缴", "天", 1, 60, 7, "本局规定"),
     "case_file_years": Declared("办件案卷办结后保存（0 为不删除）", "年", 10, 100, 0, "《档案法实施条例》第二十条", 0),
-    "looks_opened": Declared("每人每天打开本单位以外的办件", "次", 1, 10_000),
+    "looks_opened": Declared("每人每天打开不在手上和待办里的办件", "次", 1, 10_000),
     "looks_searched": Declared("每人每天按人查办件", "次", 1, 10_000),
     "looks_unmasked": Declared("每人每天显示隐去的信息", "次", 1, 10_000),
     "looks_exported": Declared("每人每天导出", "次", 1, 1_000),
@@ -79,6 +79,7 @@ DECLARED: Mapping[str, Declared] = {
     "roster_hours_without_break": Declared("最多连续上班不休息", "小时", 1, 12, 4, "本局规定"),
     "roster_break_minutes": Declared("一次休息至少", "分钟", 10, 180, 30, "本局规定"),
     "booking_move_days": Declared("关窗后改约在多少天内", "天", 1, 30, 5, "本局规定"),
+    "booking_move_notice_minutes": Declared("关窗后改约至少提前告知", "分钟", 30, 2880, 120, "本局规定"),
     "hall_longest_wait_minutes": Declared("现场取号的最多等候", "分钟", 10, 240, 60, "本局规定"),
     "booking_late_minutes": Declared("预约时段过后仍按预约叫号", "分钟", 0, 120, 15, "本局规定"),
 }

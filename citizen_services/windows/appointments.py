@@ -102,6 +102,8 @@ def _book(once: Once, citizen_id: UUID, hold_id: UUID, door: str, case_id: UUID 
     slot = remembered(Slot, row[of_hold : of_hold + of_slot])
     citizen = remembered(Citizen, row[of_hold + of_slot : -1])
     change = Change(clock.now())
+    if hold.state == "released" and slot.state == "closed":
+        raise WindowClosed("这个窗口临时不开了，为您保留的时段不能再用，请另选一个时段。")
     if hold.state != "held" or hold.expires_at <= change.at or slot.starts_at <= change.at:
         raise HoldExpired
     change.guard(_CONVERT, HoldExpired, hold_id=hold.id, at=change.at)
@@ -134,7 +136,7 @@ def _book(once: Once, citizen_id: UUID, hold_id: UUID, door: str, case_id: UUID 
     appointment_moved.send("booked", booked=booked, change=change)
     answer = {"appointment_id": str(values["id"]), "number": values["number"], "checkin_code": code}
     once.remember(change, answer)
-    change.write()
+    change.write(last=True)
     return answer
 
 
@@ -288,7 +290,10 @@ def _moved(booked: Booked, to: Slot) -> Booked:
 
 
 def cancel(once: Once, citizen_id: UUID, appointment_id: UUID, version: int | None) -> dict[str, Any]:
-    """Give an appointment up, once, and commit; its place goes to whoever waits. Raises NotThis, NoSuchBooking."""
+    """Give an appointment up before it begins, once, and commit; its place goes to whoever waits.
+
+    Raises NotThis (over, moved on, or begun: from then on only coming counts), NoSuchBooking.
+    """
 
     def act(once: Once) -> dict[str, Any]:
         booked = own(citizen_id, appointment_id)
@@ -296,9 +301,11 @@ def cancel(once: Once, citizen_id: UUID, appointment_id: UUID, version: int | No
         if booked.appointment.state != "booked":
             raise NotThis
         change = Change(clock.now())
+        if booked.slot.starts_at <= change.at:
+            # Whoever could give it up now would never have missed one, and its place is of use to nobody.
+            raise NotThis("预约的时段已经开始，不能再取消。今天还来的，到了可以签到，或在现场取号办理。")
         end(change, booked.appointment, "cancelled")
-        if booked.slot.starts_at > change.at:
-            waiting.offer_place(change, booked.slot.id)
+        waiting.offer_place(change, booked.slot.id)
         appointment_moved.send("cancelled", booked=booked, change=change)
         answer = {"appointment_id": str(appointment_id), "number": booked.appointment.number}
         once.remember(change, answer)

@@ -90,7 +90,7 @@ def _reduce(window: PlanWindow, booked: int, *, close: bool) -> Moved:
         here = update(Hold).where(Hold.id == hold.id, Hold.state == "held")
         change.guard(here.values(state="released", ended_at=change.at))
         if hold.kind == "offer":
-            waiting.take_back(change, hold.id)
+            waiting.take_back(change, hold)
     last_day = local_date(change.at) + timedelta(days=waiting.MOST_DAYS)
     free = _Free(window, [one for one in fresh if one.id in others])
     for one in leaving:
@@ -117,13 +117,17 @@ def _leaving(slots: Sequence[Slot], rows: Sequence[Appointment], booked: int) ->
 
 
 def _equal(window: PlanWindow, without: Sequence[UUID]) -> set[UUID]:
-    """The slots with places of the same services at the same office, within some days."""
+    """The slots with places of the same services at the same office, within some days.
+
+    None that begins before its person can be thought to have heard of it: that would be missed by our doing.
+    """
     days = timedelta(days=number("booking_move_days"))
+    soonest = waiting.heard_from(clock.now()) + timedelta(minutes=number("booking_move_notice_minutes"))
     query = select(Slot.id).where(
         Slot.state == "open",
         Slot.office_code == window.office_code,
         Slot.group_code == window.group_code,
-        Slot.starts_at > clock.now(),
+        Slot.starts_at >= soonest,
         Slot.starts_at < end_of_day(window.day + days),
         Slot.taken < Slot.capacity,
         Slot.window_id.is_distinct_from(window.id),

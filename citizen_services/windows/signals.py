@@ -27,3 +27,6 @@ HAPPENED = (
 
 #: A freed slot is offered to whoever waits. Sender: the waiting entry's id; keywords: ``offer`` (Offer), ``change``.
 slot_offered = _signals.signal("slot-offered")
+
+#: An offer ends since its window closes; whoever had it waits first. Sender and keywords as of ``slot_offered``.
+offer_withdrawn = _signals.signal("offer-withdrawn")

@@ -23,7 +23,7 @@ from citizen_services.windows import offered, slots
 from citizen_services.windows.booking_models import Appointment, BookingPause, Hold, WaitingEntry
 from citizen_services.windows.errors import AlreadyBooked, HoldExpired, NoSuchBooking, NotOffered, NotThis
 from citizen_services.windows.models import ServiceGroup, Slot
-from citizen_services.windows.signals import slot_offered
+from citizen_services.windows.signals import offer_withdrawn, slot_offered
 from citizen_services.windows.subjects import Subject
 
 #: A place that is free so shortly before it begins is offered to nobody: it is simply free.
@@ -172,14 +172,17 @@ def offer_place(change: Change, slot_id: UUID) -> bool:
 
 def offer_ends(now: datetime, starts_at: datetime) -> datetime | None:
     """Until when an offer made now holds; None where the slot begins too soon for one."""
-    local = now.astimezone(clock.SHANGHAI)
-    from_when = local
-    if local.time() < _MORNING:
-        from_when = local.replace(hour=_MORNING.hour, minute=0, second=0, microsecond=0)
-    elif local.time() >= _EVENING:
-        from_when = (local + timedelta(days=1)).replace(hour=_MORNING.hour, minute=0, second=0, microsecond=0)
-    ends = min(from_when + timedelta(minutes=number("booking_offer_minutes")), starts_at - _TOO_LATE)
+    ends = min(heard_from(now) + timedelta(minutes=number("booking_offer_minutes")), starts_at - _TOO_LATE)
     return ends.astimezone(now.tzinfo) if ends > now + _TOO_LATE / 4 else None
+
+
+def heard_from(now: datetime) -> datetime:
+    """From when somebody who is told something now can be thought to have read it: at night not before the morning."""
+    local = now.astimezone(clock.SHANGHAI)
+    morning = local.replace(hour=_MORNING.hour, minute=0, second=0, microsecond=0)
+    if local.time() < _MORNING:
+        return morning.astimezone(now.tzinfo)
+    return (morning + timedelta(days=1)).astimezone(now.tzinfo) if local.time() >= _EVENING else now
 
 
 def _first(slot: Slot, now: datetime) -> WaitingEntry | None:
@@ -221,10 +224,17 @@ def pass_by(change: Change, hold_id: UUID) -> None:
     )
 
 
-def take_back(change: Change, hold_id: UUID) -> None:
-    """Add to a change that ends an offer's hold since its window closes: they let nothing pass, and come first."""
-    here = update(WaitingEntry).where(WaitingEntry.hold_id == hold_id)
+def take_back(change: Change, hold: Hold) -> None:
+    """Add to a change that ends an offer's hold since its window closes: they let nothing pass, come first, are told.
+
+    ``hold`` as it was offered.
+    """
+    query = select(WaitingEntry).where(WaitingEntry.hold_id == hold.id)
+    entry = db.session.scalars(query.execution_options(populate_existing=True)).one()
+    here = update(WaitingEntry).where(WaitingEntry.id == entry.id, WaitingEntry.hold_id == hold.id)
     change.guard(here.values(hold_id=None, state="waiting", rank=0))
+    person, slot = db.session.get_one(Citizen, entry.citizen_id), db.session.get_one(Slot, hold.slot_id)
+    offer_withdrawn.send(entry.id, offer=Offer(entry, hold.id, person, slot, hold.expires_at), change=change)
 
 
 def own_entry(citizen_id: UUID, entry_id: UUID) -> WaitingEntry:

@@ -12,13 +12,15 @@ from sqlalchemy import event, select
 
 from citizen_services import clock
 from citizen_services.database import commit, db
-from citizen_services.windows import plans
+from citizen_services.windows import coming, plans
 from citizen_services.windows.booking_models import Appointment, WaitingEntry
 from citizen_services.windows.models import PlanWeek
+from tests.cases.engine_world import Hands
 from tests.windows import hall
 from tests.windows.test_booking import Programs, app, book, car, driver, keep, problem
+from tests.windows.test_hall import hands
 
-__all__ = ["app", "driver"]
+__all__ = ["app", "driver", "hands"]
 
 
 @pytest.mark.parametrize(
@@ -57,6 +59,20 @@ def test_who_books_with_another_person_s_plate_ends_nobody_s_waiting(app: Flask,
     last.post(f"/appointments/{third['appointment_id']}/actions/cancel", {})
     assert db.session.get_one(WaitingEntry, UUID(entry), populate_existing=True).state == "offered"
     assert set(db.session.scalars(select(Appointment.state))) == {"cancelled"}
+
+
+def test_whoever_does_not_come_can_t_give_up_when_it_has_begun(app: Flask, driver: Programs, hands: Hands) -> None:
+    slot = hall.slot(1, day=clock.today(), at=hall.time(10))
+    who = driver("王一")
+    address = f"/appointments/{book(who, slot)['appointment_id']}"
+    hands.at += timedelta(hours=1, minutes=1)
+    refused = who.post(f"{address}/actions/cancel", {})
+    assert problem(refused) == (409, "not-possible")
+    assert "已经开始" in refused.get_json()["detail"]
+    assert who.get(address).get_json()["state"] == "booked"
+    hands.at += timedelta(hours=1)
+    coming.note_no_shows()
+    assert who.get(address).get_json()["state"] == "no_show"
 
 
 def test_two_who_open_a_new_week_at_once_see_the_same_one(app: Flask) -> None:

@@ -15,17 +15,27 @@ from citizen_services.database import commit, db, new_id
 from citizen_services.windows import closing, holds, plans, waiting
 from citizen_services.windows.booking_models import Appointment, Hold, WaitingEntry
 from citizen_services.windows.models import PlanWeek, PlanWindow, Slot
+from notifications.models import Notice
+from tests.cases.engine_world import Hands
 from tests.windows import hall
-from tests.windows.test_booking import PERSON, Programs, app, book, driver, later
+from tests.windows.test_booking import PERSON, Programs, app, book, driver, keep, later, problem
+from tests.windows.test_hall import hands
 
-__all__ = ["app", "driver"]
+__all__ = ["app", "driver", "hands"]
+
+#: Days from today, hour, minute.
+Time = tuple[int, int, int]
 
 
 @pytest.fixture
 def window(app: Flask) -> tuple[PlanWeek, PlanWindow]:
     """A published window of one slot at ten, the day after tomorrow."""
+    return planned(clock.today() + timedelta(days=2))
+
+
+def planned(day: date) -> tuple[PlanWeek, PlanWindow]:
+    """A published window of a day, which takes one a slot."""
     hall.office()
-    day = clock.today() + timedelta(days=2)
     week = plans.week_of(hall.OFFICE, plans.monday_of(day))
     made = PlanWindow(
         id=new_id(), week_id=week.id, office_code=hall.OFFICE, group_code=hall.GROUP, day=day, starts=hall.time(10),
@@ -93,6 +103,48 @@ def test_an_offer_in_a_window_that_closes_was_let_pass_by_nobody(
     found = db.session.get_one(WaitingEntry, UUID(entry), populate_existing=True)
     assert (found.state, found.passed, found.rank, found.hold_id) == ("waiting", 0, 0, None)
     assert set(db.session.scalars(select(Hold.state).where(Hold.kind == "offer"))) == {"released"}
+    # They were asked to answer: they hear that they need not, and that they stay first.
+    told = select(Notice).where(Notice.kind == "slot_offer_withdrawn", Notice.citizen_id == found.citizen_id)
+    notice = db.session.scalars(told).one()
+    assert "排在最前面" in notice.text
+    assert "11:00" not in notice.text
+
+
+def test_whoever_was_about_to_confirm_reads_that_the_window_closed(
+    window: tuple[PlanWeek, PlanWindow], driver: Programs
+) -> None:
+    who = driver("王一")
+    kept = keep(who, slot_of(window[1])).get_json()["hold_id"]
+    closing.close(*window)
+    commit()
+    assert problem(who.post(f"/holds/{kept}/book")) == (409, "window-closed")
+
+
+@pytest.mark.parametrize(
+    ("now", "first", "soon", "heard"),
+    # A window of today, that closes at nine; one of tomorrow, that closes at night, when nobody reads.
+    [(9, (0, 9, 40), (0, 10, 30), (0, 11, 30)), (22, (1, 9, 0), (1, 9, 30), (1, 10, 0))],
+    ids=["by day", "at night"],
+)
+def test_nobody_is_moved_to_a_time_of_which_they_hear_too_late(
+    app: Flask, driver: Programs, hands: Hands, now: int, first: Time, soon: Time, heard: Time
+) -> None:
+    hands.at += timedelta(hours=now - 9)
+
+    def slot(at: Time) -> UUID:
+        return hall.slot(1, day=clock.today() + timedelta(days=at[0]), at=hall.time(at[1], at[2]))
+
+    mine, near, later_on = slot(first), slot(soon), slot(heard)
+    week, window = planned(clock.today() + timedelta(days=first[0]))
+    db.session.get_one(Slot, mine).window_id = window.id
+    commit()
+    booked = book(driver("王一"), mine)
+    assert closing.close(week, window).moved == 1
+    commit()
+    found = db.session.get_one(Appointment, UUID(booked["appointment_id"]), populate_existing=True)
+    # Two hours are what the bureau leaves people; nearer ones stay for who looks for them.
+    assert found.slot_id == later_on
+    assert hall.taken(near) == (0, 1)
 
 
 def test_a_place_to_which_a_closing_moves_somebody_is_taken_by_nobody_else_meanwhile(
