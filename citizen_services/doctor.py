@@ -37,6 +37,7 @@ def examine(parts: Parts) -> list[Finding]:
     findings = list(_database())
     findings += list(_redis(parts))
     findings += list(_partners(parts))
+    findings.append(_sms(parts))
     findings += list(_fees(parts))
     return findings
 
@@ -86,6 +87,17 @@ def _partners(parts: Parts) -> Iterator[Finding]:
             socket.create_connection((host, port), timeout=2).close()
 
         yield _tried(f"partner {name}", reach, OSError, f"look at the network and at {name.upper()}_BASE_URL")
+
+
+def _sms(parts: Parts) -> Finding:
+    """Whether there is a gateway, whichever: codes, and whoever has no WeChat, depend on one."""
+    gateways = parts.settings.sms_gateways
+    return Finding(
+        "sms gateways",
+        bool(gateways),
+        ", then ".join(gateways) or "none",
+        "set SMS_ALIYUN_… or SMS_TENCENT_…: without one nobody gets a code",
+    )
 
 
 def _fees(parts: Parts) -> Iterator[Finding]:

@@ -29,6 +29,8 @@ WECHAT_BROWSER = (
 )
 PATIENCE_S = 40.0
 TIMEOUT_S = 20
+#: Codes come by whichever gateway the installation has.
+SMS_GATEWAYS = ("sms_aliyun", "sms_tencent")
 PERMIT, REGISTRATION = "residence-permit-first", "residence-registration"
 
 #: An invented face, drawn, as the population register's portrait: a JPEG of 358 × 441.
@@ -555,7 +557,7 @@ class Journey:
             raise Broken(f"the worker was told {state} more than once")
 
     def _code_to(self, phone: str) -> str | None:
-        texts = [entry["text"] for entry in self.outside.told("sms_aliyun", phone)]
+        texts = [entry["text"] for gateway in SMS_GATEWAYS for entry in self.outside.told(gateway, phone)]
         codes = [match.group() for text in texts if (match := re.search(r"(?<!\d)\d{6}(?!\d)", text))]
         return codes[-1] if codes else None
 

@@ -22,7 +22,6 @@ WECHAT_MODES = ("plain", "compatible", "safe")
 PARTNERS: Mapping[str, tuple[str, ...]] = {
     "WECHAT_API": (),
     "WECHAT_OAUTH": (),
-    "SMS_ALIYUN": ("ACCESS_KEY_ID", "ACCESS_KEY_SECRET", "SIGN_NAME", "RECEIPT_TOKEN"),
     "EMS": ("SENDER_NO", "AUTHORIZATION", "SIGN_KEY", "RECEIPT_TOKEN"),
     "POPULATION": ("APP_ID", "APP_KEY"),
     "MIGRANTS": ("APP_ID", "APP_KEY"),
@@ -30,6 +29,11 @@ PARTNERS: Mapping[str, tuple[str, ...]] = {
     "SOCIAL_INSURANCE": ("APP_ID", "APP_KEY"),
     "MARKET": ("APP_ID", "APP_KEY"),
     "SCHOOLS": ("APP_ID", "APP_KEY"),
+}
+#: One of them is needed, whichever; with both, the other one sends what the first did not take.
+SMS_GATEWAYS: Mapping[str, tuple[str, ...]] = {
+    "SMS_ALIYUN": ("ACCESS_KEY_ID", "ACCESS_KEY_SECRET", "SIGN_NAME", "RECEIPT_TOKEN"),
+    "SMS_TENCENT": ("SECRET_ID", "SECRET_KEY", "SDK_APP_ID", "SIGN_NAME", "RECEIPT_TOKEN"),
 }
 #: The traffic office's: where there is none, none of them has an address.
 TRAFFIC_PARTNERS: Mapping[str, tuple[str, ...]] = {
@@ -49,7 +53,7 @@ OPTIONAL_PARTNERS: Mapping[str, tuple[str, ...]] = {
     "WECHAT_PAY": (
         "MERCHANT_NO", "SERIAL_NO", "PRIVATE_KEY", "API_V3_KEY", "PUBLIC_KEY", "PUBLIC_KEY_ID", "RECEIPT_TOKEN",
     ),
-    "SMS_TENCENT": ("SECRET_ID", "SECRET_KEY", "SDK_APP_ID", "SIGN_NAME", "RECEIPT_TOKEN"),
+    **SMS_GATEWAYS,
 }  # fmt: skip
 ALL_PARTNERS: Mapping[str, tuple[str, ...]] = {**PARTNERS, **OPTIONAL_PARTNERS}
 
@@ -353,6 +357,8 @@ def _production_faults(settings: Settings, given: Mapping[str, str]) -> list[str
         seen.setdefault(value, name)
     if settings.wechat.mode == "plain":
         causes.append("WECHAT_MODE=plain leaves the bodies of pushes unauthenticated")
+    if not settings.sms_gateways:
+        causes.append("no SMS gateway: set SMS_ALIYUN_BASE_URL or SMS_TENCENT_BASE_URL, with what belongs to it")
     if settings.clock_offset_s:
         causes.append("CLOCK_OFFSET_S moves business time")
     if given.get("FLASK_DEBUG", "0") not in ("", "0"):

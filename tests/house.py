@@ -21,7 +21,7 @@ from zoneinfo import ZoneInfo
 
 import requests
 
-from citizen_services.settings import OPTIONAL_PARTNERS, PARTNERS, TRAFFIC_PARTNERS, Settings
+from citizen_services.settings import OPTIONAL_PARTNERS, PARTNERS, SMS_GATEWAYS, TRAFFIC_PARTNERS, Settings
 from deploy.devsettings import payment_keys
 from deploy.embedded import free_port
 
@@ -62,7 +62,7 @@ def environ(var_dir: Path, database_url: str, redis_url: str, web_port: int, san
         "SANDBOX_PORT": str(sandbox_port),
     }
     given |= _payment_keys() | {"WECHAT_PAY_BASE_URL": f"{sandbox}/wechat_pay"}
-    for prefix, credentials in PARTNERS.items():
+    for prefix, credentials in {**PARTNERS, "SMS_ALIYUN": SMS_GATEWAYS["SMS_ALIYUN"]}.items():
         given[f"{prefix}_BASE_URL"] = f"{sandbox}/{prefix.lower()}"
         for key in credentials:
             given.setdefault(f"{prefix}_{key}", secrets.token_hex(16))

@@ -162,11 +162,6 @@ def platform() -> Platform:
     return _client("platform", Platform)
 
 
-def sms_aliyun() -> SmsAliyun:
-    """The SMS gateway's client."""
-    return _client("sms_aliyun", SmsAliyun)
-
-
 def ems() -> Ems:
     """China Post's client."""
     return _client("ems", Ems)

@@ -62,6 +62,8 @@ class SmsChannel:
         """Send it; a partner_ref is the gateway's name for it. Refused in a way that another one need not share, it is
         the other one's."""
         client = _client(ready.gateway)
+        if client is None:
+            return NotAccepted("operator", "not_configured")
         outcome = client.send(order.ref, ready.phone, ready.template, ready.values)
         others = [name for name in _may_try(order, bool(order.payload.get("in_order"))) if name != ready.gateway]
         if isinstance(outcome, Accepted) and others:
@@ -80,7 +82,10 @@ class SmsChannel:
         """Ask the gateway that was called, of this number's messages."""
         if order.sent_at is None:
             return NotFound()
-        told = _client(ready.gateway).confirm(order.ref, ready.phone, order.sent_at, order.partner_ref)
+        client = _client(ready.gateway)
+        if client is None:
+            return CannotTell(f"{ready.gateway} is not configured any more")
+        told = client.confirm(order.ref, ready.phone, order.sent_at, order.partner_ref)
         if told.verdict == "not_found":
             return NotFound()
         if told.verdict == "cannot_tell":
@@ -92,8 +97,9 @@ class SmsChannel:
         """Nothing more follows: the end is reported by the gateway."""
 
 
-def _client(gateway: str) -> SmsGateway:
-    client: SmsGateway = parts().clients[gateway]
+def _client(gateway: str) -> SmsGateway | None:
+    """A gateway's client; None where the installation has none, or does not have it any more."""
+    client: SmsGateway | None = parts().clients.get(gateway)
     return client
 
 
@@ -107,7 +113,7 @@ def _may_try(order: Order, in_order: bool) -> list[str]:
 
 def _rests(gateway: str) -> bool:
     client = _client(gateway)
-    return client.left_alone or client.account.open
+    return client is None or client.left_alone or client.account.open
 
 
 def _route(order: Order, in_order: bool) -> str:
@@ -121,6 +127,6 @@ def _route(order: Order, in_order: bool) -> str:
 def _may_go(gateway: str) -> bool:
     """Whether a gateway is sent to; one that fails, or whose account is refused, has one message that tries."""
     client = _client(gateway)
-    if client.left_alone or (client.failing and not client.trials.may_call()):
+    if client is None or client.left_alone or (client.failing and not client.trials.may_call()):
         return False
     return client.account.may_call()

@@ -11,7 +11,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from citizen_services.settings import PARTNERS, TRAFFIC_PARTNERS, Settings, SettingsError
+from citizen_services.settings import PARTNERS, SMS_GATEWAYS, TRAFFIC_PARTNERS, Settings, SettingsError
 from deploy.embedded import free_port
 from tests.guards.schema import new_database
 from tests.house import ROOT, environ
@@ -21,7 +21,7 @@ def good(tmp_path: Path, database_url: str = "postgresql://db.bureau/live") -> d
     """A whole production environment, nothing of which is used anywhere else."""
     given = environ(tmp_path, database_url, f"redis://127.0.0.1:{free_port()}/0", 8000, 8001)
     given |= {"APP_ENV": "production", "PUBLIC_BASE_URL": "https://services.example.org", "CLOCK_OFFSET_S": "0"}
-    for prefix in (*PARTNERS, *TRAFFIC_PARTNERS, "WECHAT_PAY"):
+    for prefix in (*PARTNERS, *SMS_GATEWAYS, *TRAFFIC_PARTNERS, "WECHAT_PAY"):
         given[f"{prefix}_BASE_URL"] = f"https://{prefix.lower().replace('_', '-')}.example.org"
     given["EMS_SIGN_KEY"] = secrets.token_urlsafe(16)
     return given
@@ -69,7 +69,7 @@ PLANTED: dict[str, tuple[Plant, str]] = {
     "no WECHAT_ENCODING_AES_KEY": (_without("WECHAT_ENCODING_AES_KEY"), "WECHAT_ENCODING_AES_KEY"),
     **{
         f"{prefix} without its {key}": (_without(f"{prefix}_{key}"), f"{prefix}_{key} is missing")
-        for prefix, keys in PARTNERS.items()
+        for prefix, keys in {**PARTNERS, **SMS_GATEWAYS}.items()
         for key in keys
     },
     **{f"{prefix} nowhere": (_without(f"{prefix}_BASE_URL"), f"{prefix}_BASE_URL is missing") for prefix in PARTNERS},
@@ -78,8 +78,12 @@ PLANTED: dict[str, tuple[Plant, str]] = {
             _set(**{f"{prefix}_BASE_URL": f"https://127.0.0.1:8001/{prefix.lower()}"}),
             f"{prefix}_BASE_URL must be the partner's https address",
         )
-        for prefix in PARTNERS
+        for prefix in (*PARTNERS, *SMS_GATEWAYS)
     },
+    "no SMS gateway at all": (
+        lambda given: _without("SMS_ALIYUN_BASE_URL")(_without("SMS_TENCENT_BASE_URL")(given)),
+        "no SMS gateway",
+    ),
     "a partner at localhost": (_set(EMS_BASE_URL="https://localhost/ems"), "EMS_BASE_URL must be"),
     "a partner at ::1": (_set(EMS_BASE_URL="https://[::1]/ems"), "EMS_BASE_URL must be"),
     "a partner at 127.1": (_set(EMS_BASE_URL="https://127.1/ems"), "EMS_BASE_URL must be"),
@@ -101,6 +105,13 @@ PLANTED: dict[str, tuple[Plant, str]] = {
 
 def test_a_good_environment_is_taken(tmp_path: Path) -> None:
     assert Settings.load(good(tmp_path)).production
+
+
+@pytest.mark.parametrize("other", SMS_GATEWAYS)
+def test_one_sms_gateway_is_enough_whichever_it_is(tmp_path: Path, other: str) -> None:
+    only = {name: value for name, value in good(tmp_path).items() if not name.startswith(f"{other}_")}
+    settings = Settings.load(only)
+    assert settings.sms_gateways == tuple(name.lower() for name in SMS_GATEWAYS if name != other)
 
 
 @pytest.mark.parametrize("fault", PLANTED)
