@@ -67,6 +67,8 @@ def _places() -> list[tuple[str, str, str, str]]:
         places.append(("console_desk.page", "叫号台", "bell", "/console/desk"))
     if plan_views.ROLE in person.roles:
         places.append(("console_plan.page", "开窗计划", "calendar", "/console/plan"))
+        places.append(("console_roster.page", "排班", "users", "/console/roster"))
+        places.append(("console_ground.page", "大厅设置", "settings", "/console/ground"))
     if person.roles & RATING_ROLES:
         places.append(("console_ratings.page", "评价整改", "alert-circle", "/console/ratings"))
     if "supervisor" in person.roles:

@@ -40,7 +40,8 @@ def asks(sentence: str) -> dict[str, Any]:
     return dict.fromkeys(("required", "null", "invalid"), sentence)
 
 
-def _whole(least: int, most: int, words: str) -> fields.Integer:
+def whole(least: int, most: int, words: str) -> fields.Integer:
+    """A whole number of a form between two bounds; ``words`` names it in what is said."""
     sentence = f"{words}须在 {least} 至 {most} 之间。"
     return fields.Integer(
         required=True, validate=validate.Range(least, most, error=sentence), error_messages=asks(sentence)
@@ -53,14 +54,14 @@ class WindowSchema(FormSchema):
     group_code = fields.String(required=True, error_messages=asks("请选择业务。"))
     starts = fields.Time("%H:%M", required=True, error_messages=asks("请填写开始时间。"))
     ends = fields.Time("%H:%M", required=True, error_messages=asks("请填写结束时间。"))
-    slot_minutes = _whole(5, 240, "每个时段的分钟数")
+    slot_minutes = whole(5, 240, "每个时段的分钟数")
     counters = fields.List(
         fields.Integer(validate=validate.Range(1, 999, error="没有这个窗口。")),
         required=True,
         validate=validate.Length(1, error="请至少选一个窗口。"),
     )
-    booked = _whole(0, 200, "预约号")
-    walk_in = _whole(0, 200, "现场号")
+    booked = whole(0, 200, "预约号")
+    walk_in = whole(0, 200, "现场号")
 
 
 class AddSchema(WindowSchema):
@@ -78,13 +79,13 @@ class VersionSchema(FormSchema):
 class CopySchema(FormSchema):
     """To how many following weeks."""
 
-    weeks = _whole(1, 12, "周数")
+    weeks = whole(1, 12, "周数")
 
 
 class ShrinkSchema(FormSchema):
     """So many people a slot from now on."""
 
-    booked = _whole(0, 200, "预约号")
+    booked = whole(0, 200, "预约号")
 
 
 _ADD, _CHANGE, _PUBLISH, _COPY = AddSchema(), WindowSchema(), VersionSchema(), CopySchema()

@@ -19,18 +19,24 @@ def offers(office_code: str, starts_at: datetime, services: Collection[str], ser
     """
     if service not in services or is_closed(office_code, local_date(starts_at)):
         return False
-    needed = _desks_of(service)
+    needed = desks_needed(service)
     return not needed or all(
         (desk := desks().get((office_code, partner))) is not None and desk.at(starts_at) for partner in needed
     )
 
 
-def _desks_of(service: str) -> Collection[str]:
+def desks_needed(service: str) -> Collection[str]:
+    """The partners' desks of the hall without which a service is not done, by code; none for an unknown service.
+
+    A counter service names them. An item needs those of its parts (一站式) that have one and are not optional.
+    """
     try:
         declared = parts().catalogue.service(service)
     except UnknownItem:
         return ()
-    return declared.desks if isinstance(declared, CounterService) else ()
+    if isinstance(declared, CounterService):
+        return declared.desks
+    return tuple(dict.fromkeys(part.desk for part in declared.parts if part.desk is not None and not part.optional))
 
 
 def fall_out(office_code: str, starts_at: datetime, services: Collection[str]) -> list[str]:

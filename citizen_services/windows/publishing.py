@@ -94,8 +94,9 @@ def tell_hours(actor: Actor, week: PlanWeek) -> None:
         day = week.monday + timedelta(days=n)
         if day < clock.today():
             continue
-        spans = spans_of([one for one in published if one.day == day])
-        opening.save_day(actor, week.office_code, day, spans, plans.closed_why(week.office_code, day) or WORDS)
+        closed = plans.closed_why(week.office_code, day)
+        spans = [] if closed else spans_of([one for one in published if one.day == day])
+        opening.save_day(actor, week.office_code, day, spans, closed or WORDS)
 
 
 def spans_of(windows: Sequence[PlanWindow]) -> list[str]:

@@ -46,6 +46,7 @@ REASONS = {
     "/console/desk/tickets/<uuid:ticket_id>": "reached by checking in, judged in windows/test_hall.py",
     "/console/desk/tickets/<uuid:ticket_id>/qr.png": _PICTURE,
     "/h5/book/<service>/confirm/<uuid:hold_id>": "reached by choosing, judged in windows/test_booking_pages.py",
+    "/console/ground/<any(groups, counters, desks, rules):kind>": "the page of one of them, empty",
     "/h5/pay/<uuid:order_id>": "reached by the case's button, judged in fees/test_story.py",
     "/h5/pay/<uuid:order_id>/result": "reached by paying, judged in fees/test_story.py",
     "/h5/pay/<uuid:order_id>/qr.png": _PICTURE,
