@@ -49,6 +49,7 @@ from citizen_services.rules.errors import RuleError
 from citizen_services.rules.masking import mask_name
 from citizen_services.rules.text import compact
 from citizen_services.security import new_token
+from citizen_services.windows import plans
 
 bp = Blueprint("console_counter", __name__, url_prefix="/console/counter")
 tell_refusals_here(bp)
@@ -188,6 +189,7 @@ def _person(
         if visit.card_seen_by and visit.card_seen_at
         else "",
         by_wechat=is_bound_to_wechat(who.id),
+        may_book=not at_home(actor) and bool(plans.groups_of(actor.office or "")),
         cases=[{"row": rows[case.id], "served": case.id in served, "visits": case.visits} for case in cases],
         items=[_item_row(item, begun.get(item.code), running.get(item.code)) for item in catalogue.items()],
         failed=failed,

@@ -13,7 +13,7 @@ from citizen_services.cases.figure_models import Escalation
 from citizen_services.cases.models import Case
 from citizen_services.cases.queries import MOST_COUNTED, DeskFigures, Page, desk, desk_figures, of_office
 from citizen_services.cases.supervising import soon_of, take_note_of_soon, unseen_count
-from citizen_services.console import desk_views, plan_views, render
+from citizen_services.console import counter_booking_views, desk_views, plan_views, render
 from citizen_services.console.access import case_roles, case_staff
 from citizen_services.console.guards import current_actor
 from citizen_services.console.supervision_scope import answers_for
@@ -65,6 +65,8 @@ def _places() -> list[tuple[str, str, str, str]]:
         places.append(("console_counter.page", "上门代办", "walk", "/console/counter"))
     if person.roles & set(desk_views.ROLES) and office(person.staff.office_code).kind in _HALLS:
         places.append(("console_desk.page", "叫号台", "bell", "/console/desk"))
+        if counter_booking_views.ROLE in person.roles:
+            places.append(("console_bookings.page", "窗口代约", "calendar", "/console/bookings"))
     if plan_views.ROLE in person.roles:
         places.append(("console_plan.page", "开窗计划", "calendar", "/console/plan"))
         places.append(("console_roster.page", "排班", "users", "/console/roster"))

@@ -14,7 +14,6 @@ from citizen_services.database import commit, db
 from citizen_services.filling.posted import Posted
 from citizen_services.parts import parts
 from citizen_services.people.queries import office
-from citizen_services.portal.booking_views import _day, choice_of
 from citizen_services.portal.guards import citizen_actor, citizen_required, the_citizen
 from citizen_services.portal.home_views import tell_refusals
 from citizen_services.rules import qr
@@ -24,6 +23,7 @@ from citizen_services.windows import appointments, holds, waiting
 from citizen_services.windows.appointments import Booked
 from citizen_services.windows.booking_models import Hold, WaitingEntry
 from citizen_services.windows.bring import bring_of
+from citizen_services.windows.choosing import choice_of, day_named
 from citizen_services.windows.errors import BookingError, NotThis, SlotFull
 from citizen_services.windows.models import Slot
 from citizen_services.windows.slots import slot_words
@@ -161,7 +161,7 @@ def _choose(booked: Booked, status: int = 200, errors: Any = None, near: Any = (
         form=request.form,
         form_token=new_token(16),
         back=url_for("portal_appointments.show", appointment_id=booked.appointment.id),
-        **choice_of(booked.service.code, where, _day(request.values.get("day", ""))),
+        **choice_of(booked.service.code, where, day_named(request.values.get("day", ""))),
     )
     return page, status
 

@@ -5,8 +5,8 @@ Choosing a slot keeps it; the page after that says until when, and what to bring
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import date, timedelta
+from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -24,69 +24,24 @@ from citizen_services.parts import parts
 from citizen_services.people.queries import office
 from citizen_services.portal.guards import citizen_actor, citizen_required, the_citizen
 from citizen_services.portal.home_views import tell_refusals
-from citizen_services.rules.dates import chinese_day, local_date
 from citizen_services.rules.masking import mask_phone
 from citizen_services.rules.plates import PLATE_KINDS
 from citizen_services.security import new_token
-from citizen_services.windows import appointments, holds, slots, waiting
+from citizen_services.windows import appointments, holds, waiting
 from citizen_services.windows.booking_models import Hold
 from citizen_services.windows.bring import bring_of
+from citizen_services.windows.choosing import choice_of, day_named, offices_of, subject_named
 from citizen_services.windows.errors import BookingError, NoSuchBooking, NotOffered, NotYours, SlotFull
 from citizen_services.windows.models import Slot
-from citizen_services.windows.slots import slot_words, times
-from citizen_services.windows.subjects import Subject, about_a_vehicle, subject_of
+from citizen_services.windows.slots import slot_words
+from citizen_services.windows.subjects import about_a_vehicle
 
 bp = Blueprint("portal_booking", __name__, url_prefix="/h5/book")
 tell_refusals(bp)
 
-#: How far ahead days are shown; how many slots are read for them.
-_AHEAD = timedelta(days=30)
-
-
-def choice_of(service: str, where: str, day: date | None) -> Mapping[str, Any]:
-    """What a page of choosing shows: the days with free places, and the slots of one of them.
-
-    ``{days: [{day, words, free, chosen}], slots: [(id, words, how many are left)], chosen}``.
-    """
-    today = clock.today()
-    free: list[slots.Free] = []
-    after = None
-    while True:
-        page = slots.free_slots(service, where, today, today + _AHEAD, limit=slots.MOST, after=after)
-        free += page.items
-        if (after := page.after) is None:
-            break
-    by_day: dict[date, list[slots.Free]] = {}
-    for one in free:
-        by_day.setdefault(local_date(one.start), []).append(one)
-    chosen = day if day in by_day else next(iter(by_day), None)
-    return {
-        "days": [
-            {"day": d, "words": chinese_day(d), "free": sum(one.free for one in some), "chosen": d == chosen}
-            for d, some in by_day.items()
-        ],
-        "slots": [(str(one.slot_id), times(one.start, one.end), f"余 {one.free}") for one in by_day.get(chosen, ())]
-        if chosen
-        else [],
-        "chosen": chosen,
-    }
-
 
 def _service(code: str) -> ServiceItem | CounterService:
     return parts().catalogue.service(code)
-
-
-def offices_of(service: str) -> Sequence[tuple[str, str, str]]:
-    """The offices whose windows do a service: ``(code, name, address)``."""
-    codes = dict.fromkeys(group.office_code for group in slots.groups_of(service))
-    return [(code, office(code).name, office(code).address) for code in codes]
-
-
-def _day(text: str) -> date | None:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        return None
 
 
 @bp.get("/<service>")
@@ -102,7 +57,9 @@ def _choose(
     places = offices_of(service.code)
     asked = request.values.get("office", "")
     where = asked if asked in {code for code, _, _ in places} else (places[0][0] if places else "")
-    found = choice_of(service.code, where, _day(request.values.get("day", ""))) if where else {"days": [], "slots": []}
+    found = (
+        choice_of(service.code, where, day_named(request.values.get("day", ""))) if where else {"days": [], "slots": []}
+    )
     page = render_template(
         "h5/book.html",
         service=service,
@@ -131,7 +88,7 @@ def keep(service: str) -> ResponseReturnValue:
     except ValueError:
         return _choose(declared, {"slot_id": ["请选择一个时段。"]}, 422)
     try:
-        subject = _subject(declared, posted.form)
+        subject = subject_named(the_citizen().id, declared, posted.form)
         answer = holds.take(posted.once(citizen_actor()), the_citizen().id, slot_id, declared.code, subject)
     except NotYours as fault:
         return _choose(declared, {"plate": [fault.sentence]}, 422)
@@ -140,16 +97,6 @@ def keep(service: str) -> ResponseReturnValue:
     except BookingError as fault:
         return _choose(declared, {"slot_id": [fault.sentence]}, 422)
     return redirect(url_for("portal_booking.confirm", service=service, hold_id=answer["hold_id"]), 303)
-
-
-def _subject(service: ServiceItem | CounterService, form: Mapping[str, str]) -> Subject:
-    """The subject of a form: a plate where the service is about a vehicle and one was given."""
-    citizen = the_citizen()
-    if about_a_vehicle(service):
-        if not form.get("plate", "").strip() and form.get("no_plate"):
-            return subject_of(citizen.id, "person")
-        return subject_of(citizen.id, "vehicle", form.get("plate_kind", ""), form.get("plate", ""))
-    return subject_of(citizen.id, "person")
 
 
 def _own_hold(hold_id: UUID) -> tuple[Hold, Slot]:
@@ -252,12 +199,12 @@ def _waiting_page(
 def wait(service: str) -> ResponseReturnValue:
     """Wait for a freed slot between two days."""
     declared, posted = _service(service), Posted.read()
-    first, last = _day(posted.form.get("from_day", "")), _day(posted.form.get("until_day", ""))
+    first, last = day_named(posted.form.get("from_day", "")), day_named(posted.form.get("until_day", ""))
     if first is None or last is None:
         return _waiting_page(declared, {"from_day" if first is None else "until_day": ["请选择日期。"]}, 422)
 
     def enter(once: Once) -> Any:
-        where, subject = posted.form.get("office", ""), _subject(declared, posted.form)
+        where, subject = posted.form.get("office", ""), subject_named(the_citizen().id, declared, posted.form)
         entry = waiting.wait(the_citizen().id, declared.code, where, first, last, subject)
         return note(once, {"waiting_id": str(entry)})
 

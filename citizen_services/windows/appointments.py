@@ -7,7 +7,7 @@ has their entry.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
@@ -64,6 +64,9 @@ class Booked:
         return office(self.slot.office_code)
 
 
+#: What a clerk's act for somebody adds to its change: the record of who did it.
+Noted = Callable[[Change, Booked], None]
+
 _HOLD = Direct(
     select(*columns_of(Hold), *columns_of(Slot), *columns_of(Citizen), appointment_number_sequence.next_value())
     .select_from(Hold)
@@ -78,14 +81,16 @@ _CONVERT = Direct(
 )
 
 
-def book(once: Once, citizen_id: UUID, hold_id: UUID, door: str, *, case_id: UUID | None = None) -> dict[str, Any]:
+def book(
+    once: Once, citizen_id: UUID, hold_id: UUID, door: str, *, case_id: UUID | None = None, noted: Noted | None = None
+) -> dict[str, Any]:
     """Turn a hold into an appointment, once, and commit; ``appointment_id, number, checkin_code`` as the API says.
 
     Raises HoldExpired, AlreadyBooked, WindowClosed, NoSuchBooking.
     """
 
     def act(once: Once) -> dict[str, Any]:
-        return _book(once, citizen_id, hold_id, door, case_id)
+        return _book(once, citizen_id, hold_id, door, case_id, noted)
 
     try:
         return do_once(once, act, asked=True)
@@ -93,7 +98,9 @@ def book(once: Once, citizen_id: UUID, hold_id: UUID, door: str, *, case_id: UUI
         raise holds.refused(fault) from fault
 
 
-def _book(once: Once, citizen_id: UUID, hold_id: UUID, door: str, case_id: UUID | None) -> dict[str, Any]:
+def _book(
+    once: Once, citizen_id: UUID, hold_id: UUID, door: str, case_id: UUID | None, noted: Noted | None
+) -> dict[str, Any]:
     row = _HOLD.first(hold_id=hold_id, citizen_id=citizen_id)
     if row is None:
         raise NoSuchBooking
@@ -134,6 +141,8 @@ def _book(once: Once, citizen_id: UUID, hold_id: UUID, door: str, case_id: UUID 
     change.add(Appointment, **values)
     booked = Booked(Appointment(**values), slot, citizen, parts().catalogue.service(hold.service))
     appointment_moved.send("booked", booked=booked, change=change)
+    if noted is not None:
+        noted(change, booked)
     answer = {"appointment_id": str(values["id"]), "number": values["number"], "checkin_code": code}
     once.remember(change, answer)
     change.write(last=True)
@@ -212,7 +221,15 @@ def of_slots(slot_ids: Sequence[UUID]) -> Sequence[Appointment]:
 # --- Changing -----------------------------------------------------------------------------------------------------
 
 
-def move(once: Once, citizen_id: UUID, appointment_id: UUID, version: int | None, slot_id: UUID) -> dict[str, Any]:
+def move(
+    once: Once,
+    citizen_id: UUID,
+    appointment_id: UUID,
+    version: int | None,
+    slot_id: UUID,
+    *,
+    noted: Noted | None = None,
+) -> dict[str, Any]:
     """Move an appointment to another slot of the same service, once, and commit. Its id and number stay.
 
     Raises SlotFull with the nearest free slots, WindowClosed, NotOffered, NotThis, NoSuchBooking.
@@ -230,6 +247,8 @@ def move(once: Once, citizen_id: UUID, appointment_id: UUID, version: int | None
         _move(change, booked, to, decline_until=None, moved_from=None)
         waiting.offer_place(change, booked.slot.id)
         appointment_moved.send("moved", booked=_moved(booked, to), change=change)
+        if noted is not None:
+            noted(change, booked)
         answer = {"appointment_id": str(appointment_id), "number": booked.appointment.number}
         once.remember(change, answer)
         change.write()
@@ -289,7 +308,9 @@ def _moved(booked: Booked, to: Slot) -> Booked:
     return Booked(booked.appointment, to, booked.citizen, booked.service, booked.slot)
 
 
-def cancel(once: Once, citizen_id: UUID, appointment_id: UUID, version: int | None) -> dict[str, Any]:
+def cancel(
+    once: Once, citizen_id: UUID, appointment_id: UUID, version: int | None, *, noted: Noted | None = None
+) -> dict[str, Any]:
     """Give an appointment up before it begins, once, and commit; its place goes to whoever waits.
 
     Raises NotThis (over, moved on, or begun: from then on only coming counts), NoSuchBooking.
@@ -307,6 +328,8 @@ def cancel(once: Once, citizen_id: UUID, appointment_id: UUID, version: int | No
         end(change, booked.appointment, "cancelled")
         waiting.offer_place(change, booked.slot.id)
         appointment_moved.send("cancelled", booked=booked, change=change)
+        if noted is not None:
+            noted(change, booked)
         answer = {"appointment_id": str(appointment_id), "number": booked.appointment.number}
         once.remember(change, answer)
         change.write()

@@ -93,20 +93,23 @@ _LOOK = Direct(
 )
 
 
-def take(once: Once, citizen_id: UUID, slot_id: UUID, service: str, subject: Subject) -> dict[str, Any]:
+def take(
+    once: Once, citizen_id: UUID, slot_id: UUID, service: str, subject: Subject, *, by_clerk: bool = False
+) -> dict[str, Any]:
     """Keep a place for a person, once, and commit; the answer as the API gives it (``hold_id, expires_at``).
 
     A place that the person kept before for the same service is given back. Raises a BookingError: SlotFull with the
-    nearest free slots, WindowClosed, NotOffered, AlreadyBooked, HoldLimit, BookingPaused, NoSuchBooking.
+    nearest free slots, WindowClosed, NotOffered, AlreadyBooked, HoldLimit, BookingPaused, NoSuchBooking. ``by_clerk``:
+    chosen for them at the counter, where neither limits nor pauses bind.
     """
-    return _take(once, citizen_id, slot_id, service, subject, again=True)
+    return _take(once, citizen_id, slot_id, service, subject, by_clerk, again=True)
 
 
 def _take(
-    once: Once, citizen_id: UUID, slot_id: UUID, service: str, subject: Subject, *, again: bool
+    once: Once, citizen_id: UUID, slot_id: UUID, service: str, subject: Subject, by_clerk: bool, *, again: bool
 ) -> dict[str, Any]:
     def act(once: Once) -> dict[str, Any]:
-        return _hold(once, citizen_id, slot_id, service, subject)
+        return _hold(once, citizen_id, slot_id, service, subject, by_clerk)
 
     try:
         # Whether the key was used is found when its row is written: most requests are no repetition.
@@ -114,7 +117,7 @@ def _take(
     except IntegrityError as fault:
         if again and violated_constraint(fault) == "uq_hold_current":
             # The same person, at the same moment, elsewhere: what they took there is given back now.
-            return _take(once, citizen_id, slot_id, service, subject, again=False)
+            return _take(once, citizen_id, slot_id, service, subject, by_clerk, again=False)
         told = refused(fault)
         if isinstance(told, SlotFull):
             told = _full(slot_id, service)
@@ -151,7 +154,9 @@ class _RunOut(Exception):
     """The slot is full, and some of those who hold it are out of time: they go first."""
 
 
-def _hold(once: Once, citizen_id: UUID, slot_id: UUID, service: str, subject: Subject) -> dict[str, Any]:
+def _hold(
+    once: Once, citizen_id: UUID, slot_id: UUID, service: str, subject: Subject, by_clerk: bool
+) -> dict[str, Any]:
     now = clock.now()
     found = _LOOK.first(
         slot_id=slot_id,
@@ -170,9 +175,9 @@ def _hold(once: Once, citizen_id: UUID, slot_id: UUID, service: str, subject: Su
         raise NotOffered
     if active:
         raise AlreadyBooked
-    if paused:
+    if paused and not by_clerk:
         refuse_paused(citizen_id, now)
-    if today >= number("booking_holds_a_day"):
+    if today >= number("booking_holds_a_day") and not by_clerk:
         sentence = "您今天选号的次数已经用完，明天可以再选；也可以直接到窗口取号办理。"
         raise HoldLimit(sentence, end_of_day(local_date(now)))
     if free <= 0:
