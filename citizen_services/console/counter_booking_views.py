@@ -42,7 +42,6 @@ from citizen_services.rules.plates import PLATE_KINDS
 from citizen_services.security import new_token
 from citizen_services.windows import appointments, at_counter, plans, slots, waiting
 from citizen_services.windows.appointments import Booked, Noted
-from citizen_services.windows.booking_models import WaitingEntry
 from citizen_services.windows.bring import bring_of
 from citizen_services.windows.choosing import choice_of, day_named, subject_named
 from citizen_services.windows.errors import BookingError, NoSuchBooking, NotOffered, NotYours, SlotFull
@@ -187,7 +186,7 @@ def person(citizen_id: UUID) -> ResponseReturnValue:
         "console/booking_person.html",
         who=who,
         mine=_mine(who),
-        waits=[_wait(entry) for entry in waiting.of_citizen(who.id)],
+        waits=[parts().catalogue.service(one.service).name for one in waiting.of_citizen(who.id)],
         booked=[_row(one, here) for one in at_counter.active(who.id)],
         services=[(one.code, one.name) for one in _services(here)],
         place=office(here),
@@ -218,10 +217,6 @@ def _row(booked: Booked, here: str) -> Mapping[str, Any]:
 
 def _plate(booked: Booked) -> str:
     return (booked.appointment.plate or "").partition("-")[2]
-
-
-def _wait(entry: WaitingEntry) -> str:
-    return f"{parts().catalogue.service(entry.service).name}，{office(entry.office_code).name}"
 
 
 # --- Booking ------------------------------------------------------------------------------------------------------
