@@ -18,7 +18,7 @@ from citizen_services import clock
 from citizen_services.cases.models import Visit
 from citizen_services.database import commit, db, new_id
 from citizen_services.people.models import Staff
-from citizen_services.windows import appointments, board, coming, hall, standings
+from citizen_services.windows import appointments, coming, hall, standings
 from citizen_services.windows.booking_models import Appointment
 from citizen_services.windows.errors import BookingError
 from citizen_services.windows.hall_models import Ticket
@@ -232,33 +232,6 @@ def test_two_counters_that_press_at_once_get_different_numbers(counters: list[Co
     assert len(got) == len(set(got)) == 6
 
 
-def test_a_board_says_numbers_and_counters_and_the_phone_says_the_same(
-    counters: list[Counter], client: Any, hands: Hands
-) -> None:
-    actor, one = clerk(), counters[0]
-    person = booked("欧阳小明", 9)
-    drawn = hall.check_in(OFFICE, person.checkin_code)
-    behind = hall.draw(OFFICE, world.SERVICE)
-    token = board.add_screen(actor, "大厅入口", False)
-    named = board.add_screen(actor, "二楼", True)
-    commit()
-    assert "前面还有 1 人" in client.get(f"/h5/queue/{behind.token}").text
-    hall.call_next(one, actor)
-    commit()
-    answer = client.get(f"/board/{token}/calls")
-    assert answer.get_json() == {"calls": [{"number": drawn.number, "counter": 1, "calls": 1}], "waiting": 1}
-    assert "欧阳" not in client.get(f"/board/{token}").text
-    assert client.get(f"/board/{token}/calls", headers={"If-None-Match": answer.headers["ETag"]}).status_code == 304
-    assert client.get(f"/board/{named}/calls").get_json()["calls"][0]["name"] != "欧阳小明"
-    assert "请到 1 号窗口" in client.get(f"/h5/queue/{drawn.token}").text
-    assert "前面还有 0 人" in client.get(f"/h5/queue/{behind.token}").text
-    screen = board.screens_of(OFFICE)[0]
-    board.revoke_screen(actor, screen.id)
-    commit()
-    assert client.get(f"/board/{token}/calls").status_code == 404
-    assert client.get("/h5/queue/guessed").status_code == 404
-
-
 @given(st.booleans(), st.integers(0, 120), st.integers(0, 5), st.integers(0, 5), st.integers(0, 50), st.integers(0, 50))
 @settings(max_examples=200)
 def test_nobody_who_waits_is_ever_left_out(due: bool, waited: int, b: int, w: int, bc: int, wc: int) -> None:
@@ -283,22 +256,6 @@ def test_over_a_day_turns_are_taken_in_the_ratio_of_the_places() -> None:
             walk_in_called += 1
     assert (booked_called, walk_in_called) == (20, 10)
     assert [estimate_minutes(n, 7, 2) for n in (0, 1, 3, 10)] == [0, 5, 15, 35]
-
-
-@pytest.mark.parametrize(("width", "height"), [(1920, 1080), (1080, 1920)])
-def test_a_board_is_read_across_the_hall(counters: list[Counter], app: Flask, width: int, height: int) -> None:
-    actor = clerk()
-    walked_in(4)
-    token = board.add_screen(actor, "大厅入口", False)
-    for counter in counters:
-        hall.call_next(counter, actor)
-        commit()
-    with pages_browser() as chromium, serving(app) as site:
-        page = chromium.desktop(width=width, height=height, base_url=site)
-        page.goto(f"/board/{token}")
-        page.get_by_text("号窗口").first.wait_for()
-        check_page(page, f"board-{width}")
-        assert page.evaluate("document.documentElement.scrollHeight <= window.innerHeight")
 
 
 def test_a_desk_is_worked_by_the_keyboard(counters: list[Counter], app: Flask, desk: Callable[[str], Any]) -> None:
