@@ -21,6 +21,7 @@ def init_app(app: Flask) -> None:
         digest_views,
         h5_views,
         in_person_views,
+        letter_api_views,
         letter_h5_views,
         letter_views,
         old_views,
@@ -42,5 +43,6 @@ def init_app(app: Flask) -> None:
     app.register_blueprint(letter_views.bp)
     app.register_blueprint(old_views.bp)
     app.register_blueprint(letter_h5_views.bp)
+    app.register_blueprint(letter_api_views.bp)
     app.register_blueprint(in_person_views.bp)
     app.register_blueprint(digest_views.bp)

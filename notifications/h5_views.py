@@ -57,13 +57,9 @@ def _told() -> dict[str, Any]:
         mine = citizen is not None and citizen.id == case.citizen_id and case.ended_at is None
         return mine and any(document.served for document in item.documents)
 
-    def is_own(case: Case) -> bool:
-        citizen = current_citizen()
-        return citizen is not None and citizen.id == case.citizen_id
-
     words = {"standing": serving.STANDING, "case": serving.ONE_CASE}
     service = {"served_of": served.served_of, "consented": consented, "may_consent": may_consent, "service": words}
-    service |= {"is_own": is_own, "subscription_offer": _subscription_offer}
+    service["subscription_offer"] = _subscription_offer
     return service | {"told_of": told_of, "to_bring": told.to_bring}
 
 

@@ -9,6 +9,7 @@ from uuid import UUID
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from citizen_services.cases.errors import NoSuchCase
 from citizen_services.cases.models import Case, Document
 from citizen_services.cases.once import do_once, note
 from citizen_services.catalogue.forms import check_group, form_data
@@ -16,7 +17,8 @@ from citizen_services.database import db
 from citizen_services.database.base import rollback
 from citizen_services.database.idempotency import Once
 from citizen_services.filling.fields import step_fields, typed
-from citizen_services.portal.guards import citizen_actor, citizen_required, the_citizen
+from citizen_services.portal.acting import acted_case, actor_on
+from citizen_services.portal.guards import citizen_required
 from citizen_services.security import new_token
 from notifications import letters, served
 from notifications.errors import NoLetterWanted, NoMoreLetters
@@ -27,10 +29,13 @@ bp = Blueprint("letter_address", __name__, url_prefix="/h5/letters")
 
 
 def _mine(document_id: UUID) -> tuple[Document, Case, Parcel]:
-    """A document of the person's own case that goes by letter, and its last one; ends with 404."""
+    """A document that goes by letter, of one's own case or of one on which one acts for another; ends with 404."""
     document, found = db.session.get(Document, document_id), letters.last_of(document_id)
-    case = db.session.get(Case, document.case_id) if document is not None else None
-    if document is None or case is None or found is None or case.citizen_id != the_citizen().id:
+    if document is None or found is None:
+        abort(404)
+    try:
+        case = acted_case(document.case_id)
+    except NoSuchCase:
         abort(404)
     return document, case, found[1]
 
@@ -70,10 +75,11 @@ def give(document_id: UUID) -> ResponseReturnValue:
     data, errors = check_group(ADDRESS, form_data(request.form, ADDRESS))
     if errors:
         return _page(document_id, typed(request.form, ADDRESS), errors, 422)
-    once = Once.of(citizen_actor().key, request.endpoint or "", token, {"of": str(document_id), "form": data})
+    actor = actor_on(case)
+    once = Once.of(actor.key, request.endpoint or "", token, {"of": str(document_id), "form": data})
 
     def act(once: Once) -> Any:
-        letters.give_address(document_id, place_of(data), "citizen")
+        letters.give_address(document_id, place_of(data), "citizen", actor=actor)
         return note(once, "given")
 
     try:

@@ -24,9 +24,10 @@ from citizen_services.database import Change, db, new_id
 from citizen_services.exchange.ems_codes import DELIVERED, standing
 from citizen_services.parts import parts
 from citizen_services.people import parameters
+from citizen_services.people.actors import Actor
 from citizen_services.people.models import Citizen
 from citizen_services.people.queries import service_centre
-from notifications import ladder, rows, texts
+from notifications import ladder, on_behalf, rows, texts
 from notifications.errors import NoLetterWanted, NoMoreLetters, NotThisLabel
 from notifications.models import LETTER, Delivery, Letter, Notice, Parcel, ParcelEvent
 
@@ -64,6 +65,7 @@ def _add(
     nth: int = 1,
     given_by: str = "application",
     by_id: UUID | None = None,
+    acted_by: UUID | None = None,
 ) -> UUID:
     parcel_id = new_id()
     change.add(
@@ -83,6 +85,7 @@ def _add(
         nth=nth,
         given_by=given_by,
         given_by_id=by_id,
+        acted_by=acted_by,
         handed_at=None,
         handed_by=None,
         signed_at=None,
@@ -183,7 +186,8 @@ def _in_vain(served: Serving, letter: Letter, parcel: Parcel) -> None:
     change = Change(clock.now())
     if parcel.course == "lost":
         by = letter.given_by_id
-        _add(change, parcel.case_id, letter.document_id, parcel.receiver, letter.nth + 1, letter.given_by, by)
+        more = (letter.nth + 1, letter.given_by, by, letter.acted_by)
+        _add(change, parcel.case_id, letter.document_id, parcel.receiver, *more)
     elif not _asked(parcel.id):
         _ask_for_address(change, parcel.case_id, letter.document_id, parcel.id)
     change.write()
@@ -201,11 +205,18 @@ def last_of(document_id: UUID) -> tuple[Letter, Parcel] | None:
     return None if row is None else (row[0], row[1])
 
 
-def give_address(document_id: UUID, place: Mapping[str, str], given_by: str, by_id: UUID | None = None) -> None:
+def give_address(
+    document_id: UUID,
+    place: Mapping[str, str],
+    given_by: str,
+    by_id: UUID | None = None,
+    actor: Actor | None = None,
+) -> None:
     """Send a document to another address: by its letter that had none, else by another one. The caller commits.
 
-    ``place`` is ``{province, city, county, address}``, ``given_by`` is ``citizen`` or ``staff``. Raises NoLetterWanted,
-    NoMoreLetters.
+    ``place`` is ``{province, city, county, address}``, ``given_by`` is ``citizen`` or ``staff``. ``actor`` is who
+    of the citizens gave it: where they act for the person, both are kept, and the person is told. Raises
+    NoLetterWanted, NoMoreLetters.
     """
     found = last_of(document_id)
     if found is None:
@@ -216,9 +227,10 @@ def give_address(document_id: UUID, place: Mapping[str, str], given_by: str, by_
         raise NoLetterWanted
     receiver = {**parcel.receiver, **place}
     change = Change(clock.now())
+    acted_by = actor.id if actor is not None and actor.on_behalf_of is not None else None
     if not parcel.receiver["address"]:
         parcel.receiver = receiver
-        letter[0].given_by, letter[0].given_by_id = given_by, by_id
+        letter[0].given_by, letter[0].given_by_id, letter[0].acted_by = given_by, by_id, acted_by
         db.session.flush()
         _order_with_ems(change, parcel.id, receiver)
     elif parcel.course not in TROUBLE and not_taken(parcel) is None:
@@ -226,13 +238,22 @@ def give_address(document_id: UUID, place: Mapping[str, str], given_by: str, by_
     elif letter[0].nth >= parameters.number("letter_tries"):
         raise NoMoreLetters
     else:
-        new = _add(change, parcel.case_id, document_id, receiver, letter[0].nth + 1, given_by, by_id)
+        new = _add(change, parcel.case_id, document_id, receiver, letter[0].nth + 1, given_by, by_id, acted_by)
         order_id = next(row["id"] for row in change.rows(Delivery) if row["parcel_id"] == new)
         # The order that EMS refused is none to be tried once more.
         failed = (Delivery.parcel_id == parcel.id, Delivery.state == "failed", Delivery.requeued_as.is_(None))
         db.session.execute(update(Delivery).where(*failed).values(requeued_as=order_id))
+    if actor is not None and acted_by is not None:
+        _tell_of_address(change, parcel.case_id, actor)
     change.write()
     ladder.withdraw(texts.LETTER_ADDRESS.code, parcel.id, "an address was given")
+
+
+def _tell_of_address(change: Change, case_id: UUID, actor: Actor) -> None:
+    case = db.session.get_one(Case, case_id)
+    item = parts().catalogue.item(case.item, case.item_version)
+    citizen = db.session.get_one(Citizen, case.citizen_id)
+    on_behalf.tell(change, on_behalf.who_of(actor), "填写文书的收信地址", case_id, case.number, item.name, citizen)
 
 
 def stop(document_id: UUID) -> None:
@@ -267,6 +288,14 @@ def _open(served: Serving) -> bool:
 def _lock(parcel_id: UUID) -> Parcel:
     query = select(Parcel).where(Parcel.id == parcel_id).with_for_update()
     return db.session.scalars(query.execution_options(populate_existing=True)).one()
+
+
+def of_person(citizen_id: UUID) -> list[Found]:
+    """The documents that come to a person by post, each with its last letter, the newest document first."""
+    later = aliased(Letter)
+    newer = select(later.parcel_id).where(later.document_id == Letter.document_id, later.nth > Letter.nth)
+    query = _found().where(Case.citizen_id == citizen_id, ~newer.exists())
+    return list(db.session.execute(query.order_by(Document.at.desc(), Document.id.desc())).all())
 
 
 # --- The list ---------------------------------------------------------------------------------------------------------

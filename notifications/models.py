@@ -246,6 +246,8 @@ class Letter(Base):
     #: Where its address comes from (``application``, ``citizen``, ``staff``), and who of the staff wrote it down.
     given_by: Mapped[str] = mapped_column(Text, default="application")
     given_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("staff.id"))
+    #: Who gave it for the person (``citizen``), where it was not they themselves: a guardian, an agent.
+    acted_by: Mapped[UUID | None] = mapped_column(ForeignKey("citizen.id"))
     handed_at: Mapped[datetime | None] = mapped_column(timestamp)
     handed_by: Mapped[UUID | None] = mapped_column(ForeignKey("staff.id"))
     #: When its person signed, by the courier; None again where that was revoked.
@@ -257,6 +259,7 @@ class Letter(Base):
         CheckConstraint("nth >= 1", name="nth"),
         CheckConstraint("given_by IN ('application', 'citizen', 'staff')", name="given_by"),
         CheckConstraint("(given_by = 'staff') = (given_by_id IS NOT NULL)", name="given_by_id"),
+        CheckConstraint("acted_by IS NULL OR given_by = 'citizen'", name="acted_by"),
     )
 
 

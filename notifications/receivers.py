@@ -29,7 +29,6 @@ from citizen_services.cases.signals import (
     rating_set_aside,
 )
 from citizen_services.cases.situation import Situation
-from citizen_services.cases.standing import WORDS
 from citizen_services.catalogue.vocabulary import Notice as DeclaredNotice
 from citizen_services.catalogue.vocabulary import OldDocument, Step
 from citizen_services.database import Change, db, new_id
@@ -53,7 +52,6 @@ from citizen_services.registers.signals import (
     residence_registered,
 )
 from citizen_services.rules.dates import chinese_moment
-from citizen_services.rules.masking import mask_name
 from citizen_services.rules.periods import Deadline
 from citizen_services.rules.templates import fill
 from citizen_services.wechat.signals import bound_follower_came, template_finished
@@ -65,6 +63,7 @@ from notifications import (
     drafts,
     invitations,
     letters,
+    on_behalf,
     own,
     permits,
     platform,
@@ -119,21 +118,13 @@ def _tell_of_agent(situation: Situation, step: Step, change: Change) -> None:
     """
     actor = situation.actor
     if actor.on_behalf_of is not None:
-        agent = db.session.get_one(Citizen, actor.id)
-        who = f"{WORDS[actor.name]}{mask_name(agent.name)}"
+        who = on_behalf.who_of(actor)
     elif actor.kind == "staff" and situation.door == "community" and step.start is None:
         who = f"{office(actor.office or '').name}上门的社区民警"
     else:
         return
-    values = {
-        "who": who,
-        "act": step.public or step.label,
-        "at": chinese_moment(situation.at),
-        "number": situation.number,
-        "item": situation.item.name,
-    }
-    about = rows.About(situation.case_id, path=f"/h5/cases/{situation.case_id}")
-    rows.tell(change, texts.ACTED_FOR_YOU, values, situation.citizen, about)
+    act = step.public or step.label
+    on_behalf.tell(change, who, act, situation.case_id, situation.number, situation.item.name, situation.citizen)
 
 
 def tell_of_grace(case_id: UUID, *, correction: Correction, due: Deadline, change: Change) -> None:
