@@ -13,7 +13,7 @@ from marshmallow import ValidationError, fields, validate
 
 from citizen_services.cases.once import do_once, note
 from citizen_services.cases.seeing import role_of
-from citizen_services.console.access import ReasonWanted, tell_refusals, visible_case
+from citizen_services.console.access import ReasonWanted, office_case, tell_refusals
 from citizen_services.console.guards import current_actor, staff_required
 from citizen_services.console.schemas import FormSchema, once_of, read_form
 from citizen_services.database import commit, db
@@ -189,7 +189,7 @@ def _mine(actor: Actor, words: Words, delivery_id: UUID) -> tuple[Delivery, Noti
     except NotOnList:
         abort(404)
     if notice.case_id is not None:
-        visible_case(actor, notice.case_id)
+        office_case(actor, notice.case_id)
     return row, notice
 
 

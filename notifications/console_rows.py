@@ -8,7 +8,6 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from flask import url_for
 from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.orm import load_only
 
@@ -16,6 +15,8 @@ from citizen_services import clock
 from citizen_services.cases import corrections
 from citizen_services.cases.models import Case
 from citizen_services.cases.queries import applicant_names
+from citizen_services.console.guards import current_actor
+from citizen_services.console.listed import case_url
 from citizen_services.database import db
 from citizen_services.parts import parts
 from citizen_services.people.actors import Actor
@@ -178,11 +179,11 @@ def _cases(ids: Iterable[UUID]) -> dict[UUID | None, CaseLine]:
     query = select(Case).where(Case.id.in_(set(ids)))
     query = query.options(load_only(Case.id, Case.number, Case.item, Case.item_version, Case.citizen_id))
     found = db.session.scalars(query).all()
-    names = applicant_names(found)
+    names, actor = applicant_names(found), current_actor()
     return {
         case.id: CaseLine(
             case.id,
-            url_for("console_cases.show", case_id=case.id),
+            case_url(case.id, actor, "telling"),
             case.number,
             parts().catalogue.item(case.item, case.item_version).name,
             mask_name(names.get(case.citizen_id, "")),

@@ -17,7 +17,7 @@ from citizen_services.cases.errors import CaseError, NotPossible
 from citizen_services.cases.models import Case
 from citizen_services.cases.once import do_once, note
 from citizen_services.cases.operations import Outcome, perform
-from citizen_services.console.access import ReasonWanted, tell_refusals, visible_case
+from citizen_services.console.access import ReasonWanted, office_case, tell_refusals
 from citizen_services.console.guards import current_actor, staff_required
 from citizen_services.console.schemas import FormSchema, once_of, read_form
 from citizen_services.database import db
@@ -201,7 +201,7 @@ def mended(channel: str) -> ResponseReturnValue:
 def reached(case_id: UUID) -> ResponseReturnValue:
     """Note that the person was told of a request for corrections on the telephone: a step of the case."""
     actor = current_actor()
-    case = visible_case(actor, case_id)
+    case = office_case(actor, case_id)
     step = corrections.note_call
 
     def act(once: Once) -> Outcome:

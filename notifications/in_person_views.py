@@ -16,8 +16,9 @@ from citizen_services.cases import documents
 from citizen_services.cases.errors import NotToBeBrought, WrongDay
 from citizen_services.cases.once import do_once, note
 from citizen_services.cases.seeing import role_of
-from citizen_services.console.access import ReasonWanted, tell_refusals, visible_case
+from citizen_services.console.access import ReasonWanted, office_case, tell_refusals
 from citizen_services.console.guards import current_actor, staff_required
+from citizen_services.console.listed import case_url
 from citizen_services.console.schemas import FormSchema, WordsField, once_of, read_form
 from citizen_services.database import Change, commit, db
 from citizen_services.database.base import rollback
@@ -95,7 +96,7 @@ def page() -> ResponseReturnValue:
         "console/in_person.html",
         rows=[
             {"id": document.id, "title": document.title, "number": document.number, "since": served.in_person_since,
-             "case": case.number, "href": url_for("console_cases.show", case_id=case.id),
+             "case": case.number, "href": case_url(case.id, actor, "serving"),
              "applicant": mask_name(names[case.citizen_id])}
             for served, document, case in rows
         ],
@@ -112,7 +113,7 @@ def _known(actor: Actor, document_id: UUID) -> in_person.Found:
     found = in_person.one(document_id, console_rows.cases_of(actor))
     if found is None:
         abort(404)
-    visible_case(actor, found[2].id)
+    office_case(actor, found[2].id)
     return found
 
 
@@ -142,6 +143,7 @@ def _page(found: in_person.Found, errors: Mapping[str, Any] | None = None, statu
         "console/in_person_one.html",
         document=document,
         case=case,
+        href=case_url(case.id, current_actor(), "serving"),
         name=person.name,
         phone=person.phone,
         home=home.address if home is not None else None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -10,6 +11,7 @@ from citizen_services import clock
 from citizen_services.api import schemas
 from citizen_services.api.callers import Caller, caller
 from citizen_services.api.once import do
+from citizen_services.api.opening_schemas import OpenedSchema, OpeningSchema
 from citizen_services.api.operation import blueprint, operation
 from citizen_services.api.problems import Problem
 from citizen_services.cases import charging, corrections, operations, queries, seeing, serving, standing
@@ -41,7 +43,10 @@ def _item(case: Case) -> ServiceItem:
 
 
 def seen_case(case_id: UUID) -> Case:
-    """A case that the caller may see: one's own, or one of the office's, which is recorded; NoSuchCase for others."""
+    """A case that the caller may see: one's own, or one in the hands of the staff, which is recorded.
+
+    Problem `reason-wanted` where a case of the office is in nobody's hands who asks; NoSuchCase for others.
+    """
     who = caller()
     if who.citizen is not None:
         case = queries.own_case(who.citizen.id, case_id)
@@ -49,11 +54,27 @@ def seen_case(case_id: UUID) -> Case:
         return case
     try:
         case = seeing.visible_case(who.actor, case_id)
-    except (seeing.ReasonWanted, seeing.OwnMatter):
+    except seeing.ReasonWanted as fault:
+        if fault.case is None:
+            raise NoSuchCase from None
+        detail = "这个办件不在您手上，也不在您岗位的待办里：请先说明查看理由。"
+        raise Problem("reason-wanted", 403, "A reason is wanted", detail) from None
+    except seeing.OwnMatter:
         raise NoSuchCase from None
     seeing.record_opening(who.actor, case)
     commit()
     return case
+
+
+def own_or_office_case(case_id: UUID) -> Case:
+    """A case of which nothing of its person is shown: one's own, or one of the office. The engine judges a step."""
+    who = caller()
+    if who.citizen is not None:
+        return seen_case(case_id)
+    try:
+        return seeing.office_case(who.actor, case_id)
+    except (seeing.ReasonWanted, seeing.OwnMatter):
+        raise NoSuchCase from None
 
 
 # --- Reading ------------------------------------------------------------------------------------------------------
@@ -195,7 +216,7 @@ def document(case_id: UUID, document_id: UUID) -> dict[str, Any]:
         try:
             count_look("unmasked", who.actor.id)
         except EnoughForToday as fault:
-            raise Problem("enough-for-today", 429, "The day's number of looks is used up", fault.sentence) from fault
+            raise enough_for_today(fault) from fault
         change = Change(clock.now())
         reason, role = f"查看文书《{found.title}》", seeing.role_of(who.actor)
         looks.note(change, who.actor, case.citizen_id, "unmasked", reason, role=role, case_id=case.id)
@@ -209,6 +230,40 @@ def document(case_id: UUID, document_id: UUID) -> dict[str, Any]:
 # --- Acting -------------------------------------------------------------------------------------------------------
 
 
+@bp.post("/<uuid:case_id>/openings")
+@operation(
+    bp, "说明查看理由", OpenedSchema, body=OpeningSchema, once=True, who=("staff",), scope=READ,
+    problems=(403, 404),
+)  # fmt: skip
+def give_reason(case_id: UUID, body: Mapping[str, str]) -> dict[str, Any]:
+    """Say why one opens a case that isn't in one's hands: recorded, counted, told its person. Then it can be read."""
+    who = caller()
+    if not who.actor.roles & seeing.case_roles():
+        raise NoSuchCase
+    case = queries.case_for_staff(who.actor, case_id)
+
+    def note(once: Once) -> dict[str, Any]:
+        change = Change(clock.now())
+        seeing.record_reason(who.actor, case, body["reason"], change)
+        told = {"id": str(case.id), "until": (change.at + looks.COVERS).isoformat()}
+        once.remember(change, told)
+        change.write()
+        return told
+
+    try:
+        done: dict[str, Any] = do(body, note)
+    except seeing.OwnMatter:
+        raise NoSuchCase from None
+    except EnoughForToday as fault:
+        raise enough_for_today(fault) from fault
+    return {"id": done["id"], "until": datetime.fromisoformat(done["until"])}
+
+
+def enough_for_today(fault: EnoughForToday) -> Problem:
+    """The day's number of looks is used up, as this door says it."""
+    return Problem("enough-for-today", 429, "The day's number of looks is used up", fault.sentence)
+
+
 @bp.post("/<uuid:case_id>/actions/<string:action>")
 @operation(
     bp, "办理一步", schemas.DoneSchema, body=schemas.ActSchema, once=True, who=EVERYBODY, scope=ACT, for_others=True,
@@ -216,7 +271,7 @@ def document(case_id: UUID, document_id: UUID) -> dict[str, Any]:
 )  # fmt: skip
 def act(case_id: UUID, action: str, body: Mapping[str, Any]) -> dict[str, Any]:
     """Take a step on the version that the caller saw; 409 `moved-on` where somebody was faster."""
-    case, who = seen_case(case_id), caller()
+    case, who = own_or_office_case(case_id), caller()
 
     def perform(once: Once) -> dict[str, Any]:
         catalogue, version, data = parts().catalogue, body["version"], body["data"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from citizen_services.api.case_views import EVERYBODY, READ, seen_case
+from citizen_services.api.case_views import EVERYBODY, READ, own_or_office_case
 from citizen_services.api.fee_schemas import FeeSchema
 from citizen_services.api.operation import blueprint, operation
 from citizen_services.cases import charging
@@ -26,7 +26,7 @@ def fee(order_id: UUID) -> dict[str, Any]:
     case_id = charging.case_of(order.duty) if order is not None else None
     if order is None or case_id is None:
         raise NoSuchCase
-    seen_case(case_id)
+    own_or_office_case(case_id)
     base = parts().settings.public_base_url
     names = ("id", "number", "title", "state", "amount_fen", "lines", "pay_until", "paid_at")
     return {

@@ -23,11 +23,13 @@ from citizen_services.cases.errors import (
 )
 from citizen_services.cases.models import Case
 from citizen_services.cases.once import do_once
+from citizen_services.cases.seeing import REASONS, record_listed
 from citizen_services.console import answers, paper_views, render, steps
 from citizen_services.console.access import (
     ReasonWanted,
     case_staff,
     held_by_colleague,
+    office_case,
     record_opening,
     record_reason,
     role_of,
@@ -35,6 +37,7 @@ from citizen_services.console.access import (
     visible_case,
 )
 from citizen_services.console.guards import current_actor
+from citizen_services.console.listed import list_of
 from citizen_services.console.schemas import (
     REVEAL_REASONS,
     ActSchema,
@@ -74,17 +77,20 @@ Errors = Mapping[str, Sequence[Any]] | str
 
 @bp.errorhandler(ReasonWanted)
 def _ask_for_reason(fault: ReasonWanted) -> ResponseReturnValue:
-    """There is no such case here; whoever needs one of another office says why. For an act: simply not found."""
+    """Whoever needs a case that isn't in their hands, or of another office, says why. For an act: simply not found."""
     case_id = (request.view_args or {}).get("case_id")
     if request.method not in ("GET", "HEAD") or request.endpoint != "console_cases.show" or case_id is None:
         return render_error(404)
-    return _reason_page(case_id), 404
+    return _reason_page(case_id, fault.case), 403 if fault.case is not None else 404
 
 
-def _reason_page(case_id: UUID, errors: Errors | None = None) -> str:
+def _reason_page(case_id: UUID, case: Case | None, errors: Errors | None = None) -> str:
     return render_template(
         "console/reason.html",
         case_id=case_id,
+        case=case,
+        why=request.form.get("why", ""),
+        whys=[(code, words, "") for code, words in REASONS.items()],
         reason=request.form.get("reason", "")[:100],
         errors=errors,
         form_token=new_token(12),
@@ -97,10 +103,17 @@ def _reason_page(case_id: UUID, errors: Errors | None = None) -> str:
 @bp.get("/<uuid:case_id>")
 @case_staff
 def show(case_id: UUID) -> ResponseReturnValue:
-    """A case; opening it is recorded."""
+    """A case; opening it is recorded. A list of one's own work is reason enough."""
     actor = current_actor()
-    case = visible_case(actor, case_id)
-    record_opening(actor, case)
+    try:
+        case = visible_case(actor, case_id)
+        record_opening(actor, case)
+    except ReasonWanted:
+        which = list_of(case_id, actor)
+        if not which:
+            raise
+        case = queries.case_for_staff(actor, case_id)
+        record_listed(actor, case, which)
     commit()
     return _page(case, actor)
 
@@ -183,7 +196,7 @@ def _image_url(case: Case, answer_id: str) -> str:
 @case_staff
 def news(case_id: UUID) -> ResponseReturnValue:
     """What happened since the version that an open page shows; 204 while nothing did."""
-    case = visible_case(current_actor(), case_id)
+    case = office_case(current_actor(), case_id)
     if request.args.get("version", "") == str(case.version):
         return Response(status=204)
     return render_template("console/_news.html", case=case, by=queries.who_moved(case))
@@ -197,7 +210,7 @@ def news(case_id: UUID) -> ResponseReturnValue:
 def confirm(case_id: UUID, action: str) -> ResponseReturnValue:
     """The page that asks again before a step that can't be undone; every other address leads back to the case."""
     actor = current_actor()
-    case = visible_case(actor, case_id)
+    case = office_case(actor, case_id)
     wanted = [step for step in queries.steps_for(render.item_of(case), case, actor) if step.action == action]
     if not wanted or not wanted[0].danger:
         return redirect(url_for("console_cases.show", case_id=case.id), 303)
@@ -233,7 +246,7 @@ def _confirm_page(
 def act(case_id: UUID, action: str) -> ResponseReturnValue:
     """Take a step on the version that the officer saw."""
     actor = current_actor()
-    case = visible_case(actor, case_id)
+    case = office_case(actor, case_id)
     item = render.item_of(case)
     try:
         given = read_form(_ACT)
@@ -290,12 +303,12 @@ def _not_done(
 @bp.post("/<uuid:case_id>/reason")
 @case_staff
 def give_reason(case_id: UUID) -> ResponseReturnValue:
-    """Open a case of another office for a reason, which is recorded; it stays open for a quarter of an hour."""
+    """Open a case that isn't in one's hands for a reason, which is recorded; it stays open for a quarter of an hour."""
     actor = current_actor()
     try:
         given = read_form(_REASON)
     except ValidationError as fault:
-        return _reason_page(case_id, fault.normalized_messages()), 422
+        return _reason_page(case_id, _here(actor, case_id), fault.normalized_messages()), 422
     case = queries.case_for_staff(actor, case_id)
 
     def note(once: Once) -> str:
@@ -307,6 +320,13 @@ def give_reason(case_id: UUID) -> ResponseReturnValue:
 
     do_once(once_of(actor, given["form_token"]), note)
     return redirect(url_for("console_cases.show", case_id=case_id), 303)
+
+
+def _here(actor: Actor, case_id: UUID) -> Case | None:
+    try:
+        return office_case(actor, case_id)
+    except ReasonWanted:
+        return None
 
 
 @bp.post("/<uuid:case_id>/reveal")

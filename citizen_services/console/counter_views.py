@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -12,7 +12,8 @@ from flask.typing import ResponseReturnValue
 from marshmallow import ValidationError, fields, validate
 
 from citizen_services import clock
-from citizen_services.cases import queries, visits
+from citizen_services.cases import eligibility, queries, visits
+from citizen_services.cases.eligibility import Refusal
 from citizen_services.cases.errors import AlreadyOpen, NoSuchCase, NotEligible
 from citizen_services.cases.models import Case, Draft, Visit
 from citizen_services.cases.once import do_once
@@ -33,6 +34,7 @@ from citizen_services.console.counter_place import (
     tell_refusals_here,
 )
 from citizen_services.console.guards import current_actor, staff_required
+from citizen_services.console.listed import case_url
 from citizen_services.console.schemas import FormSchema, once_of, read_form
 from citizen_services.database import Change
 from citizen_services.database.base import rollback
@@ -170,7 +172,7 @@ def person(citizen_id: UUID) -> ResponseReturnValue:
 
 
 def _person(
-    who: Citizen, visit: Visit, *, errors: object = None, failed: Sequence[Any] = (), failed_item: str = ""
+    who: Citizen, visit: Visit, *, errors: object = None, refusal: Refusal | None = None, failed_item: str = ""
 ) -> str:
     actor = current_actor()
     catalogue = parts().catalogue
@@ -179,6 +181,9 @@ def _person(
     begun = open_drafts(who, [item.code for item in catalogue.items()])
     running = {case.item: case for case in cases}
     rows = {row["id"]: row for row in render.rows_of(cases, actor)}
+    if visit.card_seen_at:
+        for row in rows.values():
+            row["href"] = case_url(row["id"], actor, "counter")
     return render_template(
         "console/counter_person.html",
         who=who,
@@ -191,21 +196,21 @@ def _person(
         by_wechat=is_bound_to_wechat(who.id),
         may_book=not at_home(actor) and bool(plans.groups_of(actor.office or "")),
         cases=[{"row": rows[case.id], "served": case.id in served, "visits": case.visits} for case in cases],
-        items=[_item_row(item, begun.get(item.code), running.get(item.code)) for item in catalogue.items()],
-        failed=failed,
+        items=[_item_row(item, begun.get(item.code), running.get(item.code), rows) for item in catalogue.items()],
+        refusal=refusal,
         failed_item=failed_item,
         errors=errors or {},
         form_token=lambda: new_token(16),
     )
 
 
-def _item_row(item: Any, draft: Draft | None, running: Case | None) -> dict[str, Any]:
+def _item_row(item: Any, draft: Draft | None, running: Case | None, rows: Mapping[Any, Any]) -> dict[str, Any]:
     return {
         "code": item.code,
         "name": item.name,
         "summary": item.guide.summary,
         "draft": f"还没有提交，{chinese_moment(draft.saved_at)}保存" if draft is not None else "",
-        "running": running,
+        "running": rows[running.id]["href"] if running is not None else "",
     }
 
 
@@ -290,8 +295,8 @@ def start(citizen_id: UUID, code: str) -> ResponseReturnValue:
         draft_id = beginning.begin(COUNTER, who, item, posted)
     except NotEligible as fault:
         rollback()
-        verdicts = [verdict for _, verdict in fault.verdicts]
-        return _person(who, visit, failed=verdicts, failed_item=item.name), 422
+        refusal = eligibility.refusal_of([verdict for _, verdict in fault.verdicts])
+        return _person(who, visit, refusal=refusal, failed_item=item.name), 422
     except AlreadyOpen:
         rollback()
         flash(f"{mask_name(who.name)}已有一件“{item.name}”正在办理。", "warn")

@@ -21,6 +21,7 @@ from citizen_services.console import render
 from citizen_services.console.access import tell_refusals
 from citizen_services.console.guards import current_actor, staff_required
 from citizen_services.console.list_views import RATING_ROLES
+from citizen_services.console.listed import case_url
 from citizen_services.console.schemas import FormSchema, WordsField, once_of, read_form
 from citizen_services.database import Change
 from citizen_services.database.base import rollback
@@ -92,6 +93,7 @@ def _page(task_id: UUID | None = None, errors: dict[str, Any] | None = None, sta
         return {
             "id": one.id,
             "case": task.case,
+            "href": case_url(task.case.id, actor, "ratings"),
             "item": render.item_of(task.case).name,
             "applicant": mask_name(names.get(task.case.citizen_id, "")),
             "grade": ratings.GRADES[task.rating.grade],

@@ -12,7 +12,7 @@ from marshmallow import ValidationError, fields, validate
 from citizen_services import clock
 from citizen_services.cases import recusal
 from citizen_services.cases.once import do_once
-from citizen_services.console.access import case_staff, tell_refusals, visible_case
+from citizen_services.console.access import case_staff, office_case, tell_refusals
 from citizen_services.console.guards import current_actor, staff_required
 from citizen_services.console.schemas import FormSchema, WordsField, once_of, read_form
 from citizen_services.database import Change, Conflict
@@ -134,7 +134,7 @@ def end(relation_id: UUID) -> ResponseReturnValue:
 def recuse(case_id: UUID) -> ResponseReturnValue:
     """Keep away from one case, for a reason; it lies on the desk again, for somebody else."""
     actor = current_actor()
-    case = visible_case(actor, case_id)
+    case = office_case(actor, case_id)
     try:
         given = read_form(_RECUSE)
     except ValidationError as fault:
@@ -159,5 +159,5 @@ def recuse(case_id: UUID) -> ResponseReturnValue:
 @case_staff
 def ask(case_id: UUID) -> ResponseReturnValue:
     """The page that asks why, since it can't be undone."""
-    case = visible_case(current_actor(), case_id)
+    case = office_case(current_actor(), case_id)
     return render_template("console/recuse.html", case=case, errors=None, form_token=new_token(12))

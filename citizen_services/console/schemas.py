@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from flask import request
-from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
+from marshmallow import EXCLUDE, Schema, ValidationError, fields, post_load, validate
 
+from citizen_services.cases.seeing import REASONS, reason_of
 from citizen_services.catalogue import forms
 from citizen_services.database.idempotency import Once
 from citizen_services.people.actors import Actor
@@ -78,9 +79,21 @@ class ActSchema(FormSchema):
 
 
 class ReasonSchema(FormSchema):
-    """Why a case of another office is opened."""
+    """Why a case is opened that isn't in one's hands: one of the reasons, and some words of one's own."""
 
-    reason = ReasonField(least=4)
+    why = fields.String(
+        required=True,
+        validate=validate.OneOf(list(REASONS), error="请选择查看理由。"),
+        error_messages={"required": "请选择查看理由。"},
+    )
+    reason = ReasonField(least=0)
+
+    @post_load
+    def _whole(self, data: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
+        try:
+            return data | {"reason": reason_of(data["why"], data["reason"])}
+        except ValueError as fault:
+            raise ValidationError(str(fault), "reason") from fault
 
 
 class RevealSchema(FormSchema):

@@ -17,7 +17,7 @@ from citizen_services.security import keyring
 
 #: What is limited, as the person who comes to the limit reads it; numbers stand in the settings.
 WORDS: Mapping[str, str] = {
-    "opened": "打开本单位以外的办件",
+    "opened": "打开不在本人手上和待办里的办件",
     "searched": "按人查办件",
     "unmasked": "显示隐去的信息",
     "exported": "导出",

@@ -11,6 +11,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import func, select
 
+from citizen_services.api import callers
 from citizen_services.cases.models import Case
 from citizen_services.database import commit, db
 from citizen_services.parts import parts
@@ -194,6 +195,16 @@ def test_staff_work_at_their_desk_by_program_and_every_look_is_recorded(
     events = clerk.get(f"/cases/{case_id}/events").get_json()
     assert [one["action"] for one in events["items"]][:3] == ["submit", "accept", "approve"]
     document = clerk.get(f"/cases/{case_id}").get_json()["documents"][0]
+    # It is in nobody's hands here by now: who took no step a moment ago says why, and is counted.
+    both = desk_program("yl-auxiliary")
+    assert both.get(f"/cases/{case_id}").get_json()["type"] == "reason-wanted"
+    opening = f"/cases/{case_id}/openings"
+    for words, pointer in ((("", "/words")), ("\x00", "/words")):
+        told = both.post(opening, {"why": "other", "words": words})
+        assert (told.status_code, told.get_json()["errors"][0]["pointer"]) == (422, pointer)
+    assert both.post(opening, {"why": "supervision"}).get_json()["id"] == str(case_id)
+    assert both.get(f"/cases/{case_id}").get_json()["state"] == "approved"
+    assert desk_program("fw-planner").post(opening, {"why": "supervision"}).status_code == 404
     with application.app_context():
         settings = replace(parts().settings, daily_looks={**parts().settings.daily_looks, "unmasked": 1})
         monkeypatch.setitem(application.extensions, "citizen_services", replace(parts(), settings=settings))
@@ -210,8 +221,11 @@ def test_staff_work_at_their_desk_by_program_and_every_look_is_recorded(
 
 
 def test_a_key_opens_what_two_people_let_it_and_no_more_often_than_that(
-    resident: Callable[..., Resident], program: Programs, application: Flask
+    resident: Callable[..., Resident], program: Programs, application: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # All within one minute of the machine's clock, however long it takes.
+    minute = callers.protocol_now()
+    monkeypatch.setattr(callers, "protocol_now", lambda: minute)
     case_id = resident().apply()
     reading = program(_key(application, "cases:read", per_minute=4))
     assert reading.get("/me").get_json()["scopes"] == ["cases:read"]

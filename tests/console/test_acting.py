@@ -216,7 +216,7 @@ def test_colleagues_without_the_role_are_told_why_and_other_offices_find_nothing
     assert "您的岗位没有办理这一步的权限" in clerk.words
     assert post(other, case_id, "approve") == 404
     other.open(f"/console/cases/{case_id}")
-    other.submit("reason", reason="申请人到本窗口咨询")
+    other.submit("reason", why="applicant", reason="")
     assert post(other, case_id, "approve") == 403
     assert "这一步由负责这个办件的派出所办理" in other.words
 

@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from uuid import uuid4
 
+import pytest
+from flask import Flask
 from sqlalchemy import select, update
 
+from citizen_services import clock
+from citizen_services.cases import ratings
 from citizen_services.cases.models import Case, Document
-from citizen_services.database import commit, db
+from citizen_services.database import Change, commit, db
+from citizen_services.parts import parts
+from citizen_services.people import look_limits
 from citizen_services.people.models import Look
+from tests import factories
 from tests.console.applications import case_now, looks_at, move, permit, portrait
 from tests.console.conftest import Desk
+from tests.notifications.conftest import later
 
 Desks = Callable[[str], Desk]
 STATION, OTHER, CENTRE = "330213001000", "330213002000", "330213000000"
@@ -162,39 +171,131 @@ def test_another_offices_case_is_not_there_until_a_reason_is_given_and_then_for_
     assert answers[0] == answers[1]
     other.open(path)
     assert number not in other.page.text
-    other.submit("reason", reason="看看")
-    assert (other.page.status_code, other.errors) == (422, {"reason"})
+    for why, words, wrong in (
+        ("", "申请人到本窗口咨询进度", "why"),
+        ("other", "看看", "reason"),
+        ("bored", "", "why"),
+    ):
+        other.submit("reason", why=why, reason=words)
+        assert (other.page.status_code, other.errors) == (422, {wrong})
     assert looks_at(person) == []
     for _ in range(2):
         other.open(path)
-        other.submit("reason", reason="申请人到本窗口咨询进度") if other.page.status_code == 404 else None
+        if other.page.status_code == 404:
+            other.submit("reason", why="other", reason="申请人到本窗口咨询进度")
         assert other.page.status_code == 200
         assert number in other.page.text
         assert other.actions == ["reveal"]
-    assert looks_at(person) == [("opened", OTHER, "clerk", "申请人到本窗口咨询进度")]
+    assert looks_at(person) == [("opened", OTHER, "clerk", "其他工作需要：申请人到本窗口咨询进度")]
     colleague = desk("jp-officer")
     assert colleague.open(path).status_code == 404
     db.session.execute(update(Look).values(at=Look.at - timedelta(minutes=16)))
     commit()
     assert other.open(path).status_code == 404
     # Nobody passes for one who works on the case by typing the word that the record keeps for them.
-    other.submit("reason", reason="handling")
-    assert looks_at(person)[-1] == ("opened", OTHER, "clerk", "“handling”")
+    other.submit("reason", why="handover", reason="handling")
+    assert looks_at(person)[-1] == ("opened", OTHER, "clerk", "交接或协助同事办理：“handling”")
     missing = uuid4()
     other.open(f"/console/cases/{missing}")
-    other.submit("reason", reason="申请人到本窗口咨询进度")
+    other.submit("reason", why="applicant", reason="")
     assert other.page.status_code == 404
 
 
-def test_an_office_goes_on_seeing_what_it_worked_on(desk: Desks) -> None:
+def test_a_case_of_the_own_office_is_opened_without_a_word_only_by_whoever_has_it_in_hand(desk: Desks) -> None:
+    """In hand: one holds it, one's role works it at this desk, one took a step a moment ago, or one's list has it."""
     case_id, person = permit()
+    path, clerk, approver = f"/console/cases/{case_id}", desk("yl-clerk"), desk("yl-officer")
+    assert clerk.open(path).status_code == 200
+    # It waits for a clerk: the approver of the same desk says why.
+    assert approver.open(path).status_code == 403
+    assert case_now(case_id).number in approver.words
+    assert "赏郎村5组" not in approver.page.text
+    clerk.submit("accept")
+    assert clerk.page.status_code == 200, "what one's step led to is shown"
+    with later(hours=-2):
+        case_id, person = permit("韦小花", done=("accept", "approve"))
+    path = f"/console/cases/{case_id}"
+    assert clerk.open(path).status_code == 403
+    assert approver.open(path).status_code == 403
+    assert desk("fw-clerk").open(path).status_code == 200
+    answer_id = case_now(case_id).answers["population.portrait"]
+    assert clerk.open(f"{path}/answers/{answer_id}.jpg").status_code == 404
+    clerk.open(path)
+    clerk.submit("reason", why="handover", reason="")
+    assert clerk.page.status_code == 200
+    assert looks_at(person)[-1] == ("opened", STATION, "clerk", "交接或协助同事办理")
+    assert clerk.open(f"{path}/answers/{answer_id}.jpg").status_code == 200
+    db.session.execute(update(Look).values(at=Look.at - timedelta(minutes=16)))
+    commit()
+    assert clerk.open(path).status_code == 403
+    # Whoever holds it needs no words, whatever it waits for.
+    until = clock.protocol_now() + timedelta(hours=9)
+    held = {"claimed_by": factories.staff("yl-clerk").id, "claimed_until": until}
+    db.session.execute(update(Case).where(Case.id == case_id).values(**held))
+    commit()
+    assert clerk.open(path).status_code == 200
+
+
+def test_reasons_for_the_own_offices_cases_count_against_the_days_number_too(
+    app: Flask, desk: Desks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = replace(parts().settings, daily_looks={**parts().settings.daily_looks, "opened": 1})
+    monkeypatch.setitem(app.extensions, "citizen_services", replace(parts(), settings=settings))
+    # A day that doesn't end meanwhile.
+    now = look_limits.protocol_now()
+    monkeypatch.setattr(look_limits, "protocol_now", lambda: now)
+    cases = [permit()[0], permit("韦小花")[0]]
+    clerk = desk("yl-officer")
+    answers = []
+    for case_id in cases:
+        clerk.open(f"/console/cases/{case_id}")
+        clerk.submit("reason", why="supervision", reason="")
+        answers.append(clerk.page.status_code)
+    assert answers == [200, 429]
+    assert "已满 1 次" in clerk.words
+
+
+def test_a_list_of_ones_own_work_is_reason_enough_for_whom_it_was_shown(desk: Desks) -> None:
+    case_id, person = permit("阿卜杜拉·买买提")
+    db.session.execute(
+        update(Case).where(Case.id == case_id).values(state="completed", ended_at=clock.now(), desk_code=None)
+    )
+    commit()
+    change = Change(clock.now())
+    ratings.rate(change, case_now(case_id), 1, "等了三趟", "wechat")
+    change.write()
+    commit()
+    clerk, colleague = desk("yl-clerk"), desk("yl-officer")
+    assert clerk.open(f"/console/cases/{case_id}").status_code == 403
+    clerk.open("/console/ratings")
+    found = re.search(rf'href="(/console/cases/{case_id}\?listed=[^"]+)"', clerk.page.text)
+    assert found is not None
+    assert colleague.open(found[1]).status_code == 403
+    assert colleague.open(found[1].replace(str(case_id), str(permit("韦小花")[0]))).status_code == 403
+    assert clerk.open(found[1]).status_code == 200
+    assert looks_at(person) == [("opened", STATION, "clerk", "差评回访和整改")]
+    # The number to call back is shown for a reason, as ever.
+    clerk.submit("reveal", field="applicant.phone", reason="电话联系申请人")
+    assert person.phone in clerk.page.text
+
+
+def test_an_office_goes_on_knowing_what_it_worked_on(desk: Desks) -> None:
+    with later(hours=-2):
+        case_id, person = permit()
     centre = desk("fw-clerk")
     assert centre.open(f"/console/cases/{case_id}").status_code == 404
-    for action in ("accept", "approve", "make", "parcel_ordered", "post"):
-        move(case_id, action)
-    assert case_now(case_id).desk_code is None
+    for action in ("accept", "approve", "make", "parcel_ordered"):
+        with later(hours=-1):
+            move(case_id, action)
     assert centre.open(f"/console/cases/{case_id}").status_code == 200
+    with later(hours=-1):
+        move(case_id, "post")
+    assert case_now(case_id).desk_code is None
     assert looks_at(person) == [("opened", CENTRE, "clerk", "handling")]
+    assert centre.open(f"/console/cases/{case_id}").status_code == 403
+    assert case_now(case_id).number in centre.words
+    centre.submit("reason", why="applicant", reason="问邮件到哪里了")
+    assert centre.page.status_code == 200
 
 
 def test_cases_of_another_district_do_not_exist(desk: Desks) -> None:
@@ -204,7 +305,7 @@ def test_cases_of_another_district_do_not_exist(desk: Desks) -> None:
     clerk = desk("yl-clerk")
     clerk.open(f"/console/cases/{case_id}")
     assert clerk.page.status_code == 404
-    clerk.submit("reason", reason="申请人到本窗口咨询进度")
+    clerk.submit("reason", why="applicant", reason="")
     assert clerk.page.status_code == 404
 
 

@@ -248,7 +248,7 @@ def test_looks_for_a_reason_end_with_the_day_s_number_and_the_next_ones_show_not
     def open_elsewhere() -> None:
         case_id = elsewhere.pop()
         other.open(f"/console/cases/{case_id}")
-        other.submit("reason", reason="申请人到本所窗口咨询")
+        other.submit("reason", why="applicant", reason="")
 
     def export() -> None:
         boss.open("/console/supervision/export")

@@ -354,6 +354,8 @@ def test_the_station_sees_one_household_and_each_case_for_itself(
         one, other = (case_of(head, seen(head)[name]) for name in ("韦大山", "韦小宝"))
         clerk = desk("yl-clerk")
         clerk.open(f"/console/cases/{one.id}")
+        # It is in nobody's hands: the registers have confirmed it.
+        clerk.submit("reason", why="supervision", reason="")
         assert "同户登记（2 人）" in clerk.words
         assert other.number in clerk.words
         assert "韦小宝" not in clerk.page.text
@@ -361,6 +363,9 @@ def test_the_station_sees_one_household_and_each_case_for_itself(
         token = clerk.cookie("console_session", "/console")
         officer.context.add_cookies([{"name": "console_session", "value": token or "", "url": f"{site}/console"}])
         officer.goto(f"/console/cases/{other.id}")
+        officer.select_option("[name=why]", "handover")
+        check_page(officer, "case-reason")
+        officer.get_by_role("button", name="查看", exact=True).click()
         officer.get_by_text("同户登记（2 人）").wait_for()
         check_page(officer, "household-4-console")
     # Elsewhere neither is seen.
