@@ -192,7 +192,7 @@ def _from_elsewhere(facts: Facts) -> Verdict:
         return Verdict(True, certain=False)
     if not traffic.issued_here(answer["content"]):
         return Verdict(True)
-    return Verdict(False, "您的驾驶证就是本市签发的，不用转入。", "到期的请办“驾驶证期满换证”。")
+    return Verdict(False, "您的驾驶证就是本市签发的。", "到期的请办“驾驶证期满换证”。", instead="不用转入")
 
 
 TRANSFER_IN = traffic.item(
@@ -260,7 +260,10 @@ def _issued_here(facts: Facts) -> Verdict:
         return Verdict(True)
     where = answer["content"].get("issuer_name") or "发证地"
     return Verdict(
-        False, f"延期由发证机关办理，您的驾驶证由{where}签发。", "请向发证机关申请，或者先办“驾驶证转入换证”。"
+        False,
+        f"延期由发证机关办理，您的驾驶证由{where}签发。",
+        "请向发证机关申请，或者先办“驾驶证转入换证”。",
+        instead="不能在本市办延期",
     )
 
 
@@ -269,7 +272,8 @@ def _not_too_late(facts: Facts) -> Verdict:
     until = answer["content"]["valid_until"] if answer and answer["outcome"] == "found" else None
     if until is None or facts.today <= date.fromisoformat(until) + timedelta(days=365):
         return Verdict(True, certain=until is not None)
-    return Verdict(False, f"您的驾驶证{chinese_date(date.fromisoformat(until))}到期，超过一年，不能再延期。")
+    why = f"您的驾驶证{chinese_date(date.fromisoformat(until))}到期，已经超过一年。"
+    return Verdict(False, why, "请到车管所问清楚怎样恢复。", instead="不能再延期")
 
 
 POSTPONE = traffic.item(

@@ -121,7 +121,8 @@ def licence_good(facts: Facts) -> Verdict:
         return Verdict(False, "登记里没有查到您的机动车驾驶证。", "请核对身份信息；确有驾驶证的，请到车管所查询。")
     status = licence_status(content["status"])
     if status.among(LICENCE_GONE | LICENCE_HELD):
-        return Verdict(False, f"您的驾驶证状态是{status.text}。", "请先到车管所问清楚怎样处理。")
+        here = "先到车管所，不能在网上办"
+        return Verdict(False, f"您的驾驶证状态是{status.text}。", "请到车管所问清楚怎样处理。", instead=here)
     return Verdict(True, certain=status.certain)
 
 
@@ -154,11 +155,14 @@ def time_to_renew(facts: Facts) -> Verdict:
     if outcome != "found":
         return Verdict(True, certain=False)
     if content["valid_until"] is None:
-        return Verdict(False, "您的驾驶证长期有效，不用换证。")
+        return Verdict(False, "您的驾驶证长期有效。", "到期才要换证，您的没有到期的一天。", instead="不用换证")
     until = date.fromisoformat(content["valid_until"])
     if facts.today > until + LOST_AFTER:
         return Verdict(
-            False, f"您的驾驶证{chinese_date(until)}到期，超过一年没有换证，已经注销。", "请到车管所问清楚怎样恢复。"
+            False,
+            f"您的驾驶证{chinese_date(until)}到期，超过一年没有换证，已经注销。",
+            "请到车管所问清楚怎样恢复。",
+            instead="不能再换证",
         )
     first = until - RENEW_BEFORE
     if facts.today < first:
@@ -175,7 +179,12 @@ def young_enough(facts: Facts) -> Verdict:
     """Under seventy: older people are tested at the counter."""
     if age_on(facts.birth_date, facts.today) < ABILITY_AGE:
         return Verdict(True)
-    return Verdict(False, "年满70周岁换证要做记忆力、判断力、反应力测试，须本人到场。", "请预约车管所窗口，一次办完。")
+    return Verdict(
+        False,
+        "年满70周岁换证要做记忆力、判断力、反应力测试，须本人到场。",
+        "请预约车管所窗口，一次办完。",
+        instead="请到窗口办理",
+    )
 
 
 # --- What is filled in --------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from citizen_services import clock
@@ -13,6 +14,31 @@ from citizen_services.parts import parts
 from citizen_services.people.guardians import has_guardian
 from citizen_services.people.models import Citizen
 from citizen_services.registers.queries import Held, homes_of, permits_in_short
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """What a page says of conditions that are not met: its heading, the sentences below, and the day, where it's time.
+
+    ``from_day`` is there only where time alone is missing.
+    """
+
+    heading: str
+    verdicts: Sequence[Verdict]
+    from_day: date | None
+
+
+def refusal_of(failed: Sequence[Verdict]) -> Refusal:
+    """How it is said that somebody can't apply, of the verdicts that failed (one at least).
+
+    Where the matter is over, not needed or done elsewhere, that alone is said: whoever needs no new licence is not sent
+    to the doctor for one.
+    """
+    instead = [one for one in failed if one.instead]
+    said = instead[:1] or list(failed)
+    days = [one.from_day for one in said if one.from_day]
+    by_time = len(days) == len(said)
+    return Refusal(instead[0].instead if instead else "现在还不能申请", said, max(days) if by_time else None)
 
 
 @dataclass(frozen=True)

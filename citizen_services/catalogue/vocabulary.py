@@ -166,7 +166,9 @@ class Facts:
 class Verdict:
     """Whether a condition is met; if not: why, what to do, and from which day it will be (if it only takes time).
 
-    ``certain`` is False where a register could not be asked: the case goes on and an officer looks.
+    ``certain`` is False where a register could not be asked: the case goes on and an officer looks. ``instead``, of a
+    condition that is not met: the heading that says that there is nothing to wait for or to mend, since it is not
+    needed, not done so, or over; what else is not met does not matter then.
     """
 
     met: bool
@@ -174,6 +176,7 @@ class Verdict:
     todo: str = ""
     from_day: date | None = None
     certain: bool = True
+    instead: str = ""
 
 
 @dataclass(frozen=True)

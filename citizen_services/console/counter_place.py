@@ -13,7 +13,7 @@ from flask import Blueprint, flash, redirect, url_for
 from flask.typing import ResponseReturnValue
 
 from citizen_services import clock
-from citizen_services.cases import drafts, recusal, visits
+from citizen_services.cases import drafts, eligibility, recusal, visits
 from citizen_services.cases.errors import CaseError, NoSuchCase, NotEligible
 from citizen_services.cases.models import Draft, Visit
 from citizen_services.catalogue import UnknownItem
@@ -161,10 +161,10 @@ def _not_done(fault: CaseError) -> ResponseReturnValue:
     rollback()
     back = url_for("console_counter.page")
     if isinstance(fault, NotEligible):
-        verdicts = [verdict for _, verdict in fault.verdicts]
-        text = "".join(verdict.why for verdict in verdicts)
-        advice = "".join(verdict.todo for verdict in verdicts)
-        return render_error(422, title="申请人现在还不能申请", text=text, advice=advice, back=back)
+        refusal = eligibility.refusal_of([verdict for _, verdict in fault.verdicts])
+        text = "".join(verdict.why for verdict in refusal.verdicts)
+        advice = "".join(verdict.todo for verdict in refusal.verdicts)
+        return render_error(422, title=f"申请人：{refusal.heading}", text=text, advice=advice, back=back)
     status = 404 if isinstance(fault, NoSuchCase) else 409
     return render_error(status, text=fault.sentence, advice="已经保存的内容都在，可以从申请人页面接着填。", back=back)
 

@@ -174,15 +174,18 @@ def conditions_of(item: ServiceItem, judged: Sequence[Judged] | None) -> list[di
     """The conditions of applying as ``conditions`` shows them; without a verdict where nobody is known yet."""
     if judged is None:
         return [{"text": check.sentence, "met": None, "advice": f"依据{check.source}"} for check in item.pre_checks]
-    return [_condition(one) for one in judged]
+    refused = any(not one.verdict.met and one.verdict.certain for one in judged)
+    return [_condition(one, refused) for one in judged]
 
 
-def _condition(one: Judged) -> dict[str, Any]:
+def _condition(one: Judged, refused: bool) -> dict[str, Any]:
     verdict = one.verdict
     if verdict.met and verdict.certain:
         return {"text": one.check.sentence, "met": True}
     if not verdict.certain:
-        advice = verdict.why or "登记信息暂时查不到，您可以先申请，由民警核实。"
+        # Nobody is told to go on beside being told that they can't.
+        unknown = "登记信息暂时查不到" + ("。" if refused else "，您可以先申请，由工作人员核实。")
+        advice = verdict.why or unknown
         return {"text": one.check.sentence, "met": None, "advice": advice}
     day = f"{chinese_date(verdict.from_day)}起可以申请" if verdict.from_day else ""
     return {"text": one.check.sentence, "met": False, "advice": day}

@@ -9,7 +9,7 @@ from typing import Any
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from citizen_services.cases import corrections, drafts, households
+from citizen_services.cases import corrections, drafts, eligibility, households
 from citizen_services.cases.errors import (
     AlreadyOpen,
     CaseError,
@@ -165,11 +165,11 @@ def not_done(fault: CaseError) -> ResponseReturnValue:
 
 
 def _not_eligible(fault: NotEligible) -> ResponseReturnValue:
-    verdicts = [verdict for _, verdict in fault.verdicts]
-    days = [verdict.from_day for verdict in verdicts if verdict.from_day]
-    advice = "".join(verdict.todo for verdict in verdicts)
-    day = f"{chinese_date(max(days))}起可以申请。" if days else ""
-    return render_error(422, title="暂时还不能申请", text="".join(v.why for v in verdicts), advice=f"{day}{advice}")
+    refusal = eligibility.refusal_of([verdict for _, verdict in fault.verdicts])
+    advice = "".join(verdict.todo for verdict in refusal.verdicts)
+    day = f"{chinese_date(refusal.from_day)}起可以申请。" if refusal.from_day else ""
+    text = "".join(verdict.why for verdict in refusal.verdicts)
+    return render_error(422, title=refusal.heading, text=text, advice=f"{day}{advice}")
 
 
 def _unknown_item(fault: UnknownItem) -> ResponseReturnValue:
