@@ -11,6 +11,7 @@ from citizen_services.database import commit, db, new_id
 from citizen_services.people.models import Staff
 from citizen_services.people.sessions import staff_actor
 from citizen_services.windows import desks, plans, publishing
+from citizen_services.windows.hall_models import StaffSkill
 from citizen_services.windows.models import Counter, DeskHours, OpeningRule, PartnerDesk, ServiceGroup, Slot
 
 OFFICE = "330213000100"
@@ -79,6 +80,13 @@ _RULES = (
     ("violations", range(5), time(13, 30), time(17), (5,), 2, 2),
     ("violations", (5,), time(9), time(12), (5,), 2, 2),
 )
+#: Which groups the clerks are qualified for; what penalty points follow from is an officer's.
+_SKILLS = (
+    ("cg-clerk", ("vehicle", "licence")),
+    ("cg-window", ("vehicle", "licence", "violations")),
+    ("cg-auxiliary", ("vehicle", "licence")),
+    ("cg-auxiliary2", ("vehicle", "licence")),
+)
 #: How many weeks from the present one on are published.
 WEEKS = 3
 
@@ -113,6 +121,9 @@ def _set_up() -> None:
         db.session.add_all(DeskHours(desk_id=desk.id, weekday=n, spans=list(weekdays)) for n in range(5))
         if saturday:
             db.session.add(DeskHours(desk_id=desk.id, weekday=5, spans=list(saturday)))
+    clerks = {one.login: one.id for one in db.session.scalars(select(Staff).where(Staff.office_code == OFFICE))}
+    for login, skills in _SKILLS:
+        db.session.add_all(StaffSkill(staff_id=clerks[login], group_code=code) for code in skills)
     for group, days, starts, ends, counters, booked, walk_in in _RULES:
         for weekday in days:
             db.session.add(

@@ -18,14 +18,14 @@ from citizen_services import clock
 from citizen_services.cases.once import do_once, note
 from citizen_services.console.access import tell_refusals
 from citizen_services.console.guards import current_actor, staff_required
-from citizen_services.console.schemas import FormSchema, once_of
+from citizen_services.console.schemas import FormSchema, WordsField, once_of
 from citizen_services.database import commit
 from citizen_services.people.queries import office
 from citizen_services.rules.dates import chinese_day
 from citizen_services.rules.masking import mask_name
 from citizen_services.security import new_token
-from citizen_services.windows import closing, hall, offered, plans, publishing
-from citizen_services.windows.errors import NotThis
+from citizen_services.windows import closing, hall, offered, plans, publishing, roster
+from citizen_services.windows.errors import Conflicting, NotThis
 from citizen_services.windows.models import PlanWeek, PlanWindow
 
 bp = Blueprint("console_plan", __name__, url_prefix="/console/plan")
@@ -70,10 +70,20 @@ class AddSchema(WindowSchema):
     day = fields.Date(required=True, error_messages=asks("请选择日期。"))
 
 
+class IfAnyField(WordsField):
+    """Some words, where there are any."""
+
+    def __init__(self, sentence: str, *, least: int, most: int) -> None:
+        super().__init__(sentence, least=least, most=most)
+        self.required, self.load_default = False, ""
+
+
 class VersionSchema(FormSchema):
-    """The plan's version that was decided on."""
+    """The plan's version that was decided on; why it is published though something clashes, and what clashed."""
 
     version = fields.Integer(required=True)
+    seen = fields.String(load_default="", validate=validate.Length(max=16))
+    reason = IfAnyField("请写明仍要公布的原因，4 至 100 个字。", least=4, most=100)
 
 
 class CopySchema(FormSchema):
@@ -129,7 +139,7 @@ def page() -> ResponseReturnValue:
 def _page(week: PlanWeek, errors: Mapping[str, Any] | None = None, status: int = 200) -> ResponseReturnValue:
     groups, here = plans.groups_of(week.office_code), week.office_code
     days = [week.monday + timedelta(days=n) for n in range(7)]
-    windows = plans.windows_of(week)
+    windows, clashes = plans.windows_of(week), publishing.conflicts(week)
     page = render_template(
         "console/plan.html",
         heading="开窗计划",
@@ -147,11 +157,20 @@ def _page(week: PlanWeek, errors: Mapping[str, Any] | None = None, status: int =
         rows=[
             {
                 "name": group.name,
-                "cells": [[_cell(one) for one in windows if (one.group_code, one.day) == (code, day)] for day in days],
+                "code": code,
+                "cells": [
+                    {
+                        "day": day.isoformat(),
+                        "words": chinese_day(day),
+                        "windows": [_cell(one) for one in windows if (one.group_code, one.day) == (code, day)],
+                    }
+                    for day in days
+                ],
             }
             for code, group in groups.items()
         ],
-        clashes=[(chinese_day(one.day), one.words) for one in plans.clashes(week)],
+        clashes=clashes,
+        seen=roster.mark_of(clashes),
         provisional=plans.is_provisional(week.monday),
         planned=sum(1 for one in windows if one.state == "planned"),
         before=week.monday - timedelta(days=7),
@@ -159,7 +178,7 @@ def _page(week: PlanWeek, errors: Mapping[str, Any] | None = None, status: int =
         groups=[(code, group.name, "") for code, group in groups.items()],
         counters=_counters(here),
         day_choices=[(day.isoformat(), chinese_day(day), "") for day in days],
-        form=request.form,
+        form=request.form or {"day": request.args.get("day", ""), "group_code": request.args.get("group", "")},
         chosen=request.form.getlist("counters"),
         errors=errors or {},
         form_token=lambda: new_token(12),
@@ -198,6 +217,8 @@ def _act(schema: Any, act: Any, words: str) -> ResponseReturnValue:
 
     try:
         done = do_once(once_of(actor, given["form_token"]), once_done)
+    except Conflicting as fault:
+        return _page(plans.week_of(_here(), monday), {"reason": [fault.sentence]}, 422)
     except NotThis as fault:
         return _page(plans.week_of(_here(), monday), {"_schema": [fault.sentence]}, 422)
     flash(words.format(count=done["count"]), "ok")
@@ -238,7 +259,9 @@ def publish() -> ResponseReturnValue:
     actor = current_actor()
     return _act(
         _PUBLISH,
-        lambda week, given: publishing.publish(actor, week, given["version"]),
+        lambda week, given: publishing.publish(
+            actor, week, given["version"], reason=given["reason"], seen=given["seen"]
+        ),
         "已公布，放出 {count} 个时段。",
     )
 

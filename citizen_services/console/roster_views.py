@@ -18,6 +18,7 @@ from citizen_services.console.guards import current_actor, staff_required
 from citizen_services.console.plan_views import ROLE, asks, monday_asked
 from citizen_services.console.schemas import FormSchema, once_of
 from citizen_services.database import commit
+from citizen_services.people import parameters
 from citizen_services.people.actors import Actor
 from citizen_services.people.queries import office
 from citizen_services.rules.dates import chinese_day
@@ -60,12 +61,18 @@ class AwaySchema(FormSchema):
 
 
 class SkillsSchema(FormSchema):
-    """What somebody is qualified for."""
+    """What everybody is qualified for, as ``<person>:<group>``; the mark of what the page showed."""
 
-    staff = fields.UUID(required=True, error_messages=asks("请选择人员。"))
-    groups = fields.List(fields.String(), load_default=list)
+    seen = fields.String(required=True, error_messages=asks("请刷新页面后再保存。"))
+    skill = fields.List(
+        fields.String(validate=validate.Regexp(r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}:[a-z0-9-]{1,40}\Z", error="请刷新页面后再保存。")),
+        load_default=list,
+        validate=validate.Length(max=2000),
+    )
 
 
+#: What decides about clashes, as whoever rosters reads it; administrators set it (参数).
+_LIMITS = {name: one for name, one in parameters.DECLARED.items() if name.startswith("roster_")}
 _SHIFT, _REMOVE, _AWAY, _SKILLS = ShiftSchema(), RemoveSchema(), AwaySchema(), SkillsSchema()
 
 
@@ -83,6 +90,7 @@ def _page(errors: Mapping[str, Any] | None = None, status: int = 200) -> Respons
     commit()
     days = [monday + timedelta(days=n) for n in range(7)]
     names = {one.id: one.name for one in found.people}
+    clashes = roster.clashes(found, plans.windows_of(week))
     page = render_template(
         "console/roster.html",
         heading="排班",
@@ -95,7 +103,9 @@ def _page(errors: Mapping[str, Any] | None = None, status: int = 200) -> Respons
             {
                 "id": one.id,
                 "name": one.name,
-                "skills": "、".join(_names(here, found.skills.get(one.id, frozenset()))),
+                "skills": "、".join(
+                    name for code, name in found.groups.items() if code in found.skills.get(one.id, frozenset())
+                ),
                 "cells": [
                     {
                         "away": roster.away_words(found, one.id, day),
@@ -107,9 +117,12 @@ def _page(errors: Mapping[str, Any] | None = None, status: int = 200) -> Respons
             for one in found.people
         ],
         clashes=[
-            (chinese_day(one.day), names.get(one.staff_id, "") if one.staff_id else "", one.words)
-            for one in roster.clashes(found, plans.windows_of(week))
+            (chinese_day(one.day), names.get(one.staff_id, ""), one.words)
+            for one in clashes
+            if one.staff_id is not None
         ],
+        gaps=[(chinese_day(one.day), one.words) for one in clashes if one.staff_id is None],
+        limits=[(one.label, parameters.number(name), one.unit, one.source) for name, one in _LIMITS.items()],
         absences=[
             {
                 "id": one.id,
@@ -121,7 +134,6 @@ def _page(errors: Mapping[str, Any] | None = None, status: int = 200) -> Respons
         ],
         people=[(str(one.id), one.name, "") for one in found.people],
         counters=[(str(one.number), f"{one.number} 号 {one.name}", "") for one in hall.counters_of(here)],
-        groups=[(code, group.name, "") for code, group in plans.groups_of(here).items()],
         kinds=[(code, words, "") for code, words in roster.ABSENCES.items()],
         day_choices=[(day.isoformat(), chinese_day(day), "") for day in days],
         form=request.form,
@@ -129,10 +141,6 @@ def _page(errors: Mapping[str, Any] | None = None, status: int = 200) -> Respons
         form_token=lambda: new_token(12),
     )
     return page, status
-
-
-def _names(here: str, codes: frozenset[str]) -> list[str]:
-    return [group.name for code, group in plans.groups_of(here).items() if code in codes]
 
 
 def _shift(found: roster.Roster, one: RosterShift) -> dict[str, Any]:
@@ -170,17 +178,24 @@ def person(staff_id: UUID) -> ResponseReturnValue:
 
 def _read(schema: Any) -> dict[str, Any]:
     given: dict[str, Any] = {name: value for name, value in request.form.items() if value.strip()}
-    if "groups" in schema.fields:
-        given["groups"] = request.form.getlist("groups")
+    if "skill" in schema.fields:
+        given["skill"] = request.form.getlist("skill")
     return dict(schema.load({name: value for name, value in given.items() if name in schema.fields}))
 
 
-def _act(schema: Any, act: Callable[[Actor, Mapping[str, Any]], object], words: str) -> ResponseReturnValue:
-    actor = current_actor()
+def _act(
+    schema: Any,
+    act: Callable[[Actor, Mapping[str, Any]], object],
+    words: str,
+    again: Callable[[Mapping[str, Any], int], ResponseReturnValue] | None = None,
+    back: str = ".page",
+) -> ResponseReturnValue:
+    """Do what a form asks once, then lead ``back``; what is wrong is said on the page that ``again`` shows."""
+    actor, again = current_actor(), again or _page
     try:
         given = _read(schema)
     except ValidationError as fault:
-        return _page(fault.normalized_messages(), 422)
+        return again(fault.normalized_messages(), 422)
 
     def once_done(once: Any) -> Any:
         act(actor, given)
@@ -189,9 +204,9 @@ def _act(schema: Any, act: Callable[[Actor, Mapping[str, Any]], object], words: 
     try:
         do_once(once_of(actor, given["form_token"]), once_done)
     except NotThis as fault:
-        return _page({"_schema": [fault.sentence]}, 422)
+        return again({"_schema": [fault.sentence]}, 422)
     flash(words, "ok")
-    return redirect(url_for(".page", week=monday_asked().isoformat()), 303)
+    return redirect(url_for(back, week=monday_asked().isoformat()), 303)
 
 
 @bp.post("/shifts")
@@ -230,8 +245,40 @@ def back() -> ResponseReturnValue:
     return _act(_REMOVE, lambda actor, given: roster.be_back(actor, given["which"]), "已销假。")
 
 
-@bp.post("/skills")
+@bp.get("/skills")
 @staff_required(ROLE)
 def skills() -> ResponseReturnValue:
-    """Say what somebody is qualified for."""
-    return _act(_SKILLS, lambda actor, given: roster.qualify(actor, given["staff"], given["groups"]), "资格已保存。")
+    """Who is qualified for what."""
+    return _skills_page()
+
+
+def _skills_page(errors: Mapping[str, Any] | None = None, status: int = 200) -> ResponseReturnValue:
+    here, monday = current_actor().office or "", monday_asked()
+    found = roster.week(here, monday)
+    page = render_template(
+        "console/roster_skills.html",
+        heading="人员资格",
+        place=office(here),
+        monday=monday,
+        groups=list(found.groups.items()),
+        rows=[(str(one.id), one.name, found.skills.get(one.id, frozenset())) for one in found.people],
+        seen=roster.skills_mark(found),
+        errors=errors or {},
+        form_token=lambda: new_token(12),
+    )
+    return page, status
+
+
+@bp.post("/skills")
+@staff_required(ROLE)
+def save_skills() -> ResponseReturnValue:
+    """Say who is qualified for what."""
+
+    def act(actor: Actor, given: Mapping[str, Any]) -> None:
+        wanted: dict[UUID, list[str]] = {}
+        for one in given["skill"]:
+            person_id, code = one.split(":")
+            wanted.setdefault(UUID(person_id), []).append(code)
+        roster.qualify_all(actor, wanted, given["seen"])
+
+    return _act(_SKILLS, act, "资格已保存。", _skills_page, ".skills")

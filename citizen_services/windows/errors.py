@@ -87,6 +87,14 @@ class NotThis(BookingError):
     type = "not-possible"
 
 
+class Conflicting(NotThis):
+    """A week is in conflict and no reason was given why it is published all the same. ``lines`` say what clashes."""
+
+    def __init__(self, lines: Sequence[str]) -> None:
+        super().__init__("这一周有冲突：请先改好再公布；确实要这样公布的，请写明原因，4 至 100 个字。")
+        self.lines = lines
+
+
 class NotYours(BookingError):
     """The service is booked about a vehicle, and none or a wrong one was named."""
 

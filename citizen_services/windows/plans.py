@@ -253,7 +253,8 @@ def clashes(week: PlanWeek) -> list[Clash]:
     for one in windows_of(week):
         why = closed_why(week.office_code, one.day)
         if why:
-            found.append(Clash(one.day, f"这一天不开（{why}），却安排了{groups[one.group_code].name}。"))
+            times = f"{one.starts:%H:%M}–{one.ends:%H:%M}"
+            found.append(Clash(one.day, f"这一天不开（{why}），却安排了 {times} {groups[one.group_code].name}。"))
         for number in one.counters:
             by_counter.setdefault((one.day, number), []).append(one)
             if number not in able:

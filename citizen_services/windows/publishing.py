@@ -15,9 +15,10 @@ from citizen_services import clock
 from citizen_services.cases import opening
 from citizen_services.database import db, new_id
 from citizen_services.people.actors import Actor
+from citizen_services.people.administration_record import record
 from citizen_services.rules.dates import chinese_day
-from citizen_services.windows import plans
-from citizen_services.windows.errors import NotThis
+from citizen_services.windows import plans, roster
+from citizen_services.windows.errors import Conflicting, NotThis
 from citizen_services.windows.models import PlanWeek, PlanWindow, Slot
 
 #: What the hours of a published day say of why they are so.
@@ -46,10 +47,28 @@ def pieces(one: PlanWindow) -> Iterator[Piece]:
         released += timedelta(seconds=one.release_spread_s)
 
 
-def publish(actor: Actor, week: PlanWeek, version: int) -> int:
+def conflicts(week: PlanWeek) -> list[str]:
+    """What clashes in a week from today on, in the plan and in the roster of its people, line by line.
+
+    That a window has nobody yet is no conflict: a week may be published before its people are rostered.
+    """
+    today, people = clock.today(), roster.week(week.office_code, week.monday)
+    names = {one.id: one.name for one in people.people}
+    of_plan = [(one.day, one.words) for one in plans.clashes(week) if one.day >= today]
+    of_people = [
+        (one.day, f"{names[one.staff_id]} {one.words}")
+        for one in roster.clashes(people, plans.windows_of(week))
+        if one.staff_id is not None
+    ]
+    return [f"{chinese_day(day)}：{words}" for day, words in sorted({*of_plan, *of_people})]
+
+
+def publish(actor: Actor, week: PlanWeek, version: int, *, reason: str = "", seen: str | None = None) -> int:
     """Make slots of what is planned, and write the days' hours down; how many slots. The caller commits.
 
-    Raises NotThis: another planner was faster, a day is closed, or nothing is new.
+    A week in conflict is published for a ``reason`` only, which goes into the record with what clashes; ``seen`` is the
+    mark (``roster.mark_of``) of the conflicts that the reason was given for. Raises Conflicting without a reason;
+    NotThis: another planner was faster, a day is closed, other conflicts came, or nothing is new.
     """
     if week.version != version:
         raise NotThis("同事刚刚改过这一周，请看过最新的安排再公布。")
@@ -60,6 +79,11 @@ def publish(actor: Actor, week: PlanWeek, version: int) -> int:
             raise NotThis(f"{chinese_day(one.day)}不开（{why}），请先去掉这一天的安排。")
     if not planned:
         raise NotThis("没有新的安排要公布。")
+    clashing = conflicts(week)
+    if clashing and not reason:
+        raise Conflicting(clashing)
+    if clashing and seen is not None and seen != roster.mark_of(clashing):
+        raise NotThis("冲突刚刚有变化，请看过最新的再公布。")
     made = 0
     for one in planned:
         for piece in pieces(one):
@@ -84,7 +108,13 @@ def publish(actor: Actor, week: PlanWeek, version: int) -> int:
     week.version, week.changed = week.version + 1, False
     db.session.flush()
     tell_hours(actor, week)
+    after = {"周": week.monday.isoformat(), "时段": str(made)}
+    record(actor, "week_published", week.office_code, {}, after | _why(clashing, reason))
     return made
+
+
+def _why(clashing: Sequence[str], reason: str) -> dict[str, str]:
+    return {"冲突": "；".join(clashing), "仍然公布的原因": reason} if clashing else {}
 
 
 def tell_hours(actor: Actor, week: PlanWeek) -> None:

@@ -5,6 +5,7 @@ Nothing here forbids a shift: a planner may know better, and sees what clashes.
 
 from __future__ import annotations
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +18,8 @@ from sqlalchemy import delete, select, update
 from citizen_services import clock
 from citizen_services.database import db, new_id
 from citizen_services.people.actors import Actor
-from citizen_services.people.models import RoleGrant, Staff
+from citizen_services.people.administration_record import record
+from citizen_services.people.models import Office, RoleGrant, Staff
 from citizen_services.people.parameters import number
 from citizen_services.windows import plans
 from citizen_services.windows.errors import NoSuchBooking, NotThis
@@ -46,6 +48,8 @@ class Roster:
     absences: Sequence[StaffAbsence]
     skills: Mapping[UUID, frozenset[str]]
     counters: Mapping[UUID, Counter]
+    #: Names of the office's service groups, by code.
+    groups: Mapping[str, str]
 
     def of(self, staff_id: UUID, day: date) -> list[RosterShift]:
         """Somebody's shifts of a day, in order of time."""
@@ -84,7 +88,8 @@ def week(office_code: str, monday: date) -> Roster:
     for row in db.session.scalars(select(StaffSkill).where(StaffSkill.staff_id.in_(ids))):
         skills[row.staff_id].add(row.group_code)
     counters = {one.id: one for one in db.session.scalars(select(Counter).where(Counter.office_code == office_code))}
-    return Roster(monday, people, shifts, absences, {k: frozenset(v) for k, v in skills.items()}, counters)
+    groups = {code: one.name for code, one in plans.groups_of(office_code).items()}
+    return Roster(monday, people, shifts, absences, {k: frozenset(v) for k, v in skills.items()}, counters, groups)
 
 
 # --- Changing -----------------------------------------------------------------------------------------------------
@@ -155,26 +160,64 @@ def be_back(actor: Actor, absence_id: UUID) -> None:
 
 def qualify(actor: Actor, staff_id: UUID, groups: Sequence[str]) -> None:
     """Say what somebody is qualified for. Raises NotThis, NoSuchBooking. The caller commits."""
-    member = _member(actor, staff_id)
-    if unknown := set(groups) - plans.groups_of(member.office_code).keys():
+    member, known = _member(actor, staff_id), plans.groups_of(_office(actor))
+    if unknown := set(groups) - known.keys():
         raise NotThis(f"没有这些业务：{'、'.join(sorted(unknown))}。")
+    had = set(db.session.scalars(select(StaffSkill.group_code).where(StaffSkill.staff_id == staff_id)))
+    if had == set(groups):
+        return
     db.session.execute(delete(StaffSkill).where(StaffSkill.staff_id == staff_id))
     db.session.add_all(StaffSkill(staff_id=staff_id, group_code=code) for code in sorted(set(groups)))
     db.session.flush()
+    words = ["、".join(one.name for code, one in known.items() if code in some) or "无" for some in (had, set(groups))]
+    record(actor, "skills_changed", _office(actor), {member.name: words[0]}, {member.name: words[1]})
+
+
+def qualify_all(actor: Actor, wanted: Mapping[UUID, Sequence[str]], seen: str) -> int:
+    """Say what each of an office's people is qualified for; of how many that is new. The caller commits.
+
+    ``seen`` is the mark of what was on the page (``skills_mark``). Raises NotThis, NoSuchBooking.
+    """
+    here = _office(actor)
+    # One planner at a time: who waited here sees what the other one saved.
+    db.session.execute(select(Office.code).where(Office.code == here).with_for_update(key_share=True))
+    now = week(here, plans.monday_of(clock.today()))
+    if skills_mark(now) != seen:
+        raise NotThis("同事刚刚改过资格，请看过最新的再保存。")
+    changed = [one.id for one in now.people if set(wanted.get(one.id, ())) != now.skills.get(one.id, frozenset())]
+    for staff_id in changed:
+        qualify(actor, staff_id, wanted.get(staff_id, ()))
+    return len(changed)
+
+
+def skills_mark(roster: Roster) -> str:
+    """A mark of who is qualified for what; another one as soon as anything of it changes."""
+    return mark_of([f"{one.id}:{','.join(sorted(roster.skills.get(one.id, ())))}" for one in roster.people])
+
+
+def mark_of(lines: Sequence[str]) -> str:
+    """A short mark of some lines, by which a form tells what its page showed."""
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+
+
+def _office(actor: Actor) -> str:
+    if actor.office is None:
+        raise NoSuchBooking("没有找到您的单位。")
+    return actor.office
 
 
 # --- What a planner should see ------------------------------------------------------------------------------------
 
 
 def clashes(roster: Roster, windows: Sequence[PlanWindow]) -> list[Clash]:
-    """What is wrong with a week: of each person, then of each window that nobody qualified is at."""
+    """What is wrong with a week from today on: of each person, then of each window that nobody qualified is at."""
     found: list[Clash] = []
-    days = [roster.monday + timedelta(days=n) for n in range(7)]
+    days = [day for n in range(7) if (day := roster.monday + timedelta(days=n)) >= clock.today()]
     for person in roster.people:
         for day in days:
             found += [Clash(day, person.id, words) for words in _of_day(roster, person.id, day, windows)]
         found += _without_rest(roster, person.id, days)
-    for window in windows:
+    for window in (one for one in windows if one.day >= clock.today()):
         found += [Clash(window.day, None, words) for words in _uncovered(roster, window)]
     return sorted(found, key=lambda one: (one.day, one.staff_id is None))
 
@@ -199,7 +242,7 @@ def _of_day(roster: Roster, staff_id: UUID, day: date, windows: Sequence[PlanWin
         words.append(f"{_at(since)} 起连续上班，没有休息。")
     known = roster.skills.get(staff_id, frozenset())
     for shift in mine:
-        lacking = sorted(_groups_at(roster, shift, windows) - known)
+        lacking = [roster.groups.get(code, code) for code in sorted(_groups_at(roster, shift, windows) - known)]
         if lacking:
             words.append(f"{_at(shift.starts_at)} 的窗口要办的业务，还不具备资格：{'、'.join(lacking)}。")
     return list(dict.fromkeys(words))
