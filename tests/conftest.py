@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
+from argon2 import PasswordHasher
 from flask import Flask
 from flask.testing import FlaskClient
 from hypothesis import settings
 from psycopg.errors import DeadlockDetected
-from psycopg.types.json import Jsonb
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
 from deploy.embedded import Postgres, Valkey, start_postgres, start_valkey
 from tests.house import House, new_house, running, wait_for_url
+from tests.pages_kit import end_chromium
 
 #: What every test of the suite is under: it stays on this machine, and its processes log nothing personal.
 pytest_plugins = ["tests.guards.loopback", "tests.guards.privacy"]
@@ -104,8 +107,11 @@ def house(servers: dict[str, str], worker_number: int, tmp_path_factory: pytest.
 @pytest.fixture(scope="session")
 def _application(house: House) -> Flask:
     from app import create_app
-    from citizen_services import demo
+    from citizen_services import demo, security
 
+    # A hash carries its cost with it: who logs in during the tests pays this one, in the house's processes too. That
+    # real passwords cost more is told by tests/database/test_secrets.py.
+    security._passwords = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
     application = create_app(house.settings, process="test")
     application.config["TESTING"] = True
     with application.app_context():
@@ -113,33 +119,38 @@ def _application(house: House) -> Flask:
     return application
 
 
+#: Tables with rows that every test begins with: the demo district's offices and staff. Copies stand in a schema aside.
+_KEPT = ("installation", "office", "staff", "role_grant")
+
+
 @pytest.fixture(scope="session")
-def _kept(_application: Flask) -> dict[str, list[dict[str, Any]]]:
-    """Rows that every test begins with: the demo district's offices and staff."""
+def _kept(_application: Flask) -> None:
     from citizen_services.database import db
 
-    kept = {}
-    with _application.app_context():
-        for name in ("installation", "office", "staff", "role_grant"):
-            kept[name] = [dict(row) for row in db.session.execute(text(f'SELECT * FROM "{name}"')).mappings()]
-        db.session.rollback()
-    return kept
+    with _application.app_context(), db.engine.begin() as connection:
+        connection.execute(text("CREATE SCHEMA begun"))
+        for name in _KEPT:
+            connection.execute(text(f'CREATE TABLE begun."{name}" AS TABLE "{name}"'))
 
 
 @pytest.fixture
-def database(_application: Flask, _kept: dict[str, list[dict[str, Any]]]) -> Iterator[None]:
+def database(_application: Flask, _kept: None) -> Iterator[None]:
     """The database as every test finds it; emptied by DELETE afterwards, since stories cross processes."""
     yield
     from citizen_services.cases.clocks import forget_calendar
+    from citizen_services.clock import SHIFT_LIFETIME_S
+    from citizen_services.database import db
+    from citizen_services.database.installation import read_clock_shift
     from citizen_services.people.parameters import forget_parameters
     from citizen_services.people.queries import forget_offices
     from citizen_services.windows.desks import forget_desks
 
     with _application.app_context():
+        shifted = read_clock_shift(db.engine)
         # A worker of the live installation may just be writing: PostgreSQL then ends one of the two, perhaps us.
         for left in reversed(range(5)):
             try:
-                _empty(_kept)
+                _empty()
                 break
             except OperationalError as fault:
                 if left == 0 or not isinstance(fault.orig, DeadlockDetected):
@@ -148,22 +159,23 @@ def database(_application: Flask, _kept: dict[str, list[dict[str, Any]]]) -> Ite
         forget_calendar()
         forget_desks()
         forget_parameters()
+    if shifted:
+        # Whoever moves the clock, back too, waits until no process reads the old shift any more.
+        time.sleep(SHIFT_LIFETIME_S)
 
 
-def _empty(kept: dict[str, list[dict[str, Any]]]) -> None:
+def _empty() -> None:
     """Take everything out of the database, and put back what every test begins with."""
     from citizen_services.database import db
 
+    # A test writes into few of the many tables; asking all of them at once costs less than emptying each.
+    any_rows = " UNION ALL ".join(f"SELECT '{one}' WHERE EXISTS (SELECT FROM \"{one}\")" for one in db.metadata.tables)
     with db.engine.begin() as connection:
         connection.execute(text("SET LOCAL session_replication_role = replica"))
-        for table in db.metadata.tables:
+        for table in connection.execute(text(any_rows)).scalars().all():
             connection.execute(text(f'DELETE FROM "{table}"'))
-        for name, rows in kept.items():
-            for row in rows:
-                columns = ", ".join(row)
-                values = ", ".join(f":{column}" for column in row)
-                given = {k: Jsonb(v) if name == "installation" and k == "value" else v for k, v in row.items()}
-                connection.execute(text(f'INSERT INTO "{name}" ({columns}) VALUES ({values})'), given)
+        for name in _KEPT:
+            connection.execute(text(f'INSERT INTO "{name}" SELECT * FROM begun."{name}"'))
 
 
 @pytest.fixture
@@ -195,20 +207,76 @@ def outside(_sandbox: House) -> Iterator[House]:
         _sandbox.control("PUT", f"faults/{partner}", {"mode": "none"})
 
 
-# For a module only: its worker would send what tests in this process want to see waiting.
-@pytest.fixture(scope="module")
-def _live(_sandbox: House, _application: Flask) -> Iterator[House]:
-    house = _sandbox
-    web, worker, scheduler = house.web(), house.run("worker", "worker"), house.run("scheduler", "scheduler")
-    with running(web, worker, scheduler):
-        wait_for_url(f"{house.web_url}/healthz", web)
-        yield house
+class Living:
+    """The web server, worker and scheduler of a house, which stay up from one test that wants them to the next."""
+
+    def __init__(self, house: House) -> None:
+        self.house = house
+        self._up: contextlib.ExitStack | None = None
+
+    def start(self) -> None:
+        """Have them up."""
+        if self._up is not None:
+            return
+        house = self.house
+        with contextlib.ExitStack() as up:
+            web, worker, scheduler = house.web(), house.run("worker", "worker"), house.run("scheduler", "scheduler")
+            up.enter_context(running(web, worker, scheduler))
+            wait_for_url(f"{house.web_url}/healthz", web)
+            self._up = up.pop_all()
+
+    def stop(self) -> None:
+        """End them where they are up."""
+        up, self._up = self._up, None
+        if up is not None:
+            up.close()
+
+
+_LIVING: list[Living] = []
+
+
+# They don't outlast the tests that want them: their worker would send what others want to see waiting.
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """End the house's processes before a test that doesn't want them."""
+    if nextitem is None or "_live" not in getattr(nextitem, "fixturenames", ()):
+        for one in _LIVING:
+            one.stop()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave all tests of the house's processes to one test process, which starts them once (read by xdist)."""
+    for item in items:
+        if "_live" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("live"))
+
+
+@pytest.fixture(scope="session")
+def _living(_sandbox: House, _application: Flask) -> Iterator[Living]:
+    one = Living(_sandbox)
+    _LIVING.append(one)
+    yield one
+    _LIVING.remove(one)
+    one.stop()
+
+
+@pytest.fixture
+def _live(_living: Living) -> House:
+    _living.start()
+    return _living.house
 
 
 @pytest.fixture
 def live(_live: House, database: None) -> House:
     """The whole installation running: web server, worker, scheduler, sandbox, each a process of its own."""
     return _live
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _chromium_ends() -> Iterator[None]:
+    yield
+    end_chromium()
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from flask import Flask
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, expect, sync_playwright
 from werkzeug.serving import make_server
 
 ROOT = Path(__file__).parent.parent
@@ -31,6 +31,10 @@ WECHAT_AGENT = (
 
 #: The rules of axe that pages must pass.
 AXE_TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+
+#: How long a page may take to show what is waited for: a machine full of other tests is slow.
+_PATIENCE_MS = 60_000
+expect.set_options(timeout=_PATIENCE_MS)
 
 #: Taller than this no window is made, CSS pixels.
 _TALLEST_WINDOW = 8000
@@ -113,7 +117,7 @@ class PagesBrowser:
 
     def _open(self, context: BrowserContext) -> Page:
         self._contexts.append(context)
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(_PATIENCE_MS)
         context.add_init_script(f"({_PROBE}).listen()")
         page = context.new_page()
         watch = Watch()
@@ -143,24 +147,41 @@ def _note_console(page: Page, watch: Watch, message: ConsoleMessage) -> None:
         watch.console_errors.append(f"{message.text} {message.location['url']}")
 
 
+_SHARED: list[tuple[Playwright, Browser]] = []
+
+
+def _chromium() -> Browser:
+    """This process's one Chromium (back-forward cache on, as on phones); a new one where it died."""
+    if _SHARED and not _SHARED[0][1].is_connected():
+        end_chromium()
+    if not _SHARED:
+        playwright = sync_playwright().start()
+        browser = playwright.chromium.launch(
+            executable_path=chromium_path(),
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--lang=zh-CN"],
+            ignore_default_args=["--disable-back-forward-cache"],
+            env={**os.environ, "LANGUAGE": "zh_CN"},
+        )
+        _SHARED.append((playwright, browser))
+    return _SHARED[0][1]
+
+
+def end_chromium() -> None:
+    """End this process's Chromium, if there is one."""
+    while _SHARED:
+        playwright, browser = _SHARED.pop()
+        browser.close()
+        playwright.stop()
+
+
 @contextmanager
-def pages_browser(playwright: Playwright | None = None) -> Iterator[PagesBrowser]:
-    """Start Chromium (back-forward cache on, as on phones) and end it again."""
-    own = None if playwright else sync_playwright().start()
-    browser = (playwright or own).chromium.launch(  # type: ignore[union-attr]
-        executable_path=chromium_path(),
-        args=["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--lang=zh-CN"],
-        ignore_default_args=["--disable-back-forward-cache"],
-        env={**os.environ, "LANGUAGE": "zh_CN"},
-    )
-    pages = PagesBrowser(browser)
+def pages_browser() -> Iterator[PagesBrowser]:
+    """A Chromium with nobody in it. Its process goes on for whoever comes next; every context is a browser anew."""
+    pages = PagesBrowser(_chromium())
     try:
         yield pages
     finally:
         pages.close()
-        browser.close()
-        if own:
-            own.stop()
 
 
 @contextmanager

@@ -14,8 +14,6 @@ from tests.house import House
 from tests.pages_kit import PagesBrowser, check_page, faults_of, pages_browser
 from tests.test_story import journey_of
 
-pytestmark = pytest.mark.xdist_group("browser")
-
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[PagesBrowser]:

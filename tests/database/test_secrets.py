@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
+from argon2 import Type, extract_parameters
 from flask import Flask
 from sqlalchemy import select, text
 
@@ -11,6 +15,7 @@ from citizen_services.database.types import ComparisonOfSecret
 from citizen_services.people.models import Citizen
 from citizen_services.security import CannotDecrypt, Keyring, keyring, use
 from tests import factories as make
+from tests.house import ROOT
 
 
 def test_a_query_by_an_encrypted_value_is_refused_instead_of_finding_nobody(app: Flask) -> None:
@@ -53,3 +58,12 @@ def test_what_an_older_key_wrote_opens_and_is_found_while_keys_are_rotated(app: 
             before.decrypt(stored, "citizen.name")
     finally:
         use(before)
+
+
+def test_a_real_password_costs_whoever_guesses_it_what_it_should() -> None:
+    """Read where no test has made it cheaper: in a process of its own."""
+    script = "from citizen_services.security import hash_password; print(hash_password('a-password'))"
+    said = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    cost = extract_parameters(said.stdout.strip())
+    # OWASP's least for Argon2id is 19 MiB, twice over; ours is the second choice of RFC 9106.
+    assert (cost.type, cost.memory_cost, cost.time_cost, cost.parallelism) == (Type.ID, 64 * 1024, 3, 4)

@@ -21,8 +21,6 @@ from tests.portal.conftest import Resident
 from tests.portal.test_replacement import holder
 from tests.test_story_in_browser import fill, press
 
-pytestmark = pytest.mark.xdist_group("browser")
-
 OPENID = "o6_fee_story_follower"
 #: WeChat's own dialogue, as the page meets it: the payer confirms, and it says so.
 BRIDGE = """

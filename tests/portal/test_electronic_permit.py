@@ -122,7 +122,6 @@ def test_a_permit_of_another_district_of_the_city_is_shown_as_the_province_has_i
         assert words in person.browser.words, words
 
 
-@pytest.mark.xdist_group("browser")
 def test_the_electronic_permit_and_its_check_look_right_on_a_phone(
     application: Flask, resident: Callable[..., Resident], house: House
 ) -> None:

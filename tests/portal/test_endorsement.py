@@ -316,7 +316,6 @@ def test_a_look_reads_no_permit_of_which_nobody_is_to_hear(app: Flask) -> None:
     db.session.rollback()
 
 
-@pytest.mark.xdist_group("browser")
 def test_the_pages_of_an_endorsement_look_right_on_a_phone(
     application: Flask, resident: Callable[..., Resident]
 ) -> None:

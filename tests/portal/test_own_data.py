@@ -225,7 +225,6 @@ def test_what_a_page_says_of_periods_is_what_removes(application: Flask) -> None
             assert f"{kept.period.days}天" in kept.how_long
 
 
-@pytest.mark.xdist_group("browser")
 def test_the_page_of_ones_own_data_looks_right_on_a_phone(
     application: Flask, resident: Callable[..., Resident]
 ) -> None:

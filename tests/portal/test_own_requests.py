@@ -162,7 +162,6 @@ def test_old_notices_of_no_case_go_unless_something_of_them_is_open(app: Flask) 
     assert _there(Notice, [over, young, doubtful, of_case]) == {str(young), str(doubtful), str(of_case)}
 
 
-@pytest.mark.xdist_group("browser")
 def test_nobody_answers_what_they_asked_themselves(
     resident: Callable[..., Resident], desk: Callable[[str], Desk]
 ) -> None:
@@ -179,7 +178,6 @@ def test_nobody_answers_what_they_asked_themselves(
     assert "户籍地址门牌号" not in supervisor.words
 
 
-@pytest.mark.xdist_group("browser")
 def test_the_page_of_requests_can_be_read_and_used_by_everybody(
     application: Flask, resident: Callable[..., Resident], staff_logins: dict[str, dict[str, Any]]
 ) -> None:

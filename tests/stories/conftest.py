@@ -7,19 +7,9 @@ from collections.abc import Callable, Iterator
 import pytest
 from flask import Flask
 
-from tests.house import House, running, wait_for_url
+from tests.house import House
 from tests.pages_kit import PagesBrowser, pages_browser
 from tests.stories.kit import Story
-
-
-# Wider than elsewhere: no test of this folder looks at rows that wait in this process.
-@pytest.fixture(scope="package")
-def _live(_sandbox: House, _application: Flask) -> Iterator[House]:
-    house = _sandbox
-    web, worker, scheduler = house.web(), house.run("worker", "worker"), house.run("scheduler", "scheduler")
-    with running(web, worker, scheduler):
-        wait_for_url(f"{house.web_url}/healthz", web)
-        yield house
 
 
 @pytest.fixture(scope="package")

@@ -6,13 +6,10 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-import pytest
 from playwright.sync_api import Page, expect
 
 from citizen_services import journey
 from tests.stories.kit import CENTRE, Story, act, by_key, fill_in, press, state, tick, tracking_of
-
-pytestmark = pytest.mark.xdist_group("browser")
 
 CARD = "33021300000045"
 

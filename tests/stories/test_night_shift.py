@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from uuid import UUID
 
-import pytest
 from flask import Flask
 from playwright.sync_api import expect
 from sqlalchemy import select, update
@@ -17,8 +16,6 @@ from citizen_services.database import commit, db
 from citizen_services.people.models import Session
 from tests.materials import pictures
 from tests.stories.kit import Story, act, app_py, photo_of, press, state, upload
-
-pytestmark = pytest.mark.xdist_group("browser")
 
 PROOF = "employment_proof"
 WHY_ADDRESS, WHY_PHOTO = "请写明楼栋和房间号", "签名那一页没有拍到，请补拍"

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import pytest
 from playwright.sync_api import expect
 
 from tests.stories.kit import CENTRE, Story, by_key, press, state, tick, tracking_of
-
-pytestmark = pytest.mark.xdist_group("browser")
 
 NEW_ADDRESS = "锦屏街道南山路26号2幢301室"
 

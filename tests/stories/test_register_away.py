@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from uuid import UUID
 
-import pytest
 from flask import Flask
 from playwright.sync_api import expect
 from sqlalchemy import func, update
@@ -17,8 +16,6 @@ from citizen_services.database import commit, db
 from notifications.models import Delivery
 from tests.materials import pictures
 from tests.stories.kit import Story, act, app_py, fill_in, photo_of, start, state, submit, upload
-
-pytestmark = pytest.mark.xdist_group("browser")
 
 AWAY = ("social_insurance", "migrants")
 A_DAY_S = 86_400

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import pytest
 from playwright.sync_api import expect
 
 from tests.materials import pictures
 from tests.stories.kit import Story, act, fill_in, photo_of, press, start, state, submit, upload
-
-pytestmark = pytest.mark.xdist_group("browser")
 
 
 def test_a_shop_owners_licence_is_photographed_seen_before_it_is_sent_and_read_beside_the_form(
