@@ -171,7 +171,7 @@ def answered_by(member: Staff) -> list[Office]:
 
 def of_day(day: date) -> Sequence[StaffDigest]:
     """The digests of a day."""
-    return db.session.scalars(select(StaffDigest).where(StaffDigest.day == day)).all()
+    return db.session.scalars(select(StaffDigest).where(StaffDigest.day == day).order_by(StaffDigest.office_code)).all()
 
 
 def newest(codes: Sequence[str]) -> Sequence[StaffDigest]:

@@ -301,7 +301,7 @@ def pass_on_overdue(limit: int = 100) -> set[str]:
             (Delivery.leased_until.is_(None)) | (Delivery.leased_until <= func.now()),
             or_(Delivery.state != "sent", ~awaited),
         )
-        .order_by(Delivery.pass_on_at)
+        .order_by(Delivery.pass_on_at, Delivery.id)
         .limit(limit)
         .with_for_update(skip_locked=True)
     ).all()

@@ -269,5 +269,5 @@ def one(due_id: UUID, within: ColumnElement[bool]) -> DocumentDue | None:
 
 def of_case(case_id: UUID) -> Sequence[DocumentDue]:
     """The duties of a case, the old document's first."""
-    query = select(DocumentDue).where(DocumentDue.case_id == case_id).order_by(DocumentDue.kind.desc())
+    query = select(DocumentDue).where(DocumentDue.case_id == case_id).order_by(DocumentDue.kind.desc(), DocumentDue.id)
     return db.session.scalars(query).all()

@@ -61,7 +61,7 @@ def claim(name: str, limit: int = BATCH) -> list[Claimed]:
             daytime.may_go(),
             _in_turn(channel(name)),
         )
-        .order_by(Delivery.due_at)
+        .order_by(Delivery.due_at, Delivery.id)
         .limit(limit)
         .with_for_update(skip_locked=True)
         .cte("due")

@@ -36,7 +36,7 @@ def forget_old() -> None:
             .where(Delivery.notice_id == Notice.id, Delivery.state.in_(("pending", "sending", "uncertain")))
             .exists(),
         )
-        .order_by(Notice.at)
+        .order_by(Notice.at, Notice.id)
         .limit(BATCH)
     )
     while ids := list(db.session.scalars(old)):

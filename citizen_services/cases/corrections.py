@@ -88,7 +88,7 @@ def open_correction(case_id: UUID) -> Correction | None:
 def of_case(case_id: UUID) -> Sequence[Correction]:
     """Every request of a case, oldest first."""
     return db.session.scalars(
-        select(Correction).where(Correction.case_id == case_id).order_by(Correction.asked_at)
+        select(Correction).where(Correction.case_id == case_id).order_by(Correction.asked_at, Correction.id)
     ).all()
 
 
@@ -361,7 +361,7 @@ def overdue(now: datetime, limit: int = 100) -> Sequence[Correction]:
         Correction.due_provisional.is_(False),
         Correction.reached_at.is_not(None),
     )
-    return db.session.scalars(query.order_by(Correction.due).limit(limit)).all()
+    return db.session.scalars(query.order_by(Correction.due, Correction.id).limit(limit)).all()
 
 
 def unreached(now: datetime, within: ColumnElement[bool], limit: int = 100) -> Sequence[Correction]:

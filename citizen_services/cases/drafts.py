@@ -243,7 +243,7 @@ def due_reminders(now: datetime, limit: int = 100) -> Sequence[Draft]:
         Draft.saved_at <= now - REMINDED_AFTER,
         Draft.item.in_(offered),
     )
-    return db.session.scalars(query.order_by(Draft.saved_at).limit(limit)).all()
+    return db.session.scalars(query.order_by(Draft.saved_at, Draft.id).limit(limit)).all()
 
 
 def remind(catalogue: Catalogue, draft: Draft) -> None:

@@ -101,7 +101,7 @@ def cases_of(citizen_id: UUID) -> Sequence[Case]:
     """A person's cases for a list, newest first, at most a hundred; what was filled in is read where asked for."""
     query = (
         select(Case).options(*_UNSHOWN).where(Case.citizen_id == citizen_id)
-        .order_by(Case.submitted_at.desc())
+        .order_by(Case.submitted_at.desc(), Case.id.desc())
         .limit(100)
     )  # fmt: skip
     return db.session.scalars(query).all()
@@ -157,7 +157,9 @@ def events_of(case_id: UUID) -> Sequence[CaseEvent]:
 
 def documents_of(case_id: UUID) -> Sequence[Document]:
     """A case's documents, oldest first."""
-    return db.session.scalars(select(Document).where(Document.case_id == case_id).order_by(Document.at)).all()
+    return db.session.scalars(
+        select(Document).where(Document.case_id == case_id).order_by(Document.at, Document.id)
+    ).all()
 
 
 def document(case_id: UUID, document_id: UUID) -> Document:

@@ -29,7 +29,7 @@ def forget_drafts() -> Iterator[int]:
         Draft.ended_at.is_(None) & (Draft.saved_at < now - period("drafts"))
     )
     # Photos that stand in it are swept by their own hook, once the draft is gone.
-    ids = select(Draft.id).where(over).order_by(Draft.saved_at).limit(BATCH).with_for_update(skip_locked=True)
+    ids = select(Draft.id).where(over).order_by(Draft.saved_at, Draft.id).limit(BATCH).with_for_update(skip_locked=True)
     while found := db.session.scalars(ids).all():
         # Of whoever sent it by themselves the draft alone says which case it became: their household goes on knowing.
         db.session.execute(

@@ -142,7 +142,7 @@ def served_by_hand(document_id: UUID, way: str, day: date, how: str, by: UUID) -
 
 def of_case(case_id: UUID) -> Sequence[Serving]:
     """How the documents of a case are served."""
-    query = select(Serving).where(Serving.case_id == case_id)
+    query = select(Serving).where(Serving.case_id == case_id).order_by(Serving.document_id)
     return db.session.scalars(query.execution_options(populate_existing=True)).all()
 
 

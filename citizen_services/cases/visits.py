@@ -50,7 +50,7 @@ def present(citizen_id: UUID, office_code: str, at: datetime | None = None, *, h
         Visit.at <= moment,
         Visit.known_by == HOME if home else Visit.known_by != HOME,
     )
-    return db.session.scalars(query.order_by(Visit.at.desc()).limit(1)).first()
+    return db.session.scalars(query.order_by(Visit.at.desc(), Visit.id.desc()).limit(1)).first()
 
 
 def serve(
@@ -140,7 +140,7 @@ def of_application(change: Change, draft: Draft, actor: Actor, case_id: UUID, it
             Visit.at <= draft.started_at,
             Visit.known_by != HOME,
         )
-        first = db.session.scalars(begun.order_by(Visit.at.desc()).limit(1)).first()
+        first = db.session.scalars(begun.order_by(Visit.at.desc(), Visit.id.desc()).limit(1)).first()
         if first is not None and first not in ids:
             change.add(VisitCase, visit_id=first, case_id=case_id, by_choice=choice)
             ids.add(first)
@@ -170,7 +170,7 @@ def of_case(case_id: UUID) -> Sequence[tuple[Visit, bool]]:
 def open_cases(citizen_id: UUID, district: str) -> Sequence[Case]:
     """The open cases of a person in a district, newest first."""
     query = select(Case).where(Case.citizen_id == citizen_id, Case.district == district, Case.ended_at.is_(None))
-    return db.session.scalars(query.order_by(Case.submitted_at.desc())).all()
+    return db.session.scalars(query.order_by(Case.submitted_at.desc(), Case.id.desc())).all()
 
 
 def at_office(cases: Collection[Case], office_code: str) -> list[Case]:

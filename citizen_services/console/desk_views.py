@@ -169,7 +169,7 @@ def _rows(counter: Counter | None, groups: Mapping[str, ServiceGroup]) -> list[d
 def _last(actor: Actor) -> dict[str, Any] | None:
     """What this desk did last and may take back."""
     query = select(Ticket).where(Ticket.staff_id == actor.id, Ticket.state.in_(("done", "skipped")))
-    found = db.session.scalars(query.order_by(Ticket.called_at.desc()).limit(1)).first()
+    found = db.session.scalars(query.order_by(Ticket.called_at.desc(), Ticket.id.desc()).limit(1)).first()
     return {"id": found.id, "number": found.number, "state": found.state} if found is not None else None
 
 

@@ -44,7 +44,7 @@ def admit(citizen_id: UUID) -> None:
     now = protocol_now()
     for times, within in LIMITS:
         counted = select(Attempt.at).where(Attempt.kind == _TRY, Attempt.subject == subject, Attempt.at > now - within)
-        oldest = db.session.scalar(counted.order_by(Attempt.at.desc()).offset(times - 1).limit(1))
+        oldest = db.session.scalar(counted.order_by(Attempt.at.desc(), Attempt.id.desc()).offset(times - 1).limit(1))
         if oldest is not None:
             raise TooMany((oldest + within - now).total_seconds())
     row = {"id": new_id(), "kind": _TRY, "subject": subject, "succeeded": False, "at": now}
@@ -110,7 +110,7 @@ def reuse(citizen_id: UUID, draft_id: UUID, code: str, upload_id: UUID, *, most:
     )
     if db.session.scalar(here) is None:
         said = select(Material.kind).where(Material.upload_id == upload_id, Material.code == code)
-        kind = db.session.scalar(said.order_by(Material.at.desc()).limit(1))
+        kind = db.session.scalar(said.order_by(Material.at.desc(), Material.id.desc()).limit(1))
         _use(upload_id, draft_id, code, _next_position(draft_id, code, most), kind)
     return upload
 

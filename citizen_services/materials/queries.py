@@ -118,7 +118,7 @@ def _pieces(*conditions: ColumnElement[bool]) -> list[Piece]:
         )
         .join(Upload, Upload.id == Material.upload_id)
         .where(*conditions)
-        .order_by(Material.code, Material.position)
+        .order_by(Material.code, Material.position, Material.id)
     )
     # A row of so many columns has no type of its own.
     rows: Sequence[Any] = db.session.execute(query).all()

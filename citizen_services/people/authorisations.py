@@ -149,7 +149,7 @@ def given_by(principal_id: UUID) -> Sequence[Authorisation]:
         Authorisation.ended_at.is_(None),
         Authorisation.until_day >= clock.today(),
     )
-    return db.session.scalars(query.order_by(Authorisation.given_at.desc())).all()
+    return db.session.scalars(query.order_by(Authorisation.given_at.desc(), Authorisation.id.desc())).all()
 
 
 def held_by(agent_id: UUID, principal_id: UUID | None = None) -> Sequence[Authorisation]:
@@ -164,7 +164,7 @@ def held_by(agent_id: UUID, principal_id: UUID | None = None) -> Sequence[Author
     )
     if principal_id is not None:
         query = query.where(Authorisation.principal_id == principal_id)
-    return db.session.scalars(query.order_by(Authorisation.given_at)).all()
+    return db.session.scalars(query.order_by(Authorisation.given_at, Authorisation.id)).all()
 
 
 def people(ids: Collection[UUID]) -> dict[UUID, Citizen]:

@@ -152,5 +152,5 @@ def has_guardian(child: Citizen) -> bool:
 def children_of(guardian_id: UUID) -> list[Citizen]:
     """The children for whom somebody agreed at their binding, as long as they are too young to act."""
     agreed = select(Consent.citizen_id).where(Consent.purpose == "guardian", Consent.by_id == guardian_id)
-    found = db.session.scalars(select(Citizen).where(Citizen.id.in_(agreed)).order_by(Citizen.proved_at))
+    found = db.session.scalars(select(Citizen).where(Citizen.id.in_(agreed)).order_by(Citizen.proved_at, Citizen.id))
     return [child for child in found if needs_guardian(child.birth_date)]

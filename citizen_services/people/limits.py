@@ -137,7 +137,7 @@ def _wait(kind: str, limit: Limit, subject: bytes) -> float:
     counted = select(Attempt.at).where(of_subject, Attempt.at > since)
     if limit.failures:
         counted = counted.where(~Attempt.succeeded)
-    last = db.session.scalars(counted.order_by(Attempt.at.desc()).limit(limit.times)).all()
+    last = db.session.scalars(counted.order_by(Attempt.at.desc(), Attempt.id.desc()).limit(limit.times)).all()
     if len(last) < limit.times:
         return 0.0
     return (last[-1] + limit.within - now).total_seconds()

@@ -95,7 +95,7 @@ def of(citizen_id: UUID) -> Sequence[Organisation]:
     """The organisations for which somebody may act today."""
     acts = or_(Organisation.head_id == citizen_id, Organisation.id.in_(_named(citizen_id)))
     query = select(Organisation).where(Organisation.ended_at.is_(None), acts)
-    return db.session.scalars(query.order_by(Organisation.name)).all()
+    return db.session.scalars(query.order_by(Organisation.name, Organisation.id)).all()
 
 
 def acted_for(citizen_id: UUID, organisation_id: UUID) -> Organisation:
@@ -139,7 +139,7 @@ def people_of(organisation_id: UUID) -> Sequence[tuple[OrganisationPerson, Citiz
         select(OrganisationPerson, Citizen)
         .join(Citizen, Citizen.id == OrganisationPerson.citizen_id)
         .where(OrganisationPerson.organisation_id == organisation_id, OrganisationPerson.ended_at.is_(None))
-        .order_by(OrganisationPerson.named_at.desc())
+        .order_by(OrganisationPerson.named_at.desc(), OrganisationPerson.id.desc())
     )
     return [(row[0], row[1]) for row in db.session.execute(query)]
 
@@ -224,7 +224,7 @@ def report(
 def reports_of(organisation_id: UUID) -> Sequence[WorkerReport]:
     """What was reported for an organisation, newest first."""
     query = select(WorkerReport).where(WorkerReport.organisation_id == organisation_id)
-    return db.session.scalars(query.order_by(WorkerReport.at.desc()).limit(_SHOWN)).all()
+    return db.session.scalars(query.order_by(WorkerReport.at.desc(), WorkerReport.id.desc()).limit(_SHOWN)).all()
 
 
 def reports_for(office_code: str) -> Sequence[tuple[WorkerReport, str]]:

@@ -115,9 +115,8 @@ def citizens_by_phone(phone: str) -> list[Citizen]:
 
 def citizens_by_name(name: str) -> list[Citizen]:
     """The citizens of exactly that full name."""
-    return list(
-        db.session.scalars(select(Citizen).where(Citizen.name_lookup.in_(keyring().lookups("name", name_key(name)))))
-    )
+    query = select(Citizen).where(Citizen.name_lookup.in_(keyring().lookups("name", name_key(name))))
+    return list(db.session.scalars(query.order_by(Citizen.id)))
 
 
 def citizen_of_openid(openid: str) -> Citizen | None:

@@ -42,7 +42,11 @@ def everything(citizen: Citizen) -> dict[str, Any]:
     """What is held of a person, whole and unmasked; of the staff only office and role, of photos only in the case."""
     bound = own_data.binding_of(citizen.id)
     held = select(Case).where(Case.citizen_id == citizen.id).order_by(Case.submitted_at, Case.id)
-    begun = select(Draft).where(Draft.citizen_id == citizen.id, Draft.ended_at.is_(None)).order_by(Draft.started_at)
+    begun = (
+        select(Draft)
+        .where(Draft.citizen_id == citizen.id, Draft.ended_at.is_(None))
+        .order_by(Draft.started_at, Draft.id)
+    )
     return {
         "made_at": clock.now(),
         "identity": {

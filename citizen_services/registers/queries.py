@@ -33,7 +33,7 @@ _HOMES = Direct(
         ResidenceRegistration.office_code,
     )
     .where(ResidenceRegistration.citizen_id == bindparam("citizen_id"))
-    .order_by(ResidenceRegistration.since.desc(), ResidenceRegistration.at.desc())
+    .order_by(ResidenceRegistration.since.desc(), ResidenceRegistration.at.desc(), ResidenceRegistration.id.desc())
 )
 
 
@@ -54,7 +54,7 @@ class Permit(NamedTuple):
 _PERMITS = Direct(
     select(ResidencePermit.issued_on, ResidencePermit.district, ResidencePermit.state, ResidencePermit.endorsed_until)
     .where(ResidencePermit.citizen_id == bindparam("citizen_id"))
-    .order_by(ResidencePermit.at.desc())
+    .order_by(ResidencePermit.at.desc(), ResidencePermit.id.desc())
 )
 
 
@@ -109,7 +109,11 @@ def held_in(rows: Sequence[Sequence[Any]]) -> Held:
 def registrations_of(citizen_id: UUID) -> Sequence[ResidenceRegistration]:
     """A person's residence registrations with us, newest first."""
     query = select(ResidenceRegistration).where(ResidenceRegistration.citizen_id == citizen_id)
-    return db.session.scalars(query.order_by(ResidenceRegistration.since.desc(), ResidenceRegistration.at.desc())).all()
+    return db.session.scalars(
+        query.order_by(
+            ResidenceRegistration.since.desc(), ResidenceRegistration.at.desc(), ResidenceRegistration.id.desc()
+        )
+    ).all()
 
 
 def current_registration(citizen_id: UUID) -> ResidenceRegistration | None:
@@ -129,7 +133,7 @@ def registration_of_case(case_id: UUID) -> ResidenceRegistration | None:
 def permits_of(citizen_id: UUID) -> Sequence[ResidencePermit]:
     """A person's residence permits with us, newest first."""
     query = select(ResidencePermit).where(ResidencePermit.citizen_id == citizen_id)
-    return db.session.scalars(query.order_by(ResidencePermit.at.desc())).all()
+    return db.session.scalars(query.order_by(ResidencePermit.at.desc(), ResidencePermit.id.desc())).all()
 
 
 def permit_of_case(case_id: UUID) -> ResidencePermit | None:

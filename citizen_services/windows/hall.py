@@ -104,7 +104,7 @@ def _walk_in_place(office_code: str, group_code: str, now: datetime) -> UUID | N
         Slot.ends_at > now,
         Slot.walk_in_taken < Slot.walk_in,
     )
-    slot_id = db.session.scalars(open_today.order_by(Slot.starts_at).limit(1).with_for_update()).first()
+    slot_id = db.session.scalars(open_today.order_by(Slot.starts_at, Slot.id).limit(1).with_for_update()).first()
     if slot_id is not None:
         taken = update(Slot).where(Slot.id == slot_id)
         db.session.execute(taken.values(walk_in_taken=Slot.walk_in_taken + 1))

@@ -80,7 +80,9 @@ def _within(monday: date) -> bool:
 def windows_of(week: PlanWeek) -> Sequence[PlanWindow]:
     """The windows of a plan that are not closed, by day and time."""
     query = select(PlanWindow).where(PlanWindow.week_id == week.id, PlanWindow.state != "closed")
-    return db.session.scalars(query.order_by(PlanWindow.day, PlanWindow.starts, PlanWindow.group_code)).all()
+    return db.session.scalars(
+        query.order_by(PlanWindow.day, PlanWindow.starts, PlanWindow.group_code, PlanWindow.id)
+    ).all()
 
 
 def window(office_code: str, window_id: UUID) -> PlanWindow:

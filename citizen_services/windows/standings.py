@@ -51,7 +51,9 @@ def waiting_list(office_code: str, groups: Sequence[str], most: int = 60) -> Seq
         Ticket.state.in_(("waiting", "skipped")),
         Ticket.day == clock.today(),
     )
-    return db.session.scalars(query.order_by(Ticket.state.desc(), Ticket.due_at, Ticket.drawn_at).limit(most)).all()
+    return db.session.scalars(
+        query.order_by(Ticket.state.desc(), Ticket.due_at, Ticket.drawn_at, Ticket.id).limit(most)
+    ).all()
 
 
 def standing(ticket: Ticket) -> Standing:

@@ -49,7 +49,7 @@ def settle_next() -> bool:
     row = db.session.execute(
         select(Receipt.id, Receipt.partner, Receipt.tries, sealed)
         .where(Receipt.settled_at.is_(None), Receipt.due_at <= func.now())
-        .order_by(Receipt.due_at, Receipt.received_at)
+        .order_by(Receipt.due_at, Receipt.received_at, Receipt.id)
         .limit(1)
         .with_for_update(skip_locked=True)
     ).first()
@@ -218,7 +218,7 @@ def _settle_ems(body: Mapping[str, Any]) -> None:
         }
     )
     parcel_id = db.session.scalars(
-        select(Parcel.id).where(Parcel.tracking == event.tracking).order_by(Parcel.at.desc()).limit(1)
+        select(Parcel.id).where(Parcel.tracking == event.tracking).order_by(Parcel.at.desc(), Parcel.id.desc()).limit(1)
     ).first()
     if parcel_id is None:
         parcel_id = _by_order(event)
