@@ -152,7 +152,7 @@ def _corrections(case: Case, events: Sequence[CaseEvent]) -> None:
     rows = db.session.scalars(
         select(Correction)
         .where(Correction.case_id == case.id)
-        .order_by(Correction.asked_at)
+        .order_by(Correction.asked_at, Correction.id)
         .execution_options(populate_existing=True)
     ).all()
     asked = [event for event in events if event.to_state == "correcting" != event.from_state]

@@ -305,8 +305,10 @@ class EngineMachine(RuleBasedStateMachine):
         return db.session.get_one(Case, case.id, populate_existing=True).state == step.end or before == step.end
 
     def _sweep(self) -> None:
-        waiting = list(db.session.scalars(select(Correction.case_id).where(Correction.state == "open")))
-        waiting += db.session.scalars(select(Case.id).where(Case.state == "paying")).all()
+        waiting = list(
+            db.session.scalars(select(Correction.case_id).where(Correction.state == "open").order_by(Correction.id))
+        )
+        waiting += db.session.scalars(select(Case.id).where(Case.state == "paying").order_by(Case.id)).all()
         lapsed = lapse_overdue() + lapse_unpaid()
         FIRED["lapse"] += lapsed
         self.touched.update(waiting)

@@ -104,7 +104,7 @@ def ending(permit: ResidencePermit) -> tuple[str, str | None, date | None, date 
 def notices(person: Citizen) -> list[str]:
     """What the person was told."""
     db.session.rollback()
-    return list(db.session.scalars(select(Notice.text).where(Notice.citizen_id == person.id)))
+    return list(db.session.scalars(select(Notice.text).where(Notice.citizen_id == person.id).order_by(Notice.id)))
 
 
 def asked(outside: House) -> list[object]:

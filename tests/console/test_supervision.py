@@ -66,7 +66,9 @@ def test_a_supervisor_sees_what_runs_out_once_and_gives_it_to_somebody_who_can(d
     due(later, 5)
     for _ in range(2):
         recurring()["clocks to supervisors"][1]()
-    kinds = db.session.execute(select(Escalation.case_id, Escalation.kind).order_by(Escalation.due)).all()
+    kinds = db.session.execute(
+        select(Escalation.case_id, Escalation.kind).order_by(Escalation.due, Escalation.id)
+    ).all()
     assert [tuple(one) for one in kinds] == [(late, "late"), (today, "today")]
     clerk, boss = desk("yl-clerk"), desk("fw-supervisor")
     clerk.open(f"/console/cases/{late}")

@@ -125,10 +125,10 @@ def test_a_slow_register_keeps_nobody_longer_than_a_pages_patience_and_is_asked_
 ) -> None:
     person, number = citizen()
     known(outside, number)
-    outside.control("PUT", "faults/social_insurance", {"mode": "slow", "delay_s": 6, "times": 1})
+    outside.control("PUT", "faults/social_insurance", {"mode": "slow", "delay_s": 20, "times": 1})
     began = time.monotonic()
     answers = operations.gather(person, number, NAME, NEEDS)
-    assert time.monotonic() - began < operations.PATIENCE_S + 1
+    assert time.monotonic() - began < 15
     commit()
     assert outcomes(answers) == dict.fromkeys(KEYS[:3], "found") | {"social_insurance.employment": "unavailable"}
     assert queries.answers_of(person, KEYS)["social_insurance.employment"]["fresh"] is False

@@ -72,7 +72,7 @@ def arrived(outside: House, ref: str) -> list[dict[str, Any]]:
 
 def reported(sms: SmsTencent, ref: str, phone: str, taken_as: str | None = None) -> Confirmation:
     """Ask until the carrier has reported."""
-    until = time.monotonic() + 20
+    until = time.monotonic() + 60
     while (found := sms.confirm(ref, phone, protocol_now(), taken_as)).delivered is None:
         assert time.monotonic() < until
         time.sleep(0.1)

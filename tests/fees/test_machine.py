@@ -193,12 +193,12 @@ class Payments(RuleBasedStateMachine):
     @rule()
     def cashier_tries_again(self) -> None:
         rollback()
-        for refund in db.session.scalars(select(Refund).where(Refund.state == "failed")).all():
+        for refund in db.session.scalars(select(Refund).where(Refund.state == "failed").order_by(Refund.id)).all():
             if refund.trouble == "ABNORMAL":
                 # The person's account takes it now; the partner goes on with the same refund.
                 self.till.refunds[refund.our_ref]["state"] = "processing"
             refunding.try_again(refund.id)
-        for refund in db.session.scalars(select(Refund).where(Refund.state == "at_counter")).all():
+        for refund in db.session.scalars(select(Refund).where(Refund.state == "at_counter").order_by(Refund.id)).all():
             refunding.settle_by_hand(refund.id, make.staff("fw-cashier"), "已当面退还现金")
             self.handed_out += refund.amount_fen
         commit()

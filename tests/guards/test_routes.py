@@ -101,9 +101,14 @@ def world(resident: Callable[..., Resident], _application: Flask, house: House, 
         upload = take(person, gathered)
         hand_in(gathered, case_id)
         case = db.session.get_one(Case, case_id)
-        document = db.session.scalars(select(Document.id).where(Document.case_id == case_id)).first()
+        document = db.session.scalars(
+            select(Document.id).where(Document.case_id == case_id).order_by(Document.id)
+        ).first()
         delivery = db.session.scalars(
-            select(Delivery.id).join(Notice, Notice.id == Delivery.notice_id).where(Notice.case_id == case_id)
+            select(Delivery.id)
+            .join(Notice, Notice.id == Delivery.notice_id)
+            .where(Notice.case_id == case_id)
+            .order_by(Delivery.id)
         ).first()
         parcel_id = new_id()
         db.session.add(

@@ -176,7 +176,7 @@ class NoticeMachine(RuleBasedStateMachine):
         mine = select(Delivery.id).where(
             Delivery.notice_id.in_(set(self.notices) - before), Delivery.channel == "wechat"
         )
-        for id_ in db.session.scalars(mine).all():
+        for id_ in db.session.scalars(mine.order_by(Delivery.id)).all():
             if self.double.accepted[str(id_)]:
                 FIRED["receipt late"] += 1
                 move(id_, True, "TEST", None)

@@ -24,7 +24,7 @@ MORNING = datetime(2026, 11, 15, 8, 0, tzinfo=SHANGHAI)
 def reminders() -> list[Notice]:
     """What was told of drafts."""
     db.session.rollback()
-    return list(db.session.scalars(select(Notice).where(Notice.kind == "draft_waits")))
+    return list(db.session.scalars(select(Notice).where(Notice.kind == "draft_waits").order_by(Notice.id)))
 
 
 def try_now() -> Delivery:

@@ -82,7 +82,7 @@ def reminders(case_id: UUID) -> list[str]:
     """The reminders of the old document that went out."""
     db.session.rollback()
     query = select(Notice.text).where(Notice.case_id == case_id, Notice.kind == "old_document")
-    return list(db.session.scalars(query.order_by(Notice.at)))
+    return list(db.session.scalars(query.order_by(Notice.at, Notice.id)))
 
 
 def test_the_case_is_complete_and_the_old_card_is_waited_for_until_the_courier_brings_it(

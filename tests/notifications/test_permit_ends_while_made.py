@@ -54,7 +54,7 @@ def told_to(case_id: UUID) -> list[str]:
     db.session.rollback()
     citizen = case_now(case_id).citizen_id
     ended = select(Notice.kind).where(Notice.citizen_id == citizen, Notice.kind.like("%permit_ended%"))
-    return list(db.session.scalars(ended))
+    return list(db.session.scalars(ended.order_by(Notice.at, Notice.id)))
 
 
 def register_tells(case_id: UUID, answers: Answers = MOVED) -> bool:

@@ -18,7 +18,10 @@ REASON = "王小明的父亲来窗口询问"
 def test_a_case_shows_its_own_looks_however_many_fell_on_others(app: Flask) -> None:
     person, this, other = citizen(), new_id(), new_id()
     clerk = db.session.scalars(
-        select(Staff).join(RoleGrant).where(RoleGrant.role == "clerk", Staff.office_code == STATION)
+        select(Staff)
+        .join(RoleGrant)
+        .where(RoleGrant.role == "clerk", Staff.office_code == STATION)
+        .order_by(Staff.login)
     ).first()
     assert clerk is not None
     actor = Actor("staff", clerk.id, office=clerk.office_code, roles=frozenset({"clerk"}), standing=clerk.standing)

@@ -34,7 +34,7 @@ def _code(house: House, phone: str) -> str:
 
 
 def _wait_for_code(page: Page, house: House, phone: str) -> str:
-    for _ in range(100):
+    for _ in range(600):
         if any(entry["to"] == phone for entry in house.ledger("sms_aliyun")):
             return _code(house, phone)
         page.wait_for_timeout(100)

@@ -62,7 +62,9 @@ class Resident:
 
     def draft(self) -> Draft:
         """The person's newest draft, as the database has it."""
-        query = select(Draft).where(Draft.citizen_id == self.id).order_by(Draft.started_at.desc()).limit(1)
+        query = (
+            select(Draft).where(Draft.citizen_id == self.id).order_by(Draft.started_at.desc(), Draft.id.desc()).limit(1)
+        )
         with self.app.app_context():
             return db.session.scalars(query).one()
 

@@ -111,7 +111,7 @@ def test_files_of_papers_open_for_an_agent_as_their_pages_do(resident: Make, cod
     case_id = applies_for(agent, principal)
     staff_acts(principal, case_id, "accept", "yl-clerk")
     with principal.app.app_context():
-        paper = db.session.scalars(select(Document.id).where(Document.case_id == case_id)).first()
+        paper = db.session.scalars(select(Document.id).where(Document.case_id == case_id).order_by(Document.id)).first()
     address = f"/h5/cases/{case_id}/documents/{paper}"
     for path in (f"{address}.pdf", f"{address}/qr.png"):
         assert agent.browser.open(path).status_code == 200, path

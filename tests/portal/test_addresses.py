@@ -75,7 +75,7 @@ def written(person: Resident) -> list[dict[str, Any]]:
     """What is to be written to the province's register of the person."""
     with person.app.app_context():
         query = select(Delivery.payload).where(Delivery.channel == "registration", Delivery.person == person.id)
-        return list(db.session.scalars(query))
+        return list(db.session.scalars(query.order_by(Delivery.id)))
 
 
 def act(officer: Desk, case: UUID, action: str, **fields: Any) -> None:
@@ -131,7 +131,9 @@ def test_the_officer_finds_a_better_address_and_the_receipt_says_so(
     assert (row.address, row.confirmed_by, row.since) == (better, "officer", clock.today())
     assert [one["address"] for one in written(person)] == [better]
     with person.app.app_context():
-        papers = db.session.scalars(select(Document).where(Document.case_id == case).order_by(Document.at)).all()
+        papers = db.session.scalars(
+            select(Document).where(Document.case_id == case).order_by(Document.at, Document.id)
+        ).all()
     assert [paper.kind for paper in papers] == ["receipt", "receipt"]
     assert "由社区民警核实，不需要您到场" in papers[0].content["paragraphs"][1]
     assert papers[1].content["paragraphs"][1] == f"登记地址：{better}。地址已由社区民警核实。"

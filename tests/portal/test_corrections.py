@@ -22,7 +22,12 @@ from tests.portal.test_rules import together
 
 def correction_of(person: Resident, case_id: UUID) -> Correction:
     """The newest request of a case, as the database has it."""
-    query = select(Correction).where(Correction.case_id == case_id).order_by(Correction.asked_at.desc()).limit(1)
+    query = (
+        select(Correction)
+        .where(Correction.case_id == case_id)
+        .order_by(Correction.asked_at.desc(), Correction.id.desc())
+        .limit(1)
+    )
     with person.app.app_context():
         return db.session.scalars(query).one()
 

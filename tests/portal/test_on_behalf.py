@@ -116,7 +116,7 @@ def test_an_agent_applies_and_follows_and_both_are_kept_until_the_authorisation_
         staff_acts(principal, case_id, "accept", "yl-both")
     staff_acts(principal, case_id, "accept", "yl-clerk")
     with principal.app.app_context():
-        voucher = db.session.scalars(select(Document).where(Document.case_id == case_id)).first()
+        voucher = db.session.scalars(select(Document).where(Document.case_id == case_id).order_by(Document.id)).first()
         assert voucher is not None
         assert "代办人石大海" in str(voucher.content)
         assert agent.id_number not in str(voucher.content)

@@ -103,11 +103,13 @@ def test_who_answers_for_a_firm_binds_it_names_others_and_a_leaver_is_out_at_onc
     clerk.browser.submit("report", **known_not)
     assert "超过3个工作日" in clerk.browser.words, clerk.browser.words
     with head.app.app_context():
-        rows = db.session.scalars(select(WorkerReport).order_by(WorkerReport.at)).all()
+        rows = db.session.scalars(select(WorkerReport).order_by(WorkerReport.at, WorkerReport.id)).all()
         assert [(row.kind, row.late, row.reported_by) for row in rows] == [
             ("joined", False, clerk.id), ("joined", True, clerk.id),
         ]  # fmt: skip
-        told = db.session.scalars(select(Notice).where(Notice.kind == "worker_joined").order_by(Notice.at)).all()
+        told = db.session.scalars(
+            select(Notice).where(Notice.kind == "worker_joined").order_by(Notice.at, Notice.id)
+        ).all()
         assert [one.citizen_id for one in told] == [hand.id, None]
         assert NAME in told[0].text
         phones = [one.payload["phone"] for one in db.session.scalars(select(Delivery).where(Delivery.channel == "sms"))]

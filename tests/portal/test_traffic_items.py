@@ -131,7 +131,12 @@ def papers(person: Resident, case: Case) -> dict[str, str]:
 def due(person: Resident, case: Case) -> list[str]:
     """What old documents the courier fetches for a case."""
     with person.app.app_context():
-        return [one.name for one in db.session.scalars(select(DocumentDue).where(DocumentDue.case_id == case.id))]
+        return [
+            one.name
+            for one in db.session.scalars(
+                select(DocumentDue).where(DocumentDue.case_id == case.id).order_by(DocumentDue.id)
+            )
+        ]
 
 
 def made_and_posted(person: Resident, clerk: Desk, case: Case, number: str) -> str:

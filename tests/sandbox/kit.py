@@ -46,7 +46,7 @@ CREDENTIALS = {
 }
 
 
-def until(found: Callable[[], Any], within_s: float = 10.0) -> Any:
+def until(found: Callable[[], Any], within_s: float = 60.0) -> Any:
     """Return the first true answer; fail when none comes in time."""
     end = time.monotonic() + within_s
     while True:

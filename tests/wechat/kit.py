@@ -99,7 +99,7 @@ class WeChatSide:
     def deliver(self, sent: Sent) -> requests.Response:
         """Send it, once."""
         headers = {"Content-Type": "text/xml", "Connection": "close"}
-        return requests.post(self.url, params=sent.query, data=sent.body, headers=headers, timeout=5)
+        return requests.post(self.url, params=sent.query, data=sent.body, headers=headers, timeout=30)
 
     def read(self, answer: requests.Response, key: str = "") -> str:
         """The text that the follower reads, empty for silence; fails on what WeChat would not take."""

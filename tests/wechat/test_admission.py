@@ -20,7 +20,7 @@ Account = Callable[..., None]
 
 
 def verify(wechat: WeChatSide, **query: str) -> requests.Response:
-    return requests.get(wechat.url, params=query, timeout=5)
+    return requests.get(wechat.url, params=query, timeout=30)
 
 
 # --- The address check --------------------------------------------------------------------------------------------
@@ -82,7 +82,7 @@ def test_a_body_over_64_kilobytes_is_refused_before_it_is_read(wechat: WeChatSid
     assert wechat.deliver(large).status_code == 413
     assert wechat.deliver(large.but(signature="0" * 40)).status_code == 403
     chunks = requests.post(
-        wechat.url, params=large.query, data=iter([large.body[:40_000], large.body[40_000:]]), timeout=5
+        wechat.url, params=large.query, data=iter([large.body[:40_000], large.body[40_000:]]), timeout=30
     )
     assert chunks.status_code in (400, 413), "without a length"
 

@@ -19,7 +19,7 @@ from tests.house import House, new_house, running, wait_for_url
 from tests.wechat.kit import WeChatSide, event, message
 
 #: What a follower would call at once; WeChat itself waits for five seconds.
-AT_ONCE_S = 2.5
+AT_ONCE_S = 4.5
 WARM = 4
 
 
@@ -97,8 +97,8 @@ def test_whatever_stands_still_or_is_gone_keeps_no_follower_waiting(door: Door) 
             assert "几分钟后再试" in door.answered("进度")
             assert "【居住登记】" in door.answered("居住登记")
         # One waits; the others are told what it learned.
-        assert time.monotonic() - begun < 3 * AT_ONCE_S
-    until = time.monotonic() + 15
+        assert time.monotonic() - begun < 10
+    until = time.monotonic() + 60
     while door.follow("oFrozen0") != 200:
         assert time.monotonic() < until, "the delivery after the thaw is done"
 

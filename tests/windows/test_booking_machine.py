@@ -148,7 +148,9 @@ class BookingMachine(RuleBasedStateMachine):
             return
         change = Change(clock.now())
         change.guard(update(Slot).where(Slot.id == slot.id).values(state="closed"))
-        for hold in db.session.scalars(select(Hold).where(Hold.slot_id == slot.id, Hold.state == "held")).all():
+        for hold in db.session.scalars(
+            select(Hold).where(Hold.slot_id == slot.id, Hold.state == "held").order_by(Hold.id)
+        ).all():
             here = update(Hold).where(Hold.id == hold.id, Hold.state == "held")
             change.guard(here.values(state="released", ended_at=change.at))
             if hold.kind == "offer":

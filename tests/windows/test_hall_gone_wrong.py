@@ -79,7 +79,7 @@ def test_a_missed_booking_is_not_checked_in_beside_the_one_that_came_after_it(
     missed = booked("王一", 9)
     missed.state, missed.ended_at = "no_show", hands.at
     commit()
-    later = db.session.scalars(select(Slot).order_by(Slot.starts_at.desc()).limit(1)).one()
+    later = db.session.scalars(select(Slot).order_by(Slot.starts_at.desc(), Slot.id).limit(1)).one()
     code = str(new_id())
     db.session.add(
         Appointment(

@@ -194,14 +194,14 @@ def test_a_window_is_closed_and_everybody_is_moved_or_waits_first_and_is_told(
     window = db.session.scalars(
         select(PlanWindow).where(PlanWindow.day == saturday, PlanWindow.group_code == "violations")
     ).one()
-    mine = db.session.scalars(select(Slot).where(Slot.window_id == window.id).order_by(Slot.starts_at)).all()
+    mine = db.session.scalars(select(Slot).where(Slot.window_id == window.id).order_by(Slot.starts_at, Slot.id)).all()
     people = [driver(f"王{name}") for name in "一二三四五"]
     booked = [book(who, mine[n].id, PERSON, service) for n, who in enumerate(people)]
     # Elsewhere only two places are left.
     others = db.session.scalars(
         select(Slot).where(Slot.group_code == "violations", Slot.id.not_in([one.id for one in mine]))
     ).all()
-    keep = sorted(others, key=lambda one: abs(one.starts_at - mine[0].starts_at))[0]
+    keep = min(others, key=lambda one: (abs(one.starts_at - mine[0].starts_at), one.starts_at, one.id))
     for one in others:
         one.capacity = 2 if one.id == keep.id else 0
     commit()
@@ -239,10 +239,10 @@ def test_a_window_that_shrinks_lets_go_who_booked_last(
     window = db.session.scalars(
         select(PlanWindow)
         .where(PlanWindow.day == day, PlanWindow.group_code == "violations")
-        .order_by(PlanWindow.starts)
+        .order_by(PlanWindow.starts, PlanWindow.id)
     ).first()
     assert window is not None
-    slot = db.session.scalars(select(Slot).where(Slot.window_id == window.id).order_by(Slot.starts_at)).first()
+    slot = db.session.scalars(select(Slot).where(Slot.window_id == window.id).order_by(Slot.starts_at, Slot.id)).first()
     assert slot is not None
     first, last = book(driver("王一"), slot.id, PERSON, service), book(driver("王二"), slot.id, PERSON, service)
     planner = desk("cg-planner")
