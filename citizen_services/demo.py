@@ -44,6 +44,7 @@ STAFF: tuple[tuple[str, str, str, str, tuple[str, ...], str | None], ...] = (
     ("fw-cashier", "朱敏", "civilian", "330213000000", ("cashier",), None),
     ("fw-editor", "胡佳", "civilian", "330213000000", ("editor",), None),
     ("fw-reception", "江涛", "civilian", "330213000000", ("reception",), None),
+    ("fw-data", "程远", "officer", "330213000000", ("data_officer",), None),
     ("cg-planner", "顾平", "civilian", "330213000100", ("planner",), None),
     ("cg-officer", "冯立", "officer", "330213000100", ("approver",), None),
     ("cg-approver", "汤明", "officer", "330213000100", ("approver", "supervisor"), None),

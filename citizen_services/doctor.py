@@ -17,6 +17,7 @@ from citizen_services.database.migrate import OLDEST_SERVER, head, is_current
 from citizen_services.database.models import HEARTBEAT_LIFETIME, Heartbeat
 from citizen_services.fees import desk, reconciling, tariff
 from citizen_services.parts import Parts
+from citizen_services.people import data_requests
 
 #: More than this between our clock and the database's makes leases and signatures go wrong, in seconds.
 _MOST_SKEW_S = 2.0
@@ -39,6 +40,7 @@ def examine(parts: Parts) -> list[Finding]:
     findings += list(_partners(parts))
     findings.append(_sms(parts))
     findings += list(_fees(parts))
+    findings += list(_data_officer(parts))
     return findings
 
 
@@ -118,6 +120,22 @@ def _fees(parts: Parts) -> Iterator[Finding]:
     )
     yield Finding("fees: refunds", not stuck, f"{stuck} wait for the cashier", "look after them on /console/fees")
     yield Finding("fees: bills", not open_, f"{open_} differences", "settle them on /console/fees")
+
+
+def _data_officer(parts: Parts) -> Iterator[Finding]:
+    """Whether somebody is named who reads and answers what people ask of their own data."""
+    try:
+        named = data_requests.officers(parts.settings.district)
+        waiting = data_requests.waiting().count
+    except SQLAlchemyError:
+        # Said above: the database is away or not at this version.
+        return
+    yield Finding(
+        "data officer",
+        bool(named),
+        f"{len(named)} named, {waiting} requests wait",
+        "ask for the role data_officer on /console/admin, and have it approved",
+    )
 
 
 def _tried(check: str, attempt: Callable[[], object], fault: type[Exception], todo: str) -> Finding:

@@ -133,6 +133,7 @@ ROLES: Mapping[str, str] = {
     "editor": "编辑",
     "reception": "村社接待",
     "community_officer": "社区民警",
+    "data_officer": "个人信息保护负责人",
     "system_admin": "系统管理员",
     "security_admin": "安全管理员",
     "audit_admin": "审计管理员",

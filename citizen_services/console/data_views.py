@@ -1,4 +1,7 @@
-"""What people asked of their own data: read, and answered in writing, by whoever answers for an office."""
+"""What people asked of their own data: read, and answered in writing, by whoever is named for it (个人信息保护负责人).
+
+Who supervises is told how many wait, and where nobody is named; not what was asked, nor by whom.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,9 @@ from citizen_services.rules.masking import mask_name
 bp = Blueprint("console_data", __name__, url_prefix="/console/data-requests")
 tell_refusals(bp)
 
-ROLE = "supervisor"
+ROLE = data_requests.OFFICER
+#: Who sees that some wait.
+TOLD = "supervisor"
 _WHY = "答复个人信息请求"
 
 
@@ -43,9 +48,20 @@ _ANSWER = AnswerSchema()
 
 
 @bp.get("")
-@staff_required(ROLE)
+@staff_required(ROLE, TOLD)
 def page() -> ResponseReturnValue:
-    """What waits for an answer, the one that is due first on top."""
+    """What waits for an answer, the one that is due first on top; for supervisors how many, and who answers."""
+    actor = current_actor()
+    if ROLE not in actor.roles:
+        waits = data_requests.waiting()
+        return render_template(
+            "console/data_waiting.html",
+            count=waits.count,
+            most=data_requests.MOST,
+            due=chinese_full_day(last_day(waits.first_due)) if waits.first_due else "",
+            late=waits.first_due is not None and waits.first_due <= clock.now(),
+            officers=data_requests.officers(actor.district or ""),
+        )
     rows = [
         {
             "href": url_for("console_data.show", request_id=one.id),

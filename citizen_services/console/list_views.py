@@ -13,7 +13,7 @@ from citizen_services.cases.figure_models import Escalation
 from citizen_services.cases.models import Case
 from citizen_services.cases.queries import MOST_COUNTED, DeskFigures, Page, desk, desk_figures, of_office
 from citizen_services.cases.supervising import soon_of, take_note_of_soon, unseen_count
-from citizen_services.console import counter_booking_views, desk_views, plan_views, render
+from citizen_services.console import counter_booking_views, data_views, desk_views, plan_views, render
 from citizen_services.console.access import case_roles, case_staff
 from citizen_services.console.guards import current_actor
 from citizen_services.console.supervision_scope import answers_for
@@ -76,6 +76,7 @@ def _places() -> list[tuple[str, str, str, str]]:
     if "supervisor" in person.roles:
         places.append(("console_deputies.page", "请假代理", "users", "/console/deputies"))
         places.append(("console_supervision.page", "监督", "chart-bar", "/console/supervision"))
+    if person.roles & {data_views.ROLE, data_views.TOLD}:
         places.append(("console_data.page", "个人信息请求", "file-text", "/console/data-requests"))
     if "cashier" in person.roles:
         places.append(("console_fees.page", "收费", "coin", "/console/fees"))

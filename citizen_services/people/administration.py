@@ -31,7 +31,7 @@ KINDS = {"station": "派出所", "service_centre": "行政服务中心"}
 #: Every role that can be granted.
 ROLES = (
     "clerk", "approver", "supervisor", "planner", "cashier", "editor", "reception", "community_officer",
-    "system_admin", "security_admin", "audit_admin",
+    "data_officer", "system_admin", "security_admin", "audit_admin",
 )  # fmt: skip
 #: Of these nobody has two.
 APART = frozenset({"system_admin", "security_admin", "audit_admin"})

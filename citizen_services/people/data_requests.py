@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -12,10 +13,12 @@ from citizen_services.database import Change, db, new_id
 from citizen_services.people.actors import Actor
 from citizen_services.people.data_models import DataRequest
 from citizen_services.people.errors import PeopleError
-from citizen_services.people.models import Citizen
+from citizen_services.people.models import Citizen, Office, RoleGrant, Staff
 from citizen_services.people.signals import data_answered
 
 KINDS = {"correction": "更正", "deletion": "删除"}
+#: The role of whoever reads and answers them (个人信息保护负责人); nobody else does.
+OFFICER = "data_officer"
 #: Working days within which it is answered; ours.
 DAYS = 15
 MOST = 200
@@ -56,6 +59,32 @@ def open_ones() -> Sequence[tuple[DataRequest, Citizen]]:
     query = select(DataRequest, Citizen).join(Citizen, Citizen.id == DataRequest.citizen_id)
     query = query.where(DataRequest.answered_at.is_(None)).order_by(DataRequest.due, DataRequest.id).limit(MOST)
     return [(row[0], row[1]) for row in db.session.execute(query)]
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """What a supervisor is told of requests: how many wait (at most MOST), and by when the first one is answered."""
+
+    count: int
+    first_due: datetime | None
+
+
+def waiting() -> Waiting:
+    """How many requests wait, and the nearest date; nothing of whose they are."""
+    open_ = select(DataRequest.due).where(DataRequest.answered_at.is_(None))
+    dues = db.session.scalars(open_.order_by(DataRequest.due, DataRequest.id).limit(MOST)).all()
+    return Waiting(len(dues), dues[0] if dues else None)
+
+
+def officers(district: str) -> Sequence[str]:
+    """The names of a district's people who read and answer requests (个人信息保护法 art 52); empty: name one."""
+    query = (
+        select(Staff.name)
+        .join(RoleGrant, RoleGrant.staff_id == Staff.id)
+        .join(Office, Office.code == Staff.office_code)
+        .where(RoleGrant.role == OFFICER, Staff.active, Office.district == district)
+    )
+    return db.session.scalars(query.order_by(Staff.login)).all()
 
 
 def answer(actor: Actor, request_id: UUID, words: str, change: Change) -> Citizen:

@@ -71,7 +71,7 @@ class RoleGrant(Base):
 
     __tablename__ = "role_grant"
     staff_id: Mapped[UUID] = mapped_column(ForeignKey("staff.id"), primary_key=True)
-    #: ``clerk, approver, supervisor, planner, cashier, editor, reception, community_officer, system_admin, …``
+    #: ``clerk, approver, supervisor, planner, cashier, editor, reception, community_officer, data_officer, …``
     role: Mapped[str] = mapped_column(Text, primary_key=True)
 
 

@@ -154,7 +154,7 @@ class Roles(frozenset[str]):
 
 
 #: What nobody does for another.
-NEVER_LENT = ("system_admin", "security_admin", "audit_admin")
+NEVER_LENT = ("system_admin", "security_admin", "audit_admin", "data_officer")
 
 
 def roles_of(staff_id: UUID) -> Roles:

@@ -38,6 +38,7 @@ STAFF: Mapping[str, str] = {
     "system_admin": "fw-system",
     "security_admin": "fw-security",
     "audit_admin": "fw-audit",
+    "data_officer": "fw-data",
 }
 CITIZENS = ("unbound", "stranger", "owner")
 EVERYBODY = ("anonymous", *CITIZENS, *STAFF)

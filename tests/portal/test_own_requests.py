@@ -11,16 +11,18 @@ from flask import Flask
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from playwright.sync_api import expect
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 
 from app import recurring
 from citizen_services import clock
 from citizen_services.cases import drafts, retention
 from citizen_services.cases.models import Case, Draft
 from citizen_services.database import commit, db, new_id
+from citizen_services.doctor import examine
 from citizen_services.exchange.models import RegisterAnswer
+from citizen_services.parts import parts
 from citizen_services.people.data_models import DataRequest
-from citizen_services.people.models import Citizen, Staff
+from citizen_services.people.models import Citizen, RoleGrant, Staff
 from notifications import own
 from notifications.models import Delivery, Notice
 from tests import factories
@@ -48,7 +50,7 @@ def test_a_request_is_answered_in_writing_and_what_nobody_needs_goes_at_once(
     assert "已经提出过同样的请求" in page.words
     page.open("/h5/me/requests")
     page.submit("correction", correction_words="户籍地址门牌号应为5组")
-    supervisor = desk("fw-supervisor")
+    supervisor = desk("fw-data")
     supervisor.open("/console/data-requests")
     assert "不再需要了" not in supervisor.words
     with person.app.app_context():
@@ -59,7 +61,8 @@ def test_a_request_is_answered_in_writing_and_what_nobody_needs_goes_at_once(
     assert supervisor.page.status_code == 422
     written = "草稿已删除；居住登记按《浙江省流动人口居住登记条例》保存，登记终止后按档案规定处理。"
     supervisor.submit("answer", answer=written)
-    assert desk("yl-clerk").open(f"/console/data-requests/{ids['correction']}").status_code == 403
+    for login in ("yl-clerk", "fw-supervisor"):
+        assert desk(login).open(f"/console/data-requests/{ids['correction']}").status_code == 403
     page.open("/h5/me/requests")
     assert written in page.words
     page.open("/h5/me")
@@ -67,6 +70,42 @@ def test_a_request_is_answered_in_writing_and_what_nobody_needs_goes_at_once(
     with person.app.app_context():
         told = db.session.scalars(select(Notice.kind).where(Notice.citizen_id == person.id)).all()
     assert list(told).count("data_answered") == 1
+
+
+def test_a_district_that_has_named_nobody_loses_no_request_and_its_supervisors_are_told_to_name_one(
+    resident: Callable[..., Resident], desk: Callable[[str], Desk]
+) -> None:
+    person = resident("韦小花")
+    with person.app.app_context():
+        named = select(Staff.id).where(Staff.login == "fw-data").scalar_subquery()
+        db.session.execute(delete(RoleGrant).where(RoleGrant.staff_id == named))
+        commit()
+    person.browser.open("/h5/me/requests")
+    person.browser.submit("correction", correction_words="户籍地址门牌号应为5组")
+    boss = desk("fw-supervisor")
+    boss.open("/console/data-requests")
+    assert "本区还没有个人信息保护负责人" in boss.words
+    assert "1 件" in boss.words
+    assert "户籍地址" not in boss.words
+    assert "小花" not in boss.words
+    with person.app.app_context():
+        finding = next(one for one in examine(parts()) if one.check == "data officer")
+        assert (finding.ok, finding.found) == (False, "0 named, 1 requests wait")
+    # Two pairs of eyes name one, who finds what waits.
+    system, security = desk("fw-system"), desk("fw-security")
+    with person.app.app_context():
+        chosen = db.session.scalars(select(Staff).where(Staff.login == "fw-editor")).one()
+    system.open(f"/console/admin/staff/{chosen.id}")
+    system.submit("ask_role", role="data_officer")
+    assert desk("fw-editor").open("/console/data-requests").status_code == 403
+    security.open("/console/admin")
+    security.submit("approve")
+    officer = desk("fw-editor")
+    officer.open("/console/data-requests")
+    assert "韦*花" in officer.words
+    boss.open("/console/data-requests")
+    assert "本区还没有" not in boss.words
+    assert chosen.name in boss.words
 
 
 # --- Retention ----------------------------------------------------------------------------------------------------
@@ -170,16 +209,19 @@ def test_nobody_answers_what_they_asked_themselves(
     person.browser.submit("correction", correction_words="户籍地址门牌号应为5组")
     with person.app.app_context():
         citizen = db.session.get_one(Citizen, person.id)
-        db.session.execute(update(Staff).where(Staff.login == "fw-supervisor").values(id_lookup=citizen.id_lookup))
+        db.session.execute(update(Staff).where(Staff.login == "fw-data").values(id_lookup=citizen.id_lookup))
         commit()
         request_id = db.session.scalars(select(DataRequest.id)).one()
-    supervisor = desk("fw-supervisor")
+    supervisor = desk("fw-data")
     assert supervisor.open(f"/console/data-requests/{request_id}").status_code == 403
     assert "户籍地址门牌号" not in supervisor.words
 
 
 def test_the_page_of_requests_can_be_read_and_used_by_everybody(
-    application: Flask, resident: Callable[..., Resident], staff_logins: dict[str, dict[str, Any]]
+    application: Flask,
+    resident: Callable[..., Resident],
+    desk: Callable[[str], Desk],
+    staff_logins: dict[str, dict[str, Any]],
 ) -> None:
     person = resident("欧阳小花")
     with pages_browser() as chromium, serving(application) as site:
@@ -194,8 +236,8 @@ def test_the_page_of_requests_can_be_read_and_used_by_everybody(
         expect(page.get_by_text("请求已收到")).to_be_visible()
         desktop = chromium.desktop(base_url=site, width=1280)
         desktop.goto("/console/login")
-        desktop.fill("[name=login]", "fw-supervisor")
-        desktop.fill("[name=password]", staff_logins["fw-supervisor"]["password"])
+        desktop.fill("[name=login]", "fw-data")
+        desktop.fill("[name=password]", staff_logins["fw-data"]["password"])
         desktop.click("form[data-action=login] button")
         expect(desktop.locator("form[data-action=logout]")).to_be_visible()
         desktop.goto("/console/data-requests")
@@ -203,3 +245,8 @@ def test_the_page_of_requests_can_be_read_and_used_by_everybody(
         desktop.locator("[data-row] a").click()
         expect(desktop.locator("form[data-action=answer]")).to_be_visible()
         check_page(desktop, "console-data-request", least=24)
+        token = desk("fw-supervisor").cookie("console_session", "/console")
+        told = chromium.desktop(base_url=site, width=1280)
+        told.context.add_cookies([{"name": "console_session", "value": token or "", "url": f"{site}/console"}])
+        told.goto("/console/data-requests")
+        check_page(told, "console-data-waiting", least=24)
