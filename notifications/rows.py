@@ -56,13 +56,14 @@ def tell(
         add_notice(change, declared, values, citizen.id, about, state="cancelled")
         return None
     more: Any = {"by_day": by_day, "expires_at": expires_at}
-    notice_id = add_notice(change, declared, values, citizen.id, about, things=things, expires_at=expires_at)
+    sms = sms_content(declared.sms_template, declared.sms, values)
+    notice_id = add_notice(change, declared, values, citizen.id, about, things=things, expires_at=expires_at, sms=sms)
     if must and (way.first == "call" or (more_than_sms and way.openid is None)):
         add_delivery(change, "call", notice_id=notice_id, payload={}, must_be_known=True, **more)
     elif way.first == "wechat" and way.openid is not None:
         add_wechat(change, declared, values, notice_id, way.openid, about.path, **more)
     else:
-        payload = {"phone": citizen.phone, **sms_content(declared.sms_template, declared.sms, values)}
+        payload = {"phone": citizen.phone, **sms}
         add_delivery(change, "sms", notice_id=notice_id, payload=payload, must_be_known=must, **more)
     return notice_id
 
@@ -77,13 +78,14 @@ def add_notice(
     state: str = "pending",
     things: Sequence[str] = (),
     expires_at: datetime | None = None,
+    sms: Mapping[str, Any] | None = None,
 ) -> UUID:
     """The notice alone, ``cancelled`` where the person does not wish to be sent such; its id.
 
-    ``phone`` where it must go to another one than the citizen's.
+    ``phone`` where it must go to another one than the citizen's; ``sms`` is its content where that was made already.
     """
     notice_id = new_id()
-    kept: dict[str, Any] = {"sms": sms_content(declared.sms_template, declared.sms, values)}
+    kept: dict[str, Any] = {"sms": sms or sms_content(declared.sms_template, declared.sms, values)}
     if phone is not None:
         kept["phone"] = phone
     if things:

@@ -11,7 +11,7 @@ from apiflask import APIBlueprint
 
 from citizen_services import clock
 from citizen_services.api import booking_schemas as forms
-from citizen_services.api.callers import the_citizen
+from citizen_services.api.callers import the_citizens_id
 from citizen_services.api.once import do, once_of
 from citizen_services.api.operation import blueprint, operation
 from citizen_services.cases.once import note
@@ -43,7 +43,7 @@ def _subject(body: Mapping[str, Any]) -> Subject:
     named, service = body["subject"], parts().catalogue.service(body["service"])
     if named["kind"] == "vehicle" and not about_a_vehicle(service):
         raise NotYours("这项业务由本人办理，不按车辆预约。")
-    return subject_of(the_citizen().id, named["kind"], named["plate_kind"], named["plate"])
+    return subject_of(the_citizens_id(), named["kind"], named["plate_kind"], named["plate"])
 
 
 # --- Choosing and booking -----------------------------------------------------------------------------------------
@@ -78,7 +78,7 @@ def free(query: Mapping[str, Any]) -> dict[str, Any]:
 )
 def hold(body: Mapping[str, Any]) -> Any:
     """Keep a place for some minutes. One that was kept before for the same service is given back."""
-    return holds.take(once_of(body), the_citizen().id, body["slot_id"], body["service"], _subject(body)), 201
+    return holds.take(once_of(body), the_citizens_id(), body["slot_id"], body["service"], _subject(body)), 201
 
 
 @holds_bp.post("/<uuid:hold_id>/book")
@@ -94,7 +94,7 @@ def hold(body: Mapping[str, Any]) -> Any:
 )
 def book(hold_id: UUID, body: Mapping[str, Any]) -> Any:
     """Turn a place that is kept into an appointment."""
-    return appointments.book(once_of(body), the_citizen().id, hold_id, "api"), 201
+    return appointments.book(once_of(body), the_citizens_id(), hold_id, "api"), 201
 
 
 @holds_bp.post("/<uuid:hold_id>/release")
@@ -103,7 +103,7 @@ def release(hold_id: UUID, body: Mapping[str, Any]) -> Any:
     """Give a place back."""
 
     def act(once: Any) -> Any:
-        holds.release(the_citizen().id, hold_id)
+        holds.release(the_citizens_id(), hold_id)
         return note(once, {"hold_id": str(hold_id)})
 
     return do(body, act)
@@ -116,7 +116,7 @@ def release(hold_id: UUID, body: Mapping[str, Any]) -> Any:
 @operation(appointments_bp, "我的预约", forms.AppointmentsPage, query=forms.AfterQuery, who=ME)
 def mine(query: Mapping[str, Any]) -> dict[str, Any]:
     """One's own appointments, newest first."""
-    found = appointments.of_citizen(the_citizen().id, limit=_PAGE + 1, after=place_from_text(query["after"]))
+    found = appointments.of_citizen(the_citizens_id(), limit=_PAGE + 1, after=place_from_text(query["after"]))
     after = (found[_PAGE - 1].at, found[_PAGE - 1].id) if len(found) > _PAGE else None
     items = [_shown(appointments.whole(one)) for one in found[:_PAGE]]
     return {"items": items, "next": place_to_text(after)}
@@ -126,7 +126,7 @@ def mine(query: Mapping[str, Any]) -> dict[str, Any]:
 @operation(appointments_bp, "一个预约", forms.AppointmentSchema, who=ME, problems=(404,))
 def one(appointment_id: UUID) -> dict[str, Any]:
     """One appointment: when, where, what to bring, and the code of its check-in."""
-    return _shown(appointments.own(the_citizen().id, appointment_id))
+    return _shown(appointments.own(the_citizens_id(), appointment_id))
 
 
 def _shown(booked: Booked) -> dict[str, Any]:
@@ -153,14 +153,14 @@ def move(appointment_id: UUID, body: Mapping[str, Any]) -> Any:
     if body["slot_id"] is None:
         raise NotThis("请选择要改到的时段（slot_id）。")
     once = once_of({**body, "path": "move"})
-    return appointments.move(once, the_citizen().id, appointment_id, body["version"], body["slot_id"])
+    return appointments.move(once, the_citizens_id(), appointment_id, body["version"], body["slot_id"])
 
 
 @appointments_bp.post("/<uuid:appointment_id>/actions/cancel")
 @operation(appointments_bp, "取消预约", forms.ActedSchema, body=forms.MoveBody, once=True, who=ME, problems=(404, 409))
 def cancel(appointment_id: UUID, body: Mapping[str, Any]) -> Any:
     """Give an appointment up; its place goes to whoever waits."""
-    return appointments.cancel(once_of(body), the_citizen().id, appointment_id, body["version"])
+    return appointments.cancel(once_of(body), the_citizens_id(), appointment_id, body["version"])
 
 
 @appointments_bp.post("/<uuid:appointment_id>/actions/check_in")
@@ -178,7 +178,7 @@ def check_in(appointment_id: UUID, body: Mapping[str, Any]) -> Any:
     """Take a ticket in the hall for one's booking, from half an hour before its time on."""
 
     def act(once: Any) -> Any:
-        booked = appointments.own(the_citizen().id, appointment_id)
+        booked = appointments.own(the_citizens_id(), appointment_id)
         drawn = hall.check_in_of(booked.slot.office_code, booked)
         return note(
             once, {"ticket_id": str(drawn.ticket_id), "number": drawn.number, "queue": f"/h5/queue/{drawn.token}"}
@@ -194,7 +194,7 @@ def check_in(appointment_id: UUID, body: Mapping[str, Any]) -> Any:
 @operation(waiting_bp, "我的候补", forms.WaitingPage, who=ME)
 def waited_for() -> dict[str, Any]:
     """What one waits for, with the slot that is offered."""
-    return {"items": [_entry(entry) for entry in waiting.of_citizen(the_citizen().id)]}
+    return {"items": [_entry(entry) for entry in waiting.of_citizen(the_citizens_id())]}
 
 
 def _entry(entry: WaitingEntry) -> dict[str, Any]:
@@ -230,7 +230,7 @@ def wait(body: Mapping[str, Any]) -> Any:
     def act(once: Any) -> Any:
         where = office(body["office"]).code
         args = (service.code, where, body["start"], body["end"], _subject(body))
-        return note(once, {"waiting_id": str(waiting.wait(the_citizen().id, *args))})
+        return note(once, {"waiting_id": str(waiting.wait(the_citizens_id(), *args))})
 
     return do(body, act), 201
 
@@ -252,9 +252,9 @@ def accept(waiting_id: UUID, body: Mapping[str, Any]) -> Any:
     done = once.answer()
     if done is not None:
         return done, 201
-    hold_id = waiting.offered_hold(the_citizen().id, waiting_id)
+    hold_id = waiting.offered_hold(the_citizens_id(), waiting_id)
     commit()
-    return appointments.book(once, the_citizen().id, hold_id, "api"), 201
+    return appointments.book(once, the_citizens_id(), hold_id, "api"), 201
 
 
 @waiting_bp.post("/<uuid:waiting_id>/end")
@@ -265,7 +265,7 @@ def end(waiting_id: UUID, body: Mapping[str, Any]) -> Any:
     """Wait no more; what is offered goes to whoever is next."""
 
     def act(once: Any) -> Any:
-        waiting.end(the_citizen().id, waiting_id)
+        waiting.end(the_citizens_id(), waiting_id)
         return note(once, {"waiting_id": str(waiting_id)})
 
     return do(body, act)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -17,12 +16,13 @@ from citizen_services.api.problems import Problem
 from citizen_services.cases import standing
 from citizen_services.cases.errors import NoSuchCase
 from citizen_services.cases.standing import Standing
+from citizen_services.clock import protocol_now
 from citizen_services.database import commit
 from citizen_services.parts import parts
 from citizen_services.people import api_keys, second_factor
 from citizen_services.people.actors import Actor
 from citizen_services.people.models import Citizen
-from citizen_services.people.sessions import LoggedIn, citizen_actor, load_session, staff_actor, touch
+from citizen_services.people.sessions import LoggedIn, load_bearer, load_session, staff_actor, touch, touch_seen
 from citizen_services.redis import breaker, exchange
 from citizen_services.security import digest
 
@@ -42,13 +42,20 @@ class Caller:
     """Somebody who showed valid credentials. ``scopes`` None: everything that the person may do."""
 
     actor: Actor
-    citizen: Citizen | None
+    #: In whose name: a citizen's id, and how to read more of them.
+    citizen_id: UUID | None
+    read: Callable[[], Citizen] | None
     scopes: frozenset[str] | None
     #: Whose requests are counted together: never the token itself.
     subject: str
     per_minute: int
     #: By what right the caller acts for ``citizen``, who is somebody else then; None where they act for themselves.
     standing: Standing | None = None
+
+    @property
+    def citizen(self) -> Citizen | None:
+        """The citizen in whose name the caller acts; None for the staff."""
+        return None if self.read is None else self.read()
 
     def refuse_beyond(self, item: str, ended_at: datetime | None = None) -> None:
         """Raise NoSuchCase where the right by which the caller acts for another doesn't reach that far."""
@@ -67,6 +74,14 @@ def the_citizen() -> Citizen:
     if citizen is None:
         raise _not_allowed()
     return citizen
+
+
+def the_citizens_id() -> UUID:
+    """Their id, where no more of them is needed."""
+    citizen_id = caller().citizen_id
+    if citizen_id is None:
+        raise _not_allowed()
+    return citizen_id
 
 
 def needs(
@@ -100,19 +115,20 @@ def _acting_for(found: Caller, accepted: bool) -> Caller:
     given = request.headers.get(ON_BEHALF_OF, "").strip()
     if not given:
         return found
-    if not accepted or found.citizen is None:
+    citizen = found.citizen if accepted else None
+    if citizen is None:
         raise _not_allowed()
     try:
         principal = UUID(given)
     except ValueError:
         raise NoSuchCase(_NO_RIGHT) from None
-    if principal == found.citizen.id:
+    if principal == citizen.id:
         return found
     try:
-        by = standing.of(found.citizen, principal)
+        by = standing.of(citizen, principal)
     except NoSuchCase:
         raise NoSuchCase(_NO_RIGHT) from None
-    return replace(found, actor=by.actor, citizen=by.principal, standing=by)
+    return replace(found, actor=by.actor, citizen_id=by.principal.id, read=lambda: by.principal, standing=by)
 
 
 def _bearer() -> Caller:
@@ -126,8 +142,14 @@ def _bearer() -> Caller:
             raise _unauthorised()
         scopes = frozenset(opened.key.scopes)
         actor = replace(staff_actor(opened.staff, opened.roles), api_key=opened.key.id)
-        return Caller(actor, None, scopes, f"key:{opened.key.id}", opened.key.per_minute)
-    person = load_session(token, "citizen") or load_session(token, "staff")
+        return Caller(actor, None, None, scopes, f"key:{opened.key.id}", opened.key.per_minute)
+    bearer = load_bearer(token)
+    if bearer is not None:
+        if touch_seen(bearer.session_id, bearer.seen_at):
+            commit()
+        subject = f"session:{bearer.session_id}"
+        return Caller(bearer.actor, bearer.citizen_id, lambda: bearer.citizen, None, subject, PER_MINUTE)
+    person = load_session(token, "staff") or load_session(token, "citizen")
     if person is None:
         raise _unauthorised()
     if touch(person.session):
@@ -146,11 +168,9 @@ def _of_session(person: LoggedIn) -> Caller:
         if second_factor.demanded(person.roles) and not second_factor.enrolled(person.staff.id):
             detail = "您的岗位要求使用动态验证码。请先登录工作台，在“我的账号”里启用，再使用接口。"
             raise Problem("second-factor-wanted", 403, "A second factor must be set up first", detail)
-        return Caller(staff_actor(person.staff, person.roles), None, None, subject, PER_MINUTE)
-    if person.citizen is None:
-        detail = "这个令牌还没有核验身份。请先在公众号里绑定身份，再使用接口。"
-        raise Problem("not-bound", 403, "Nobody is bound yet", detail)
-    return Caller(citizen_actor(person.citizen), person.citizen, None, subject, PER_MINUTE)
+        return Caller(staff_actor(person.staff, person.roles), None, None, None, subject, PER_MINUTE)
+    detail = "这个令牌还没有核验身份。请先在公众号里绑定身份，再使用接口。"
+    raise Problem("not-bound", 403, "Nobody is bound yet", detail)
 
 
 def _unauthorised() -> Problem:
@@ -165,20 +185,39 @@ def _not_allowed() -> Problem:
 # --- How often ----------------------------------------------------------------------------------------------------
 
 
+#: So many requests of somebody a process counts before it says so to the others, unless the minute's rate is half used
+#: up by then. Somebody may so get at most one less a process beyond the rate.
+_AHEAD = 8
+
+
 class _Counted:
-    """Requests of this process by subject and minute, for while Redis is away."""
+    """Requests of this process by subject and minute: the number known of all processes, and how many it keeps yet."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._window = 0
-        self._numbers: dict[str, int] = {}
+        self._numbers: dict[str, tuple[int, int]] = {}
 
-    def add(self, subject: str, window: int) -> int:
+    def add(self, subject: str, window: int, most: int, tell: Callable[[int], int]) -> int:
+        """Count one, and have ``tell`` say how many to the others where that is due; how many there are.
+
+        ``tell`` gives the number of all processes, 0 where Redis is away: then each counts for itself.
+        """
         with self._lock:
             if window != self._window:
                 self._window, self._numbers = window, {}
-            self._numbers[subject] = self._numbers.get(subject, 0) + 1
-            return self._numbers[subject]
+            known, kept = self._numbers.get(subject, (0, 0))
+            kept += 1
+            if kept < _AHEAD and known + kept <= most // 2:
+                self._numbers[subject] = (known, kept)
+                return known + kept
+            self._numbers[subject] = (known + kept, 0)
+        number = max(tell(kept), known + kept)
+        with self._lock:
+            if window == self._window:
+                known_now, kept_now = self._numbers.get(subject, (0, 0))
+                self._numbers[subject] = (max(number, known_now), kept_now)
+        return number
 
 
 _counted = _Counted()
@@ -186,15 +225,15 @@ _counted = _Counted()
 
 def _count(subject: str, most: int) -> None:
     """Count one request in this minute; 429 beyond the rate. While Redis is away each process counts for itself."""
-    now = time.time()
+    now = protocol_now().timestamp()
     window = int(now // _WINDOW_S)
-    name = b"api:%b:%d" % (digest(subject).hex()[:24].encode(), window)
 
-    def ask() -> int:
-        number, _ = exchange(parts().redis, (b"INCR", name), (b"EXPIRE", name, b"%d" % (2 * _WINDOW_S)))
-        return int(number)
+    def tell(count: int) -> int:
+        name = b"api:%b:%d" % (digest(subject).hex()[:24].encode(), window)
+        said = ((b"INCRBY", name, b"%d" % count), (b"EXPIRE", name, b"%d" % (2 * _WINDOW_S)))
+        return breaker.ask(lambda: int(exchange(parts().redis, *said)[0]), 0)
 
-    number = breaker.ask(ask, 0) or _counted.add(subject, window)
+    number = _counted.add(subject, window, most, tell)
     left = _WINDOW_S - int(now % _WINDOW_S)
     g.api_rate = (most, max(0, most - number), left)
     if number > most:

@@ -33,6 +33,7 @@ NAMING = {
 DATABASE_AWAY = (OperationalError, InterfaceError, NoConnectionFree)
 
 _AFTER_COMMIT = "after_commit"
+_WITH_COMMIT = "with_commit"
 
 
 class Base(DeclarativeBase):
@@ -131,13 +132,31 @@ def after_commit(action: Callable[[], None]) -> None:
         actions.append(action)
 
 
+def with_commit(write: Callable[[], None]) -> None:
+    """Leave the last write of an act to the commit that follows at once, which may do it in one round trip.
+
+    What it raises ``commit`` raises; it is forgotten on rollback. Only one: an act has one last write.
+    """
+    if db.session.info.setdefault(_WITH_COMMIT, write) is not write:
+        raise RuntimeError("a last write waits for its commit already")
+
+
 def commit() -> None:
-    """End the transaction: the last act of whoever opened the door. Then do what was asked for after the commit."""
+    """End the transaction: the last act of whoever opened the door. Then do what was asked for after the commit.
+
+    A write left to it (``with_commit``) is its last, or all of it: then it is a transaction by itself.
+    """
     if not db.session.registry.has():
         # Nobody has asked the database for anything: there is nothing to end.
         return
-    actions = db.session.info.pop(_AFTER_COMMIT, [])
-    db.session.commit()
+    session = db.session()
+    actions = session.info.pop(_AFTER_COMMIT, ())
+    last = session.info.pop(_WITH_COMMIT, None)
+    if last is not None:
+        # Changed objects go into the same transaction.
+        session.flush()
+        last()
+    session.commit()
     for action in actions:
         action()
 
@@ -146,6 +165,7 @@ def rollback() -> None:
     """Undo the transaction and forget what was asked for after its commit."""
     if db.session.registry.has():
         db.session.info.pop(_AFTER_COMMIT, None)
+        db.session.info.pop(_WITH_COMMIT, None)
         try:
             db.session.rollback()
         except DATABASE_AWAY:

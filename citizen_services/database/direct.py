@@ -3,6 +3,9 @@
 Around a small statement SQLAlchemy works ten times as long as the driver does for it: building, finding what it
 compiled before, wrapping the answer. Here all of that is done at the first use; types (encryption included), the
 transaction and the exceptions stay SQLAlchemy's.
+
+What is read before anything is written goes without BEGIN: under READ COMMITTED each statement sees what was committed
+when it began, whether a transaction is around it or not. What locks rows begins one.
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ from sqlalchemy.sql.schema import CallableColumnDefault, ScalarElementColumnDefa
 from sqlalchemy.types import TypeEngine
 
 from citizen_services.database.base import Base, db
+from citizen_services.database.patience import BoundedConnection
 
 Processor = Callable[[Any], Any]
 _Row = TypeVar("_Row", bound=Base)
@@ -45,6 +49,8 @@ class _Made(NamedTuple):
     binds: tuple[tuple[str, bool, Any, Processor | None], ...]
     #: Place and processor of the columns that need one.
     results: tuple[tuple[int, Processor], ...]
+    #: It neither writes nor locks: no transaction is begun for it.
+    reads: bool
 
     def given(self, values: Mapping[str, Any]) -> list[Any]:
         """Its parameters as the driver takes them."""
@@ -73,12 +79,18 @@ class Direct:
 
     def first(self, **values: Any) -> list[Any] | None:
         """The first row of a SELECT, None where there is none."""
-        made, cursor = self._execute(values)
-        found = cursor.fetchone()
-        if found is None:
-            return None
-        row = list(found)
-        for place, process in made.results:
+        found = self.sealed(**values)
+        return None if found is None else self.opened(found)
+
+    def sealed(self, **values: Any) -> Sequence[Any] | None:
+        """As ``first``, with what is encrypted left as it is stored until somebody asks for it (``opened``)."""
+        found: Sequence[Any] | None = self._execute(values)[1].fetchone()
+        return found
+
+    def opened(self, sealed: Sequence[Any]) -> list[Any]:
+        """A row that ``sealed`` gave, with every value as the columns' types have it."""
+        made, row = self._made, list(sealed)
+        for place, process in made.results if made is not None else ():
             row[place] = process(row[place])
         return row
 
@@ -89,7 +101,7 @@ class Direct:
     def _execute(self, values: dict[str, Any]) -> tuple[_Made, psycopg.RawCursor[Any]]:
         connection = _connection()
         made = self.made(connection.dialect)
-        return made, _execute(connection, made.text, made.given(values))
+        return made, _execute(connection, made.text, made.given(values), alone=made.reads)
 
     def made(self, dialect: Dialect) -> _Made:
         """The compiled statement."""
@@ -112,7 +124,9 @@ class Direct:
             (place, column.type.dialect_impl(dialect).result_processor(dialect, _numeric_oid(column.type)))
             for place, column in enumerate(columns)
         )
-        return _Made(text, tuple(binds), tuple((place, process) for place, process in results if process is not None))
+        reads = isinstance(self._statement, Select) and self._statement._for_update_arg is None
+        opened = tuple((place, process) for place, process in results if process is not None)
+        return _Made(text, tuple(binds), opened, reads)
 
 
 #: SQLAlchemy writes ``%(name)s`` and ``%%``.
@@ -138,12 +152,18 @@ def _connection() -> Connection:
 _CONNECTION = "direct"
 
 
-def _execute(connection: Connection, text: str, values: Sequence[Any]) -> psycopg.RawCursor[Any]:
-    """Have the driver run a statement with ``$1`` …; raises what SQLAlchemy raises."""
+def _execute(connection: Connection, text: str, values: Sequence[Any], *, alone: bool) -> psycopg.RawCursor[Any]:
+    """Have the driver run a statement with ``$1`` …; raises what SQLAlchemy raises.
+
+    ``alone``: no transaction is begun for it where none is under way, so that it is one by itself.
+    """
     info = connection.info
-    cursor: psycopg.RawCursor[Any] | None = info.get(_CONNECTION)
-    if cursor is None:
-        cursor = info[_CONNECTION] = psycopg.RawCursor(cast("psycopg.Connection[Any]", _driver(connection)))
+    known: tuple[BoundedConnection, psycopg.RawCursor[Any]] | None = info.get(_CONNECTION)
+    if known is None:
+        opened = cast("BoundedConnection", _driver(connection))
+        known = info[_CONNECTION] = (opened, psycopg.RawCursor(opened))
+    driver, cursor = known
+    driver.alone = alone
     try:
         return cursor.execute(text, values)
     except psycopg.Error as fault:
@@ -160,6 +180,8 @@ def _execute(connection: Connection, text: str, values: Sequence[Any]) -> psycop
             connection_invalidated=lost,
             dialect=connection.dialect,
         ) from fault
+    finally:
+        driver.alone = False
 
 
 def _driver(connection: Connection) -> Any:
@@ -173,9 +195,14 @@ Shape = tuple[str, tuple[str, ...], int]
 
 
 def insert_all(
-    rows: Mapping[str, Sequence[Mapping[str, Any]]], guard: tuple[Direct, Mapping[str, Any]] | None = None
+    rows: Mapping[str, Sequence[Mapping[str, Any]]],
+    guard: tuple[Direct, Mapping[str, Any]] | None = None,
+    *,
+    alone: bool = False,
 ) -> bool:
     """Insert rows of several tables, named in the order of their foreign keys, in one statement.
+
+    ``alone``: it is a transaction by itself, committed when it returns, unless one is under way.
 
     ``guard`` is an UPDATE with its parameters, done first and in the same statement: unless it hits one row nothing is
     inserted, and False returned. Foreign keys are looked at when the statement ends. Rows of a table should name the
@@ -200,7 +227,7 @@ def insert_all(
             for column, process in zip(columns, processes, strict=True):
                 value = row.get(column)
                 values.append(value if process is None else process(value))
-    cursor = _execute(connection, text, values)
+    cursor = _execute(connection, text, values, alone=alone)
     return guard is None or cursor.fetchone() == (1,)
 
 
@@ -289,6 +316,18 @@ def remembered(kind: type[_Row], values: Sequence[Any]) -> _Row:
         for name, value in row.items():
             set_committed_value(known, name, value)
     return known
+
+
+def apart(kind: type[_Row], row: Mapping[str, Any]) -> _Row:
+    """An object of a row, by its attributes, that belongs to no session: to be read, never to be changed or saved."""
+    made: _Row = _mapped(kind)[0].class_manager.new_instance()
+    made.__dict__.update(row)
+    return made
+
+
+def read_apart(kind: type[_Row], values: Sequence[Any]) -> _Row:
+    """The same of a row just read; ``values`` in order of the columns."""
+    return apart(kind, dict(zip(_mapped(kind)[1], values, strict=True)))
 
 
 @cache

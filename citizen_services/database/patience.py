@@ -58,7 +58,15 @@ def at_most(seconds: float) -> Iterator[None]:
 
 
 class BoundedConnection(psycopg.Connection[Any]):
-    """psycopg's connection, each of whose waits has an end."""
+    """psycopg's connection, each of whose waits has an end; ``alone`` lets a statement go without BEGIN and COMMIT."""
+
+    #: Whether what is executed now is a transaction by itself, unless one is under way (direct.py).
+    alone = False
+
+    def _start_query(self) -> PQGen[None]:
+        """As psycopg's, which begins a transaction here before the first statement of one."""
+        if not self.alone:
+            yield from super()._start_query()
 
     def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:
         """As psycopg's; Silent where the answer doesn't come in time, and the connection is closed then."""

@@ -92,12 +92,12 @@ def fee_parameter(item: ServiceItem, param: Param) -> str:
 
 def declared() -> Mapping[str, Declared]:
     """Every parameter by its name: the platform's, and the amounts of each service's tariff."""
-    return {**DECLARED, **_tariffs(parts().catalogue)}
+    return _declared(parts().catalogue)
 
 
 @lru_cache(maxsize=4)
-def _tariffs(catalogue: Catalogue) -> Mapping[str, Declared]:
-    return {
+def _declared(catalogue: Catalogue) -> Mapping[str, Declared]:
+    tariffs = {
         fee_parameter(item, param): Declared(
             f"{item.name}：{param.label}", "分", *param.bounds, param.default, str(param.source)
         )
@@ -105,6 +105,7 @@ def _tariffs(catalogue: Catalogue) -> Mapping[str, Declared]:
         if item.fee
         for param in item.fee.amounts
     }
+    return {**DECLARED, **tariffs}
 
 
 class CannotSet(PeopleError):

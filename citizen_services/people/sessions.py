@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Literal
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Any, Literal
 from uuid import UUID
 
 from sqlalchemy import bindparam, delete, insert, or_, select, update
@@ -104,6 +105,42 @@ def load_session(token: str, kind: Kind) -> LoggedIn | None:
 _SESSION_WIDTH = len(columns_of(Session))
 
 
+class Bearer:
+    """A bound citizen's live session, of whom no more is read than who they are until somebody asks for more."""
+
+    def __init__(self, row: Sequence[Any]) -> None:
+        self._row = row
+        self.session_id: UUID = row[_ID]
+        self.seen_at: datetime = row[_SEEN_AT]
+        self.citizen_id: UUID = row[_CITIZEN_ID]
+        self.actor = Actor("citizen", id=self.citizen_id, id_lookup=row[_ID_LOOKUP])
+
+    @cached_property
+    def citizen(self) -> Citizen:
+        """The person, as the session's object."""
+        return remembered(Citizen, _LIVE["citizen"].opened(self._row)[_SESSION_WIDTH:])
+
+
+def load_bearer(token: str) -> Bearer | None:
+    """The live session of a bound citizen by its token, as ``load_session``; None for every other."""
+    now = protocol_now()
+    row = _LIVE["citizen"].sealed(token=digest(token), now=now, idle_since=now - LIFETIMES["citizen"].idle)
+    if row is None or row[_CITIZEN_ID] is None or row[_EPOCH] != row[_CITIZENS_EPOCH] or row[_FACTOR_PENDING]:
+        return None
+    return Bearer(row)
+
+
+def _places(kind: type[Session] | type[Citizen], *names: str) -> list[int]:
+    keys = [column.key for column in columns_of(kind)]
+    return [keys.index(name) for name in names]
+
+
+_ID, _EPOCH, _FACTOR_PENDING, _SEEN_AT = _places(Session, "id", "epoch", "factor_pending", "seen_at")
+_CITIZEN_ID, _ID_LOOKUP, _CITIZENS_EPOCH = (
+    _SESSION_WIDTH + place for place in _places(Citizen, "id", "id_lookup", "epoch")
+)
+
+
 def _live(person: type[Citizen] | type[Staff], id: InstrumentedAttribute[UUID | None], kind: Kind) -> Direct:
     """A live session of that kind and its person, in one row."""
     return Direct(
@@ -126,10 +163,15 @@ _LIVE: Mapping[str, Direct] = {
 
 def touch(session: Session) -> bool:
     """Note that the session is in use; True where that wrote something, which the caller commits."""
+    return touch_seen(session.id, session.seen_at)
+
+
+def touch_seen(session_id: UUID, seen_at: datetime) -> bool:
+    """The same of a session by its id, last seen then."""
     now = protocol_now()
-    if now - session.seen_at < _TOUCH:
+    if now - seen_at < _TOUCH:
         return False
-    db.session.execute(update(Session).where(Session.id == session.id).values(seen_at=now))
+    db.session.execute(update(Session).where(Session.id == session_id).values(seen_at=now))
     return True
 
 

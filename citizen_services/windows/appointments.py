@@ -13,7 +13,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, bindparam, case, select, tuple_, update
+from sqlalchemy import ColumnElement, bindparam, case, func, select, text, tuple_, update
 from sqlalchemy.exc import IntegrityError
 
 from citizen_services import clock
@@ -21,7 +21,7 @@ from citizen_services.cases.once import do_once
 from citizen_services.catalogue import CounterService
 from citizen_services.catalogue.vocabulary import ServiceItem
 from citizen_services.database import Change, db, new_id
-from citizen_services.database.direct import Direct, columns_of, remembered
+from citizen_services.database.direct import Direct, apart, columns_of, read_apart
 from citizen_services.database.idempotency import Once
 from citizen_services.parts import parts
 from citizen_services.people.models import Citizen, Office
@@ -68,7 +68,22 @@ class Booked:
 Noted = Callable[[Change, Booked], None]
 
 _HOLD = Direct(
-    select(*columns_of(Hold), *columns_of(Slot), *columns_of(Citizen), appointment_number_sequence.next_value())
+    select(
+        *columns_of(Hold),
+        *columns_of(Slot),
+        *columns_of(Citizen),
+        select(func.count())
+        .where(
+            WaitingEntry.citizen_id == Hold.citizen_id,
+            WaitingEntry.subject_lookup == Hold.subject_lookup,
+            WaitingEntry.service == Hold.service,
+            # In the words of their index.
+            text("waiting_entry.state IN ('waiting', 'offered')"),
+        )
+        .correlate(Hold)
+        .scalar_subquery(),
+        appointment_number_sequence.next_value(),
+    )
     .select_from(Hold)
     .join(Slot, Slot.id == Hold.slot_id)
     .join(Citizen, Citizen.id == Hold.citizen_id)
@@ -105,9 +120,9 @@ def _book(
     if row is None:
         raise NoSuchBooking
     of_hold, of_slot = len(columns_of(Hold)), len(columns_of(Slot))
-    hold = remembered(Hold, row[:of_hold])
-    slot = remembered(Slot, row[of_hold : of_hold + of_slot])
-    citizen = remembered(Citizen, row[of_hold + of_slot : -1])
+    hold = read_apart(Hold, row[:of_hold])
+    slot = read_apart(Slot, row[of_hold : of_hold + of_slot])
+    citizen = read_apart(Citizen, row[of_hold + of_slot : -2])
     change = Change(clock.now())
     if hold.state == "released" and slot.state == "closed":
         raise WindowClosed("这个窗口临时不开了，为您保留的时段不能再用，请另选一个时段。")
@@ -115,7 +130,8 @@ def _book(
         raise HoldExpired
     change.guard(_CONVERT, HoldExpired, hold_id=hold.id, at=change.at)
     offer = hold.kind == "offer"
-    _end_waiting(change, hold)
+    if row[-2]:
+        _end_waiting(change, hold)
     code = new_token(9)
     values: dict[str, Any] = {
         "id": new_id(),
@@ -139,7 +155,7 @@ def _book(
         "moved_from": None,
     }
     change.add(Appointment, **values)
-    booked = Booked(Appointment(**values), slot, citizen, parts().catalogue.service(hold.service))
+    booked = Booked(apart(Appointment, values), slot, citizen, parts().catalogue.service(hold.service))
     appointment_moved.send("booked", booked=booked, change=change)
     if noted is not None:
         noted(change, booked)

@@ -127,7 +127,7 @@ def _take(
         for hold_id in due(slot_id):
             expire(hold_id)
         if again:
-            return _take(once, citizen_id, slot_id, service, subject, again=False)
+            return _take(once, citizen_id, slot_id, service, subject, by_clerk, again=False)
         raise _full(slot_id, service) from None
 
 
@@ -203,7 +203,7 @@ def _hold(
     )
     answer = {"hold_id": str(hold_id), "expires_at": expires_at.isoformat()}
     once.remember(change, answer)
-    change.write()
+    change.write(last=True)
     return answer
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import Select, bindparam, select, update
+from psycopg.pq import TransactionStatus
+from sqlalchemy import Select, bindparam, event, select, update
 from sqlalchemy.exc import IntegrityError
 
 from citizen_services import clock
@@ -159,3 +160,66 @@ def test_the_same_key_with_another_body_and_another_persons_key_yield_nothing(ap
         Once.of("citizen:1", "submit", "token", {"a": 2}).answer()
     assert Once.of("citizen:2", "submit", "token", {"a": 1}).answer() is None
     assert Once.of("citizen:1", "submit", "token", {"a": 1}).answer() == {"number": 7}
+
+
+def _planted(name: str, *, seen: int | None = None) -> Change:
+    change = Change(clock.now())
+    if seen is not None:
+        change.guard(_TAKEN, otherwise=LookupError, guarded_name="guarded", seen=seen)
+    change.add(Installation, name=name, value=1)
+    return change
+
+
+def _status() -> Any:
+    return db.session.connection().connection.driver_connection.info.transaction_status  # type: ignore[union-attr]
+
+
+def test_the_last_write_of_an_act_is_left_to_its_commit_and_is_a_transaction_by_itself(app: Flask) -> None:
+    at_commit = []
+    event.listen(db.session, "before_commit", look := lambda _: at_commit.append(_status()))
+    try:
+        _planted("first").write(last=True)
+        rollback()
+        commit()
+        assert _names() == set()
+        rollback()
+        at_commit.clear()
+        _planted("first").write(last=True)
+        commit()
+        # Nothing was begun, though the row is there; where something was written before, it goes along.
+        assert at_commit == [TransactionStatus.IDLE]
+        assert _names() == {"first"}
+        db.session.add(Installation(name="guarded", value=1))
+        _planted("second").write(last=True)
+        commit()
+        assert at_commit[1:] == [TransactionStatus.INTRANS]
+        assert _names() == {"first", "second", "guarded"}
+    finally:
+        event.remove(db.session, "before_commit", look)
+
+
+def test_a_last_write_that_is_refused_is_refused_by_the_commit_and_leaves_nothing(app: Flask) -> None:
+    db.session.add(Installation(name="guarded", value=1))
+    commit()
+    _planted("first", seen=2).write(last=True)
+    with pytest.raises(LookupError):
+        commit()
+    rollback()
+    db.session.add(Installation(name="first", value=1))
+    _planted("guarded").write(last=True)
+    with pytest.raises(IntegrityError) as raised:
+        commit()
+    assert violated_constraint(raised.value) == "pk_installation"
+    rollback()
+    assert _names() == {"guarded"}
+    _planted("first", seen=1).write(last=True)
+    with pytest.raises(RuntimeError, match="last write"):
+        _planted("second").write(last=True)
+    rollback()
+    # What can't go in one statement is written at once, in the transaction that the commit ends.
+    change = _planted("first", seen=1)
+    change.guard(update(Installation).where(Installation.name == "guarded").values(value="twice"))
+    change.write(last=True)
+    assert _status() == TransactionStatus.INTRANS
+    commit()
+    assert _names() == {"guarded", "first"}

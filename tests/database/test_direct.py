@@ -11,13 +11,14 @@ import psycopg
 import pytest
 import redis
 from flask import Flask
+from psycopg.pq import TransactionStatus
 from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from citizen_services import clock
 from citizen_services.database import Base, Change, commit, db, violated_constraint
 from citizen_services.database.base import rollback
-from citizen_services.database.direct import Direct, columns_of, remembered
+from citizen_services.database.direct import Direct, columns_of, read_apart, remembered
 from citizen_services.database.models import IdempotencyKey, Installation
 from citizen_services.parts import parts
 from citizen_services.people.models import Office, Session
@@ -26,6 +27,7 @@ from tests.house import ROOT, House
 
 _NOTE = Direct(insert(Installation).values(name=bindparam("name"), value=bindparam("value")))
 _NOTED = Direct(select(Installation.value).where(Installation.name == bindparam("name")))
+_LOCKED = Direct(select(Installation.value).where(Installation.name == bindparam("name")).with_for_update())
 _BY_NAME = Direct(select(*columns_of(Installation)).where(Installation.name == bindparam("name")))
 _ANSWER = Direct(select(IdempotencyKey.answer, IdempotencyKey.key).where(IdempotencyKey.actor == "citizen:direct"))
 
@@ -36,6 +38,45 @@ def test_it_runs_in_the_sessions_own_transaction_and_leaves_with_it(app: Flask) 
     rollback()
     assert _NOTED.first(name="direct") is None
     assert _NOTED.rows(name="direct") == []
+
+
+def test_what_is_read_before_anything_is_written_begins_no_transaction(app: Flask) -> None:
+    def status() -> TransactionStatus:
+        driver = db.session.connection().connection.driver_connection
+        return driver.info.transaction_status  # type: ignore[union-attr]
+
+    assert _NOTED.first(name="direct") is None
+    assert status() == TransactionStatus.IDLE
+    assert _LOCKED.first(name="direct") is None
+    assert status() == TransactionStatus.INTRANS
+    rollback()
+    assert _NOTED.rows(name="direct") == []
+    _NOTE.run(name="direct", value=1)
+    assert status() == TransactionStatus.INTRANS
+    # Within it what was written is seen, and goes with it.
+    assert _NOTED.first(name="direct") == [1]
+    rollback()
+    assert _NOTED.first(name="direct") is None
+    # Whoever goes by the session begins one as ever.
+    assert db.session.get(Installation, "direct") is None
+    assert status() == TransactionStatus.INTRANS
+    rollback()
+
+
+def test_a_row_is_left_sealed_until_somebody_asks_and_an_object_apart_is_no_sessions(app: Flask) -> None:
+    change = Change(clock.now())
+    row = {"actor": "citizen:direct", "route": "r", "fingerprint": b"f", "at": clock.protocol_now()}
+    change.add(IdempotencyKey, key="1", answer={"name": "韦小花"}, **row)
+    change.write()
+    sealed = _ANSWER.sealed()
+    assert sealed is not None
+    assert "韦小花".encode() not in bytes(sealed[0])
+    assert _ANSWER.opened(sealed) == [{"name": "韦小花"}, "1"]
+    kept = read_apart(Installation, ["direct", 7])
+    assert (kept.name, kept.value) == ("direct", 7)
+    assert kept not in db.session
+    commit()
+    assert _NOTED.first(name="direct") is None
 
 
 def test_what_is_encrypted_is_sealed_on_its_way_in_and_opened_on_its_way_out(app: Flask) -> None:
