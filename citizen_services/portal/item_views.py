@@ -24,6 +24,7 @@ from citizen_services.portal.guards import citizen_required, current_citizen, th
 from citizen_services.portal.home_views import draft_card, tell_refusals
 from citizen_services.security import new_token
 from citizen_services.windows import slots
+from citizen_services.windows.hours import hours_of_service
 
 bp = Blueprint("portal_items", __name__, url_prefix="/h5/items")
 tell_refusals(bp)
@@ -63,7 +64,9 @@ def _halls(code: str) -> list[str]:
 
 def _hours(code: str) -> list[opening.Hours]:
     """When those are open who do a service: nobody is sent to a hall that does others."""
-    return opening.hours_of(_halls(code) or [one.code for one in offices().values() if one.kind != "traffic"])
+    if _halls(code):
+        return hours_of_service(code)
+    return opening.hours_of([one.code for one in offices().values() if one.kind != "traffic"])
 
 
 def _own(code: str) -> str:

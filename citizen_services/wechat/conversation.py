@@ -128,6 +128,8 @@ def _on_choice(received: Received, digit: str) -> Turn:
 
 def _on_meaning(received: Received, words: str) -> Turn:
     """Services, or matters that are none, by their declared words; where several fit, we ask back."""
+    if (told := hours.of_service(words)) is not None:
+        return Turn(told)
     items, matters = meant(words, parts().catalogue.items(), _MATTER_WORDS)
     codes = [item.code for item in items] or at_counter(words, parts().catalogue.counter_services()) or matters
     if not codes and _WHICH.search(words):

@@ -13,12 +13,18 @@ from citizen_services import clock
 from citizen_services.cases import opening
 from citizen_services.cases.clocks import calendar
 from citizen_services.cases.queries import cases_of
+from citizen_services.catalogue import CounterService
+from citizen_services.catalogue.vocabulary import ServiceItem
+from citizen_services.parts import parts
 from citizen_services.people.models import Office
 from citizen_services.people.queries import citizen_of_openid, office, offices
 from citizen_services.rules.dates import chinese_day
 from citizen_services.rules.opening import Spans, break_of, day_meant, holiday_meant, words_of
+from citizen_services.wechat.finding import found
 from citizen_services.wechat.matters import MATTERS
 from citizen_services.wechat.texts import CHOICES, choose, hotlines, lines, link
+from citizen_services.windows import slots
+from citizen_services.windows.hours import hours_of_service
 
 #: How a choice among offices is remembered: ``hours:<office>:<day>``.
 _CHOICE = "hours:"
@@ -42,9 +48,10 @@ class Opening:
 def opening_answer(code: str, day: date) -> Opening | None:
     """When an office is open on a day; None where nobody wrote its hours down."""
     found = opening.hours_of([code])
-    if not found:
-        return None
-    known = found[0]
+    return _opening(found[0], day) if found else None
+
+
+def _opening(known: opening.Hours, day: date) -> Opening:
     spans = known.on(day)
     why = known.days[day][1] if day in known.days else calendar().holiday_name(day) or ""
     if not why and day.weekday() > 4 and calendar().is_working_day(day):
@@ -63,6 +70,37 @@ def answer(openid: str, words: str) -> tuple[str, tuple[str, ...]]:
     shown = codes[:CHOICES]
     offers = tuple(f"{_CHOICE}{code}:{day.isoformat() if day else ''}:{_about(words)}" for code in shown)
     return choose([office(code).name for code in shown]), offers
+
+
+def of_service(words: str) -> str | None:
+    """When a service that is named is done on the day that is asked after; None where not one of them is named.
+
+    A service's hours are those of the windows that do it, while the partners' desks that it needs are open.
+    """
+    day, noon = day_meant(words, clock.today(), calendar()), _about(words) == _NOON[0]
+    if (day is None and not noon) or not any(found(words, one) for one in MATTERS["hours"].words):
+        return None
+    weighed = {one.code: max(found(words, each) for each in (one.name, *_words_of(one))) for one in _booked()}
+    best = max(weighed.values(), default=0)
+    codes = [code for code, weight in weighed.items() if weight == best] if best else []
+    if len(codes) != 1:
+        return None
+    service = parts().catalogue.service(codes[0])
+    told = []
+    for one in hours_of_service(service.code):
+        told += [f"{one.office.name}（{one.office.address}）", *_of_day(one, day or clock.today(), noon)]
+    ways = (link("预约时间", f"/h5/book/{service.code}"), link("查看指南", f"/h5/items/{service.code}"))
+    return lines(f"【{service.name}】", *told, *ways, *hotlines()) if told else None
+
+
+def _booked() -> Sequence[ServiceItem | CounterService]:
+    """The services that some office's windows do."""
+    done = set(slots.booked_services())
+    return [one for one in parts().catalogue.services() if one.code in done]
+
+
+def _words_of(service: ServiceItem | CounterService) -> Sequence[str]:
+    return service.words if isinstance(service, CounterService) else service.guide.words
 
 
 def of_choice(code: str) -> str | None:
@@ -108,26 +146,26 @@ def _about(words: str) -> str:
 
 def _told(code: str, day: date | None, about: str) -> str:
     place = office(code)
-    known = opening_answer(code, day or clock.today())
+    known = opening.hours_of([code])
     where = f"{place.name}：{place.address}，{place.phone}"
-    if known is None:
+    if not known:
         return lines(f"【{place.name}】", "办公时间还没有写进来，去之前请先打电话问。", where, *_anyway())
-    of_day = _of_day(known, about == _NOON[0])
+    of_day = _of_day(known[0], day or clock.today(), about == _NOON[0])
     if day is None and about and about != _NOON[0]:
         of_day = [f"{about}的安排还没有公布，公布后在这里能查到。"]
-    return lines(f"【{place.name}】", *of_day, *(f"平时：{one}" for one in known.week), where, *_anyway())
+    return lines(f"【{place.name}】", *of_day, *(f"平时：{one}" for one in known[0].lines), where, *_anyway())
 
 
-def _of_day(known: Opening, noon: bool) -> Sequence[str]:
-    today = clock.today()
+def _of_day(hours: opening.Hours, day: date, noon: bool) -> Sequence[str]:
+    known, today = _opening(hours, day), clock.today()
     called = {0: "今天", 1: "明天", 2: "后天"}.get((known.day - today).days, "")
     told = [f"{called}{chinese_day(known.day)}：{words_of(known.spans)}{f'（{known.why}）' if known.why else ''}"]
     if known.spans and noon:
         pause = break_of(known.spans)
         told.append(f"中午 {words_of([pause])} 休息" if pause else "中午不休息")
     if not known.spans:
-        following = (opening_answer(known.office.code, known.day + timedelta(days=n)) for n in range(1, _AHEAD))
-        opens = next((one for one in following if one is not None and one.spans), None)
+        following = (_opening(hours, known.day + timedelta(days=n)) for n in range(1, _AHEAD))
+        opens = next((one for one in following if one.spans), None)
         if opens is not None:
             told.append(f"之后最近的办公日：{chinese_day(opens.day)} {words_of(opens.spans)}")
     if not calendar().is_known(known.day):

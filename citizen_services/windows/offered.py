@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from citizen_services.catalogue import CounterService, UnknownItem
@@ -25,7 +25,7 @@ def offers(office_code: str, starts_at: datetime, services: Collection[str], ser
     )
 
 
-def desks_needed(service: str) -> Collection[str]:
+def desks_needed(service: str) -> Sequence[str]:
     """The partners' desks of the hall without which a service is not done, by code; none for an unknown service.
 
     A counter service names them. An item needs those of its parts (一站式) that have one and are not optional.

@@ -5,13 +5,17 @@ from __future__ import annotations
 from datetime import date
 
 import pytest
+from flask import Flask
 
+from citizen_services import demo_traffic
 from citizen_services.cases.models import Case
 from citizen_services.database import commit, db
 from citizen_services.people.administration_models import OfficeDay, OfficeHours
 from citizen_services.rules.opening import break_of, day_meant, holiday_meant
 from citizen_services.rules.working_days import packaged_calendar
 from citizen_services.wechat.hours import opening_answer
+from citizen_services.windows import desks
+from citizen_services.windows.models import OpeningException
 from tests import factories
 from tests.wechat.kit import ALICE, WeChatSide
 from tests.wechat.test_conversation import links
@@ -92,6 +96,47 @@ def test_whoever_has_an_open_case_is_told_of_its_office_and_anybody_else_is_aske
     bind(ALICE, person)
     assert wechat.say("周六开吗").startswith("【岳林派出所】\n11月14日（周六）：不办公")
     assert wechat.say("服务中心周六开吗").startswith("【奉化行政服务中心】"), "what is named goes before one's case"
+
+
+def test_a_service_that_is_named_is_told_by_its_own_windows_while_the_desks_that_it_needs_are_open(
+    wechat: WeChatSide, app: Flask
+) -> None:
+    demo_traffic.seed()
+    commit()
+    desks.forget_desks()
+    # The hall is open from 8:30 to 17:00; the register needs the tax desk, which is at lunch and away on Sundays.
+    office = wechat.say("奉化交警大队车管所周一上班吗")
+    assert "今天11月9日（周一）：8:30–17:00" in office
+    told = wechat.say("新车上牌周一能办吗")
+    assert told.startswith("【新车注册登记】\n奉化交警大队车管所")
+    assert "今天11月9日（周一）：8:30–11:30、13:30–17:00（要用的合作窗口开着的时候）" in told
+    assert "中午 11:30–13:30 休息" in wechat.say("新车上牌中午能办吗")
+    assert "中午不休息" in wechat.say("违章中午能办吗")
+    assert "11月14日（周六）：9:00–12:00" in wechat.say("上牌周六开吗")
+    sunday = wechat.say("上牌周日能办吗")
+    assert "11月15日（周日）：不办公\n之后最近的办公日：11月16日（周一） 8:30–11:30、13:30–17:00" in sunday
+    assert links(sunday)["预约时间"] == "/h5/book/counter-vehicle-register"
+    assert links(sunday)["查看指南"] == "/h5/items/counter-vehicle-register"
+    # An item's part needs a desk as well: medical examiners don't come on Saturdays, though licences are done then.
+    exam = wechat.say("驾照期满换证周六能办吗")
+    assert "【驾驶证期满换证】" in exam
+    assert "11月14日（周六）：不办公" in exam
+    assert "11月14日（周六）：9:00–12:00" in wechat.say("驾照遗失补证周六能办吗")
+    # Neither a day nor the noon asked after: the guide, as ever.
+    assert "办公" not in wechat.say("上牌")
+    guide = app.test_client().get("/h5/items/counter-vehicle-register").text
+    assert "11月9日（周一） 8:30–11:30、13:30–17:00（要用的合作窗口开着的时候）" in guide
+    assert (
+        "11月9日（周一） 8:30–17:00（按公布的开窗安排）" in app.test_client().get("/h5/items/counter-violations").text
+    )
+    saturday = "11月14日（周六）"
+    assert saturday in app.test_client().get("/h5/items/licence-replace-lost").text
+    assert saturday not in app.test_client().get("/h5/items/licence-renew").text
+    # Closed by the planner: nobody is told another thing.
+    db.session.add(OpeningException(office_code=demo_traffic.OFFICE, day=MONDAY, as_weekday=None, words="防汛值班"))
+    commit()
+    desks.forget_desks()
+    assert "今天11月9日（周一）：不办公（防汛值班）" in wechat.say("违章周一能办吗")
 
 
 def test_the_one_question_is_answered_with_the_day_its_reason_and_the_week(wechat: WeChatSide) -> None:
