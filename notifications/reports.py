@@ -72,6 +72,22 @@ def report_rating(case_id: UUID, *, case: Case, grade: int, change: Change) -> N
     _add(change, case_id, payload)
 
 
+def report_contest(case_id: UUID, *, case: Case, grade: int, upheld: bool, change: Change) -> None:
+    """What came of a contested rating: the platform is to know whether it counts; the words of both sides stay here."""
+    if not connected():
+        return
+    payload = {
+        "what": "contests",
+        "case_number": case.number,
+        **_item(parts().catalogue.item(case.item, case.item_version)),
+        **_office(case.office_code),
+        "grade": grade,
+        "result": "upheld" if upheld else "rejected",
+        "at": _moment(change.at),
+    }
+    _add(change, case_id, payload)
+
+
 def anew(case_id: UUID | None, before: Mapping[str, Any]) -> dict[str, Any]:
     """A report that was rejected, with item and office as they are called now; what happened stays as it happened.
 
@@ -82,7 +98,7 @@ def anew(case_id: UUID | None, before: Mapping[str, Any]) -> dict[str, Any]:
         raise NotRequeueable
     item = parts().catalogue.item(case.item, case.item_version)
     mended = {**before, **_item(item), **_office(before["office_code"])}
-    if before["what"] == "ratings":
+    if before["what"] in ("ratings", "contests"):
         rating = db.session.query(Rating).filter_by(case_id=case.id).one()
         return {**mended, "grade": rating.grade}
     return {**mended, **_course(item), "state_name": item.state(before["state"]).word}

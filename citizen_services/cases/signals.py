@@ -54,6 +54,9 @@ case_files_removed = _signals.signal("case-files-removed")
 #: A bad rating counts no more after a review. Sender: the case's id; keywords: ``case``, ``decision``, ``change``.
 rating_set_aside = _signals.signal("rating-set-aside")
 
+#: What came of a contest of a rating. Sender: the case's id; keywords: ``case``, ``grade``, ``upheld``, ``change``.
+contest_decided = _signals.signal("contest-decided")
+
 #: A long export was asked for and waits for a worker. Sender: its id; keywords: ``change``.
 export_wanted = _signals.signal("export-wanted")
 

@@ -15,7 +15,6 @@ from citizen_services.cases.contests import Contested
 from citizen_services.cases.errors import GuardFailed, MovedOn, NoSuchCase, NotAllowed
 from citizen_services.cases.models import Rectification
 from citizen_services.cases.once import do_once
-from citizen_services.cases.queries import applicant_names
 from citizen_services.cases.ratings import Task
 from citizen_services.console import render
 from citizen_services.console.access import tell_refusals
@@ -26,11 +25,11 @@ from citizen_services.console.schemas import FormSchema, WordsField, once_of, re
 from citizen_services.database import Change
 from citizen_services.database.base import rollback
 from citizen_services.database.idempotency import Once
+from citizen_services.pages import render_error
 from citizen_services.people.actors import Actor
 from citizen_services.people.queries import office as office_of
 from citizen_services.people.queries import staff_names
 from citizen_services.rules.dates import last_day
-from citizen_services.rules.masking import mask_name
 from citizen_services.security import new_token
 
 #: What became of a contest.
@@ -83,7 +82,6 @@ def _page(task_id: UUID | None = None, errors: dict[str, Any] | None = None, sta
     actor = current_actor()
     office = actor.office or ""
     open_, done = ratings.open_tasks(office), ratings.done_tasks(office)
-    names = applicant_names([task.case for task in (*open_, *done)])
     staff = staff_names({who for task in (*open_, *done) for who in _acted(task.rectification)})
 
     def row(task: Task) -> dict[str, Any]:
@@ -95,7 +93,6 @@ def _page(task_id: UUID | None = None, errors: dict[str, Any] | None = None, sta
             "case": task.case,
             "href": case_url(task.case.id, actor, "ratings"),
             "item": render.item_of(task.case).name,
-            "applicant": mask_name(names.get(task.case.citizen_id, "")),
             "grade": ratings.GRADES[task.rating.grade],
             "words": task.rating.words or "",
             "at": task.rating.at,
@@ -230,8 +227,8 @@ def decide(contest_id: UUID) -> ResponseReturnValue:
 
     try:
         return _done(lambda: do_once(once_of(actor, given["form_token"]), note), contest_id, "decision", "复核已登记。")
-    except NotAllowed:
-        abort(403)
+    except NotAllowed as fault:
+        return render_error(403, text=fault.sentence, back=url_for("console_ratings.page"))
     except NoSuchCase:
         abort(404)
 

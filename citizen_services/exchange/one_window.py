@@ -1,4 +1,5 @@
-"""The province's one-window platform (一窗受理): each step, result and rating of a case is reported to it.
+"""The province's one-window platform (一窗受理): each step, result and rating of a case is reported to it,
+and what came of a rating that was contested.
 
 See docs/partners/one_window.md. A report is identified by its reference alone, as a write to a register.
 """
@@ -14,7 +15,7 @@ from citizen_services.exchange.signing import Fields, Register
 from citizen_services.settings import Partner
 
 #: What is reported, each an operation of the platform's.
-KINDS = ("steps", "ratings")
+KINDS = ("steps", "ratings", "contests")
 
 
 class OneWindow:

@@ -23,6 +23,8 @@ _STEP = frozenset(
     }
 )  # fmt: skip
 _RATING = frozenset({"ref", "case_number", "item_code", "item_name", "office_code", "office_name", "grade", "at"})
+_CONTEST = _RATING | {"result"}
+RESULTS = ("upheld", "rejected")
 
 
 def blueprint(world: World) -> Blueprint:
@@ -62,6 +64,12 @@ def blueprint(world: World) -> Blueprint:
         body.whole("grade", 0, 1, 5)
         return taken_once(world, "one_window_refs", body, "rating", lambda ref: number("PJ"))
 
+    def contest(body: Body) -> dict[str, Any]:
+        about(body, _CONTEST)
+        body.whole("grade", 0, 1, 2)
+        _one_of(body, "result", RESULTS)
+        return taken_once(world, "one_window_refs", body, "contest", lambda ref: number("SS"))
+
     def by_reference(body: Body) -> dict[str, Any]:
         known = world.state.get("one_window_refs", body.text("written_ref", 64))
         if known is None:
@@ -74,12 +82,16 @@ def blueprint(world: World) -> Blueprint:
     def rating_text(fields: dict[str, Any]) -> str:
         return f"{fields.get('case_number')} 评价 {fields.get('grade')}"
 
+    def contest_text(fields: dict[str, Any]) -> str:
+        return f"{fields.get('case_number')} 申诉 {fields.get('result')}"
+
     return register_blueprint(
         world,
         "one_window",
         {
             "steps": Operation("steps", step, to="case_number", text=step_text, writes=True),
             "ratings": Operation("ratings", rating, to="case_number", text=rating_text, writes=True),
+            "contests": Operation("contests", contest, to="case_number", text=contest_text, writes=True),
             "refs": Operation("refs", by_reference, to="written_ref"),
         },
     )

@@ -53,6 +53,7 @@ PARTNER_NAMES = {
 OPERATION_NAMES = {
     "steps": "上报办理环节",
     "ratings": "上报评价",
+    "contests": "上报评价申诉结果",
     "token": "取接口凭据",
     "stable_token": "取接口凭据",
     "message/template/send": "模板消息",

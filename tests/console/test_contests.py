@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -12,12 +12,12 @@ from flask import Flask
 from sqlalchemy import select, update
 
 from citizen_services import clock
-from citizen_services.cases import figures, ratings, supervising
+from citizen_services.cases import contests, figures, ratings, recusal, supervising
 from citizen_services.cases.contest_models import RatingContest
 from citizen_services.cases.figure_models import Escalation, MonthFigure
 from citizen_services.cases.models import Case, Rating, Rectification
 from citizen_services.database import Change, commit, db
-from citizen_services.people.models import Staff
+from citizen_services.people.models import Citizen, RoleGrant, Staff
 from notifications.models import Notice
 from tests import factories
 from tests.console.applications import permit
@@ -28,11 +28,11 @@ WORDS = "名字写错了人，我办的不是这件事"
 
 
 @pytest.fixture
-def rated(app: Flask) -> Callable[[], UUID]:
+def rated(app: Flask) -> Callable[..., UUID]:
     """A maker of ended cases of 岳林派出所 with a bad rating; the case's id."""
 
-    def make() -> UUID:
-        case_id, _ = permit()
+    def make(done: Sequence[str] = ()) -> UUID:
+        case_id, _ = permit(done=done)
         db.session.execute(
             update(Case).where(Case.id == case_id).values(state="completed", ended_at=clock.now(), desk_code=None)
         )
@@ -74,6 +74,7 @@ def test_an_upheld_contest_keeps_the_rating_out_of_the_rates_and_tells_whoever_r
     office.open("/console/ratings")
     office.submit("contest", reason="太短")
     assert office.errors == {"reason"}
+    assert "李*" not in office.words, "nor the rated office's"
     office.submit("contest", reason="申请人评价的是另一个窗口的业务，监控和叫号记录可以查证")
     assert "等复核" in office.words
     assert now(Rectification).state == "contested"
@@ -146,6 +147,39 @@ def test_whoever_contested_never_decides_even_from_another_office(
     reviewer.open(f"/console/ratings/contests/{contest.id}/decide", "POST", data=given)
     assert reviewer.page.status_code == 403
     assert now(RatingContest).state == "open"
+
+
+def test_whoever_had_a_hand_in_the_rated_case_or_a_part_in_it_does_not_review_its_rating(
+    rated: Callable[..., UUID], desk: Callable[[str], Any]
+) -> None:
+    case_id = rated(("accept", "approve", "make"))
+    office = desk("yl-clerk")
+    office.open("/console/ratings")
+    office.submit("contest", reason="申请人评价的是另一个窗口的业务，可以查证")
+    contest = now(RatingContest)
+    # Who made the card supervises by now; the other supervisor is the person who rated.
+    db.session.add(RoleGrant(staff_id=factories.staff("fw-clerk").id, role="supervisor"))
+    applicant = db.session.get_one(Citizen, db.session.get_one(Case, case_id).citizen_id)
+    db.session.execute(update(Staff).where(Staff.login == "fw-supervisor").values(id_lookup=applicant.id_lookup))
+    commit()
+    for login, why in (("fw-clerk", contests.HANDLED), ("fw-supervisor", recusal.OWN)):
+        reviewer = desk(login)
+        reviewer.open("/console/ratings")
+        assert "decide" not in reviewer.actions
+        given = reviewer.form("logout").inputs | {
+            "form_token": "guessed-token",
+            "upheld": "yes",
+            "decision": "查证属实",
+        }
+        reviewer.open(f"/console/ratings/contests/{contest.id}/decide", "POST", data=given)
+        assert (reviewer.page.status_code, why in reviewer.words) == (403, True), login
+    assert now(RatingContest).state == "open"
+    db.session.execute(update(Staff).where(Staff.login == "fw-supervisor").values(id_lookup=None))
+    commit()
+    reviewer = desk("fw-supervisor")
+    reviewer.open("/console/ratings")
+    reviewer.submit("decide", upheld="no", decision="没有证据")
+    assert now(RatingContest).state == "rejected"
 
 
 def test_a_clock_that_runs_out_tomorrow_is_put_before_whoever_holds_the_case(

@@ -154,6 +154,7 @@ RECEIVERS: Mapping[str, tuple[str, ...]] = {
     "case-moved": ("notifications.receivers.tell_of_step", "notifications.reports.report_step"),
     "rating-set-aside": ("notifications.receivers.tell_of_rating",),
     "case-rated": ("notifications.reports.report_rating",),
+    "contest-decided": ("notifications.reports.report_contest",),
     "code-wanted": ("notifications.receivers.send_code",),
     "correction-extended": ("notifications.receivers.tell_of_grace",),
     "draft-waits": ("notifications.drafts.remind",),

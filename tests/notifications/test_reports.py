@@ -15,8 +15,9 @@ from flask import Flask
 from sqlalchemy import select, text, update
 
 from citizen_services import clock
-from citizen_services.cases import ratings
-from citizen_services.cases.models import Case, CaseEvent, Document
+from citizen_services.cases import contests, ratings
+from citizen_services.cases.contest_models import RatingContest
+from citizen_services.cases.models import Case, CaseEvent, Document, Rating, Rectification
 from citizen_services.database import Change, commit, db
 from citizen_services.exchange.clients import partner_clients
 from citizen_services.parts import EXTENSION, Parts
@@ -107,14 +108,41 @@ def test_steps_results_and_the_rating_are_reported_in_order_and_name_nobody(app:
     db.session.execute(update(Case).where(Case.id == case_id).values(ended_at=clock.now()))
     commit()
     change = Change(clock.now())
-    ratings.rate(change, case_of(case_id), 4, "李民警很耐心", "wechat")
+    ratings.rate(change, case_of(case_id), 2, "李民警很耐心", "wechat")
     change.write()
     commit()
     rating = reports(case_id)[-1]
-    assert (rating.payload["what"], rating.payload["grade"]) == ("ratings", 4)
+    assert (rating.payload["what"], rating.payload["grade"]) == ("ratings", 2)
     assert "李民警" not in json.dumps(rating.payload, ensure_ascii=False)
     tasks.send(CHANNEL)
     assert len(taken(platform, case_id, "ratings")) == 1
+    # Contested by the office, reviewed by another: what came of it goes out too, and is mended where it is rejected.
+    task = db.session.scalars(select(Rectification).where(Rectification.case_id == case_id)).one()
+    given = db.session.get_one(Rating, task.rating_id)
+    change = Change(clock.now())
+    contests.contest(change, task, given, make.staff("yl-clerk"), "评价的是另一个窗口，李民警可以作证")
+    change.write()
+    commit()
+    contest_id = db.session.scalars(select(RatingContest.id).where(RatingContest.case_id == case_id)).one()
+    change = Change(clock.now())
+    contests.decide(change, contest_id, make.staff("fw-supervisor"), upheld=True, decision="查证属实")
+    change.write()
+    commit()
+    came = db.session.get_one(Delivery, reports(case_id)[-1].id)
+    assert [came.payload[name] for name in ("what", "grade", "result")] == ["contests", 2, "upheld"]
+    said = json.dumps(came.payload, ensure_ascii=False)
+    assert [words for words in ("作证", "查证", "耐心") if words in said] == []
+    assert set(came.payload) == {*rating.payload, "result"}
+    came.payload = {**came.payload, "office_name": "长" * 101}
+    commit()
+    tasks.send(CHANNEL)
+    db.session.expire_all()
+    (rejected,) = queries.rejected_reports()
+    report_again(rejected.id)
+    commit()
+    tasks.send(CHANNEL)
+    (entry,) = [one for one in taken(platform, case_id, "contests") if one["our_ref"] != str(rejected.id)]
+    assert entry["text"].endswith("申诉 upheld")
     assert queries.oldest_due(CHANNEL) is None
 
 
