@@ -10,7 +10,7 @@ from datetime import date, time, timedelta
 from typing import Any
 from uuid import UUID
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from marshmallow import ValidationError, fields, validate
 
@@ -120,11 +120,14 @@ def _here() -> str:
 
 
 def monday_asked() -> date:
-    """The Monday of the week that the address names; else of this one."""
+    """The Monday of the week that the address names; else of this one. 404 for a week that nobody can plan."""
     try:
-        return plans.monday_of(date.fromisoformat(request.args.get("week", "")))
+        monday = plans.monday_of(date.fromisoformat(request.args.get("week", "")))
     except ValueError:
         return plans.monday_of(clock.today())
+    if not plans.within(monday):
+        abort(404)
+    return monday
 
 
 @bp.get("")

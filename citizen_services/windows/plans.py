@@ -61,7 +61,7 @@ def monday_of(day: date) -> date:
 
 def week_of(office_code: str, monday: date, *, lock: bool = False) -> PlanWeek:
     """The plan of a week, begun where there is none yet. The caller commits. Raises NotThis for a week far away."""
-    if monday.weekday() or not _within(monday):
+    if monday.weekday() or not within(monday):
         raise NotThis(f"请选择今天前后 {MOST_WEEKS} 周以内的一周。")
     query = select(PlanWeek).where(PlanWeek.office_code == office_code, PlanWeek.monday == monday)
     found = db.session.scalars(query.with_for_update() if lock else query).first()
@@ -73,7 +73,8 @@ def week_of(office_code: str, monday: date, *, lock: bool = False) -> PlanWeek:
     return found
 
 
-def _within(monday: date) -> bool:
+def within(monday: date) -> bool:
+    """Whether a week is near enough to be planned or looked at."""
     return abs((monday - monday_of(clock.today())).days) <= 7 * MOST_WEEKS
 
 

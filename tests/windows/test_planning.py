@@ -58,7 +58,7 @@ def test_a_week_is_laid_out_with_lunch_and_saturday_and_without_holidays(office:
     assert ("vehicle", time(11, 30), time(13, 30)) in found[office], "open over lunch"
     assert ("vehicle", time(9), time(12)) in found[office + timedelta(days=5)]
     # The National Day of 2026: closed from the first to the seventh, worked on Saturday the tenth.
-    monkeypatch.setattr(plans, "_within", lambda monday: True)
+    monkeypatch.setattr(plans, "within", lambda monday: True)
     assert not laid_out(date(2026, 10, 5)).keys() & {date(2026, 10, 5), date(2026, 10, 6), date(2026, 10, 7)}
     saturday = laid_out(date(2026, 10, 5)).get(date(2026, 10, 10)) or []
     assert {group for group, *_ in saturday} == {"vehicle", "licence", "violations"}
