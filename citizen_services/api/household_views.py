@@ -91,7 +91,7 @@ def register(body: Mapping[str, Any]) -> Any:
         others = _others(filled, body)
         done = do(body, lambda once: {"household": str(registering.begin(filled, others, once))})
     household = households.of_head(the_citizen().id, UUID(done["household"]))
-    registering.go_on(household, the_citizen(), _place_for)
+    registering.go_on(household, the_citizen(), registering.by_standing(_place_for))
     address = url_for("api_households.household", household_id=household.id)
     return _whole(household), 201, {"Location": address}
 
@@ -145,7 +145,7 @@ def again(household_id: UUID, body: Mapping[str, Any]) -> dict[str, Any]:
         return note(once, {"again": True})
 
     do(body, act)
-    registering.go_on(found, the_citizen(), _place_for)
+    registering.go_on(found, the_citizen(), registering.by_standing(_place_for))
     return _whole(found)
 
 
@@ -191,7 +191,9 @@ def answer(member_id: UUID, body: Mapping[str, Any]) -> dict[str, Any]:
         return {"state": "declined", "case_id": None, "trouble": None}
     seen, found = households.invitation(citizen, member_id)
     if seen.case is None:
-        registering.one(found, parts().catalogue.item(found.item), member_id, citizen, _place_for)
+        registering.one(
+            found, parts().catalogue.item(found.item), member_id, citizen, registering.by_standing(_place_for)
+        )
         seen, _ = households.invitation(citizen, member_id)
     case_id = seen.case.id if seen.case is not None else None
     return {"state": seen.state, "case_id": case_id, "trouble": seen.member.trouble if case_id is None else None}

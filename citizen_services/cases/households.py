@@ -114,10 +114,18 @@ def begin(
 # --- Reading ------------------------------------------------------------------------------------------------------
 
 
+def one(household_id: UUID) -> Household:
+    """A household; NoSuchCase where there is none. Who may see it is the caller's to judge."""
+    found = db.session.get(Household, household_id)
+    if found is None:
+        raise NoSuchCase("没有找到这次登记，请从“我的办件”进入。")
+    return found
+
+
 def of_head(head_id: UUID, household_id: UUID) -> Household:
     """A household that somebody began; NoSuchCase for everybody else's."""
-    found = db.session.get(Household, household_id)
-    if found is None or found.head_id != head_id:
+    found = one(household_id)
+    if found.head_id != head_id:
         raise NoSuchCase("没有找到这次登记，请从“我的办件”进入。")
     return found
 

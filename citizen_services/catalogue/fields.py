@@ -10,7 +10,9 @@ from typing import Any
 
 from marshmallow import ValidationError, fields, validate
 
+from citizen_services import clock
 from citizen_services.rules.errors import RuleError
+from citizen_services.rules.identity import parse_identity
 from citizen_services.rules.names import normalise_name
 from citizen_services.rules.phones import parse_mobile
 from citizen_services.rules.text import normalise_text
@@ -70,6 +72,22 @@ class NameField(TextField):
         value = super()._deserialize(value, attr, data, **kwargs)
         try:
             return normalise_name(value)
+        except RuleError as fault:
+            raise ValidationError(fault.sentence) from fault
+
+
+class IdNumberField(fields.String):
+    """An identity number of a living person, eighteen characters after normalising.
+
+    ``sentence`` is what is said where it is missing.
+    """
+
+    def __init__(self, sentence: str = "请填写公民身份号码（身份证上的18位号码）。") -> None:
+        super().__init__(required=True, error_messages={"required": sentence, "null": sentence})
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        try:
+            return parse_identity(super()._deserialize(value, attr, data, **kwargs), clock.today()).number
         except RuleError as fault:
             raise ValidationError(fault.sentence) from fault
 

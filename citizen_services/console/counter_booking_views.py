@@ -19,10 +19,9 @@ from citizen_services import clock
 from citizen_services.cases import visits
 from citizen_services.cases.once import do_once
 from citizen_services.catalogue import CounterService
-from citizen_services.catalogue.fields import NameField
+from citizen_services.catalogue.fields import IdNumberField, NameField
 from citizen_services.catalogue.vocabulary import ServiceItem
 from citizen_services.console.access import tell_refusals
-from citizen_services.console.counter_people_views import IdNumberField
 from citizen_services.console.counter_place import refuse_own
 from citizen_services.console.guards import current_actor, staff_required
 from citizen_services.console.schemas import FormSchema, once_of, read_form
@@ -64,7 +63,7 @@ class _NotKnown(Exception):
 class FindSchema(FormSchema):
     """Whom the clerk speaks with: as they say it, and how they came."""
 
-    id_number = IdNumberField(required=True, error_messages={"required": "请录入或读取身份证号码。"})
+    id_number = IdNumberField("请录入或读取身份证号码。")
     name = NameField("姓名", most=50)
     how = fields.String(
         required=True, validate=validate.OneOf(list(REASONS), error=_HOW), error_messages={"required": _HOW}

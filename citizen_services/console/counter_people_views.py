@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -12,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 from citizen_services import clock
 from citizen_services.cases import visits
-from citizen_services.catalogue.fields import NameField, PhoneField
+from citizen_services.catalogue.fields import IdNumberField, NameField, PhoneField
 from citizen_services.catalogue.forms import form_data
 from citizen_services.console.counter_place import DESKS, at_home, tell_refusals_here
 from citizen_services.console.guards import current_actor, staff_required
@@ -25,8 +24,6 @@ from citizen_services.people import binding, limits
 from citizen_services.people.binding import Claim
 from citizen_services.people.errors import GuardianNeeded, PeopleError, TooMany
 from citizen_services.people.queries import citizen_by_id_number
-from citizen_services.rules.errors import RuleError
-from citizen_services.rules.identity import parse_identity
 from citizen_services.rules.masking import mask_name
 from citizen_services.security import new_token
 
@@ -39,16 +36,6 @@ REGISTER_AWAY = "人口信息库暂时连不上，没有登记。请稍后再试
 _NOT_THE_SAME = "人口信息库里没有这个号码，或者姓名与号码不一致。请对照身份证原件核对后再试。"
 
 
-class IdNumberField(fields.String):
-    """An identity number as the card shows it, eighteen characters after normalising."""
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
-        try:
-            return parse_identity(super()._deserialize(value, attr, data, **kwargs), clock.today()).number
-        except RuleError as fault:
-            raise ValidationError(fault.sentence) from fault
-
-
 def _ticked(sentence: str) -> fields.String:
     return fields.String(
         required=True, validate=validate.Equal("yes", error=sentence), error_messages={"required": sentence}
@@ -59,7 +46,7 @@ class PersonSchema(Schema):
     """Who shows the card: as it says, with a phone for the SMS."""
 
     name = NameField("姓名", most=50)
-    id_number = IdNumberField(required=True, error_messages={"required": "请录入或读取身份证号码。"})
+    id_number = IdNumberField("请录入或读取身份证号码。")
     phone = PhoneField()
     card_shown = _ticked("请当面核对身份证原件与本人一致后再勾选。")
     notice_read = _ticked("请先把下面的说明告诉申请人，再勾选。")

@@ -24,6 +24,7 @@ from citizen_services.database.base import rollback
 from citizen_services.filling.pages import Filled, filled_of
 from citizen_services.filling.place import Place
 from citizen_services.pages import render_error
+from citizen_services.parts import parts
 from citizen_services.people import looks
 from citizen_services.people.actors import Actor
 from citizen_services.people.guardians import needs_guardian
@@ -118,7 +119,7 @@ COUNTER = Place(
     sent=lambda case_id: url_for("console_cases.show", case_id=case_id),
     case=lambda case_id: url_for("console_cases.show", case_id=case_id),
     later=lambda person: url_for("console_counter.person", citizen_id=person.id),
-    more=lambda draft: {"person": _person(draft)},
+    more=lambda draft: {"person": _person(draft), "together": _together(draft)},
     boxes=(
         ("read_back", "请把上面的内容逐项读给申请人听，或请申请人看屏幕核对，再勾选"),
         ("commitment", "请申请人在承诺书上签名后再勾选"),
@@ -134,6 +135,12 @@ CHILD = replace(
     boxes=(*COUNTER.boxes, ("guardian_here", "未满16周岁的，请核对监护人在场、身份证和监护关系后再勾选")),
     noted={**COUNTER.noted, "guardian_present": "yes"},
 )
+
+
+def _together(draft: Draft) -> str:
+    """Where the household of who fills it in is registered too; nothing for items that are each one's own."""
+    household = parts().catalogue.item(draft.item, draft.item_version).household
+    return url_for("console_counter_households.form", draft_id=draft.id) if household is not None else ""
 
 
 def _person(draft: Draft) -> Citizen | None:

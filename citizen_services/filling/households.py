@@ -7,8 +7,8 @@ same keys, so that nobody gets two cases.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -44,8 +44,38 @@ log = logging.getLogger(__name__)
 AWAY = "人口信息库暂时连不上，过几分钟可以再试，其他人的登记不受影响。"
 OURS = "系统这边出了问题，已经记下，可以再试一次，其他人的登记不受影响。"
 THEIRS = "对方自己有一份没有提交的申请，没有动它；请对方自己提交或删除后再试。"
+TWICE = "这个人已经在名单里了。"
+NOT_COVERED = "委托已经收回或到期，没有替这个人办理。"
+
+
+@dataclass(frozen=True)
+class Right:
+    """By what right a member is registered, and at which place their application is filled in.
+
+    ``own``: a draft that they began themselves may be gone on with.
+    """
+
+    who: Citizen
+    place: Place
+    own: bool
+
+
 #: How a place is made for those in whose name somebody acts.
 PlaceOf = Callable[[Standing], Place]
+#: The right by which a visitor registers somebody for an item (visitor, item, who); NoSuchCase where there is none.
+RightOf = Callable[[Citizen, ServiceItem, Citizen], Right]
+
+
+def by_standing(place_of: PlaceOf) -> RightOf:
+    """Whoever the visitor may act for: themselves, their children, people who authorised them."""
+
+    def right(visitor: Citizen, item: ServiceItem, who: Citizen) -> Right:
+        by = standing.of(visitor, who.id)
+        if not by.covers(item.code):
+            raise NoSuchCase(NOT_COVERED)
+        return Right(by.principal, place_of(by), own=by.kind != "agent")
+
+    return right
 
 
 class Unfit(Exception):
@@ -80,7 +110,7 @@ def named(
     numbers = {head.id_number, *(one.id_number for one in found)}
     for at, (relation, name, number) in enumerate(rows):
         if number in numbers:
-            errors[at] = "这个人已经在名单里了。"
+            errors[at] = TWICE
             continue
         numbers.add(number)
         if is_child(number):
@@ -89,6 +119,36 @@ def named(
             found.append(Named(relation, name, number, None, invited=True))
     if len(found) >= households.MOST:
         errors.setdefault(max(0, len(rows) - 1), f"一次最多登记 {households.MOST} 人，其余的请另办。")
+    if errors:
+        raise Unfit(errors)
+    return found
+
+
+def named_here(
+    head: Citizen, rows: Sequence[tuple[str, str, str]], away: Collection[int], here: Callable[[str, str], UUID]
+) -> list[Named]:
+    """Who is registered besides the head where all of them stand at a counter: rows of (relation, name, number).
+
+    ``here`` gives who an adult is that was compared with the card; it raises ValueError with the sentence where they
+    were not. Adults whose row is in ``away`` are invited. Raises Unfit.
+    """
+    found: list[Named] = []
+    errors: dict[int, str] = {}
+    numbers = {head.id_number}
+    for at, (relation, name, number) in enumerate(rows):
+        if number in numbers:
+            errors[at] = TWICE
+            continue
+        numbers.add(number)
+        if is_child(number):
+            found.append(Named("child" if relation == "spouse" else relation, name, number, None))
+        elif at in away:
+            found.append(Named(relation, name, number, None, invited=True))
+        else:
+            try:
+                found.append(Named(relation, name, number, here(name, number)))
+            except ValueError as fault:
+                errors[at] = str(fault)
     if errors:
         raise Unfit(errors)
     return found
@@ -109,7 +169,7 @@ def begin(filled: Filled, others: Sequence[Named], once: Once) -> UUID:
     return household_id
 
 
-def go_on(household: Household, visitor: Citizen, place_of: PlaceOf) -> None:
+def go_on(household: Household, visitor: Citizen, right_of: RightOf) -> None:
     """Register whoever is still to be registered and in whose name the visitor may act; each for themselves. Commits.
 
     Safe to be called again at any time, and twice at once.
@@ -117,14 +177,14 @@ def go_on(household: Household, visitor: Citizen, place_of: PlaceOf) -> None:
     item = parts().catalogue.item(household.item)
     for seen in households.members_of(household.id):
         if seen.state == "going":
-            one(household, item, seen.member.id, visitor, place_of)
+            one(household, item, seen.member.id, visitor, right_of)
 
 
-def one(household: Household, item: ServiceItem, member_id: UUID, visitor: Citizen, place_of: PlaceOf) -> None:
+def one(household: Household, item: ServiceItem, member_id: UUID, visitor: Citizen, right_of: RightOf) -> None:
     """Register one member; what hinders it is noted with them. Commits."""
     household_id, visitor_id = household.id, visitor.id
     try:
-        why = _register(household, item, households.member(member_id).member, visitor, place_of)
+        why = _register(household, item, households.member(member_id).member, visitor, right_of)
     except DBAPIError as fault:
         # The database is away: the next one would fare no better.
         rollback()
@@ -145,17 +205,14 @@ def one(household: Household, item: ServiceItem, member_id: UUID, visitor: Citiz
 
 
 def _register(
-    household: Household, item: ServiceItem, member: HouseholdMember, visitor: Citizen, place_of: PlaceOf
+    household: Household, item: ServiceItem, member: HouseholdMember, visitor: Citizen, right_of: RightOf
 ) -> str:
     """Register one member: nothing, or why it could not be done."""
     try:
         who = citizen(member.citizen_id) if member.citizen_id is not None else _child(member, visitor)
         if who is None:
             raise NoSuchCase
-        by = standing.of(visitor, who.id)
-        if not by.covers(item.code):
-            raise NoSuchCase("委托已经收回或到期，没有替这个人办理。")
-        return _send(household, item, member, by, place_of(by))
+        return _send(household, item, member, right_of(visitor, item, who))
     except AlreadyOpen:
         return "这个人已有一件同样的申请正在办理，没有重复提交。"
     except InvalidInput as fault:
@@ -170,8 +227,8 @@ def _register(
         return _hindered(fault.wrong)
 
 
-def _send(household: Household, item: ServiceItem, member: HouseholdMember, by: Standing, place: Place) -> str:
-    who, member_id = by.principal, member.id
+def _send(household: Household, item: ServiceItem, member: HouseholdMember, right: Right) -> str:
+    who, place, member_id = right.who, right.place, member.id
     once = Once.of(f"household:{household.id}", "household member", f"{member_id}/{member.tries}", {})
     done = once.answer()
     if done is not None:
@@ -181,7 +238,7 @@ def _send(household: Household, item: ServiceItem, member: HouseholdMember, by: 
         filled = filled_of(place, who, member.draft_id)
     else:
         ours = own is not None and (own.id == member.draft_id or _begun(once) == str(own.id))
-        if by.kind == "agent" and own is not None and not ours:
+        if not right.own and own is not None and not ours:
             return THEIRS
         data = households.answers_for(item, household, member.relation)
         filled = fill_in(place, who, item, data, once)
@@ -194,7 +251,8 @@ def _send(household: Household, item: ServiceItem, member: HouseholdMember, by: 
     def also(sent: Any) -> None:
         households.sent(member_id, UUID(sent["case_id"]))
 
-    send_whole(filled, once, version=version, ticked=["commitment"], also=also)
+    # Whoever sends the household ticked each box for all of it.
+    send_whole(filled, once, version=version, ticked=[name for name, _ in place.boxes], also=also)
     return ""
 
 

@@ -18,6 +18,7 @@ from citizen_services.database.base import rollback
 from citizen_services.database.idempotency import Once
 from citizen_services.filling import fields, registers
 from citizen_services.filling import households as registering
+from citizen_services.filling.household_rows import OTHERS, ROWS, STATES, rows_of
 from citizen_services.filling.pages import CHECK, Filled
 from citizen_services.filling.place import id_of
 from citizen_services.filling.sending import hindrances
@@ -27,7 +28,6 @@ from citizen_services.people.errors import TooMany
 from citizen_services.portal.acting import acted_draft, place_for
 from citizen_services.portal.guards import citizen_actor, citizen_required, the_citizen
 from citizen_services.portal.home_views import tell_refusals
-from citizen_services.portal.schemas_households import OTHERS, ROWS, rows_of
 from citizen_services.rules.dates import chinese_date
 from citizen_services.rules.masking import mask_name
 from citizen_services.security import new_token
@@ -37,15 +37,6 @@ tell_refusals(bp)
 
 _TRUE = "请勾选：下面的人都住在这里"
 _CONSENT = "登记未满16周岁的孩子，须您以监护人身份同意"
-#: What the badge of a member says: words and tone.
-_STATES = {
-    "done": ("已提交", "ok"),
-    "going": ("还没有办", "wait"),
-    "trouble": ("没有办成", "bad"),
-    "invited": ("等本人确认", "wait"),
-    "late": ("邀请已过期", "off"),
-    "declined": ("本人没有同意", "off"),
-}
 
 
 def _head_draft(draft_id: UUID) -> Filled:
@@ -124,7 +115,7 @@ def register(draft_id: UUID) -> ResponseReturnValue:
             return answer
         done = answer
     household = households.of_head(the_citizen().id, UUID(done["household"]))
-    registering.go_on(household, the_citizen(), place_for)
+    registering.go_on(household, the_citizen(), registering.by_standing(place_for))
     return redirect(url_for("portal_households.show", household_id=household.id), 303)
 
 
@@ -192,7 +183,7 @@ def _result_page(household: Household) -> ResponseReturnValue:
 
 def _row(household: Household, one: Seen) -> dict[str, Any]:
     member, own = one.member, one.member.citizen_id == household.head_id
-    words, tone = _STATES[one.state]
+    words, tone = STATES[one.state]
     to_open = registering.to_open(household, one, the_citizen())
     return {
         "title": f"{mask_name(member.name)}（{RELATIONS[member.relation]}）",
@@ -234,7 +225,7 @@ def again(household_id: UUID) -> ResponseReturnValue:
         return note(once, {"again": True})
 
     do_once(_once(("again", str(household_id))), act)
-    registering.go_on(household, the_citizen(), place_for)
+    registering.go_on(household, the_citizen(), registering.by_standing(place_for))
     return redirect(url_for("portal_households.show", household_id=household.id), 303)
 
 
@@ -305,7 +296,7 @@ def answer(member_id: UUID) -> ResponseReturnValue:
         except MovedOn:
             rollback()
     item = parts().catalogue.item(household.item)
-    registering.one(household, item, member_id, citizen, place_for)
+    registering.one(household, item, member_id, citizen, registering.by_standing(place_for))
     return _after(member_id)
 
 

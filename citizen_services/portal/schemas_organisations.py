@@ -8,10 +8,9 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, validate, validates
 
 from citizen_services import clock
-from citizen_services.catalogue.fields import NameField, PhoneField
+from citizen_services.catalogue.fields import IdNumberField, NameField, PhoneField
 from citizen_services.people.authorisations import LONGEST
 from citizen_services.people.organisations import KINDS
-from citizen_services.portal.schemas_people import IdNumberField
 from citizen_services.rules.credit_code import parse_credit_code
 from citizen_services.rules.errors import RuleError
 

@@ -9,11 +9,9 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, validate, validates
 
 from citizen_services import clock
-from citizen_services.catalogue.fields import NameField, PhoneField
+from citizen_services.catalogue.fields import IdNumberField, NameField, PhoneField
 from citizen_services.people.authorisations import LONGEST
 from citizen_services.people.guardians import RELATIONS
-from citizen_services.rules.errors import RuleError
-from citizen_services.rules.identity import parse_identity
 from citizen_services.rules.text import compact
 
 
@@ -29,20 +27,6 @@ class CodeField(fields.String):
         if not re.fullmatch(r"[0-9]{6}", digits):
             raise ValidationError(self.sentence)
         return digits
-
-
-class IdNumberField(fields.String):
-    """An identity number of a living person, eighteen characters after normalising."""
-
-    def __init__(self) -> None:
-        sentence = "请填写公民身份号码（身份证上的18位号码）。"
-        super().__init__(required=True, error_messages={"required": sentence, "null": sentence})
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
-        try:
-            return parse_identity(super()._deserialize(value, attr, data, **kwargs), clock.today()).number
-        except RuleError as fault:
-            raise ValidationError(fault.sentence) from fault
 
 
 class PhoneForm(Schema):

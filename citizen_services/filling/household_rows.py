@@ -1,4 +1,4 @@
-"""What the pages of a household send: whom to register besides oneself."""
+"""What the pages of a household send, at every door: whom to register besides whoever fills it in."""
 
 from __future__ import annotations
 
@@ -7,14 +7,24 @@ from collections.abc import Mapping
 from marshmallow import Schema, ValidationError, fields, validate
 
 from citizen_services.cases.households import RELATIONS
-from citizen_services.catalogue.fields import NameField
+from citizen_services.catalogue.fields import IdNumberField, NameField
 from citizen_services.catalogue.forms import form_data
-from citizen_services.portal.schemas_people import IdNumberField
 
 #: How many people a page takes who are not known to act for here.
 ROWS = 5
+_RELATION = "请选择这个人是您的什么人。"
 #: What one may be to the head.
 OTHERS = tuple((code, word) for code, word in RELATIONS.items() if code != "self")
+
+#: What the badge of a member says: words and tone.
+STATES: Mapping[str, tuple[str, str]] = {
+    "done": ("已提交", "ok"),
+    "going": ("还没有办", "wait"),
+    "trouble": ("没有办成", "bad"),
+    "invited": ("等本人确认", "wait"),
+    "late": ("邀请已过期", "off"),
+    "declined": ("本人没有同意", "off"),
+}
 
 
 class RowSchema(Schema):
@@ -22,8 +32,8 @@ class RowSchema(Schema):
 
     relation = fields.String(
         required=True,
-        validate=validate.OneOf(tuple(code for code, _ in OTHERS), error="请选择这个人是您的什么人。"),
-        error_messages={"required": "请选择这个人是您的什么人。"},
+        validate=validate.OneOf(tuple(code for code, _ in OTHERS), error=_RELATION),
+        error_messages={"required": _RELATION},
     )
     name = NameField("姓名", most=50)
     id_number = IdNumberField()
