@@ -21,6 +21,7 @@ from benchmarks.notices import notices
 from benchmarks.pushes import wechat_read, wechat_write
 from benchmarks.report import Row, table
 from benchmarks.scans import ended_scan, endorsement_scan
+from benchmarks.stampede import stampede
 from benchmarks.submissions import submit
 
 BENCHMARKS: dict[str, Callable[[Ground], Row]] = {
@@ -33,6 +34,7 @@ BENCHMARKS: dict[str, Callable[[Ground], Row]] = {
     "ended-scan": ended_scan,
     "book": book,
     "book-hot": book_hot,
+    "stampede": stampede,
     "free-times": free_times,
 }
 #: What each ratio should reach.
@@ -46,6 +48,7 @@ TARGETS = {
     "ended-scan": 0.8,
     "book": 0.6,
     "book-hot": 0.6,
+    "stampede": 0.5,
     "free-times": 0.77,
 }
 
@@ -72,7 +75,7 @@ def _size(given: argparse.Namespace) -> Size:
         runs=given.runs,
     )
     if given.quick:
-        size = replace(size, requests=40, submissions=8, notices=40, permits=200, few_permits=100)
+        size = replace(size, requests=40, submissions=8, notices=40, crowd=24, places=10, permits=200, few_permits=100)
     return size
 
 

@@ -39,16 +39,16 @@ from citizen_services.windows.booking_models import Appointment, Hold
 from citizen_services.windows.desks import is_closed
 from citizen_services.windows.models import Slot
 
-_SERVICE = "counter-violations"
+SERVICE = "counter-violations"
 _GROUP = "violations"
 #: Slots over which bookings are spread; the floor has as many counters.
 _MANY = 200
 _numbers = itertools.count()
 
 
-def _slots(count: int, capacity: int) -> list[UUID]:
-    """New slots with so many places each, at hours at which the demo office is closed."""
-    at = clock.now() + timedelta(days=5, minutes=next(_numbers) * 1000)
+def new_slots(count: int, capacity: int, ahead: timedelta | None = None) -> list[UUID]:
+    """New slots with so many places each, a second long, so far ahead or else somewhere behind all others."""
+    at = clock.now() + (ahead or timedelta(days=5, minutes=next(_numbers) * 1000))
     while any(is_closed(OFFICE, local_date(end)) for end in (at, at + timedelta(seconds=count))):
         at += timedelta(days=1)
     ids = [new_id() for _ in range(count)]
@@ -64,7 +64,7 @@ def _slots(count: int, capacity: int) -> list[UUID]:
     return ids
 
 
-def _people(count: int) -> list[tuple[UUID, str]]:
+def people(count: int) -> list[tuple[UUID, str]]:
     """So many bound people with a session each; ids and tokens."""
     rng, now, machine = random.Random(next(_numbers)), clock.now(), clock.protocol_now()
     citizens, sessions, made = [], [], []
@@ -93,7 +93,8 @@ def _people(count: int) -> list[tuple[UUID, str]]:
     return made
 
 
-def _post(path: str, token: str, body: object) -> str:
+def posted(path: str, token: str, body: object) -> str:
+    """A POST of JSON as it goes over the wire, with a key of its own."""
     sent = json.dumps(body)
     return (
         f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
@@ -105,16 +106,16 @@ def _post(path: str, token: str, body: object) -> str:
 def _ours(ground: Ground, port: int, places: int) -> float:
     """Bookings a second over so many slots; BenchFailed unless each place was booked once."""
     count = ground.size.submissions
-    ids, people = _slots(places, -(-count // places)), _people(count)
+    ids, crowd = new_slots(places, -(-count // places)), people(count)
     wanted = [
-        {"slot_id": str(ids[n % places]), "service": _SERVICE, "subject": {"kind": "person"}} for n in range(count)
+        {"slot_id": str(ids[n % places]), "service": SERVICE, "subject": {"kind": "person"}} for n in range(count)
     ]
-    holding = [_post("/api/v1/holds", token, body) for (_, token), body in zip(people, wanted, strict=True)]
+    holding = [posted("/api/v1/holds", token, body) for (_, token), body in zip(crowd, wanted, strict=True)]
     first = ground.load(port, holding, 201)
     query = select(Hold.citizen_id, Hold.id).where(Hold.state == "held")
     held = {one.citizen_id: one.id for one in db.session.execute(query)}
     commit()
-    booking = [_post(f"/api/v1/holds/{held[id_]}/book", token, {}) for id_, token in people]
+    booking = [posted(f"/api/v1/holds/{held[id_]}/book", token, {}) for id_, token in crowd]
     second = ground.load(port, booking, 201)
     counted = select(func.count()).where(Appointment.slot_id.in_(ids), Appointment.state == "booked")
     booked = db.session.execute(counted).scalar_one()
@@ -128,7 +129,7 @@ def _floor(ground: Ground, port: int, places: int) -> float:
     count = ground.size.submissions
     seconds = 0.0
     for path in ("hold", "book"):
-        sent = [_post(f"/{path}/{n % places}", "nobody", {}) for n in range(count)]
+        sent = [posted(f"/{path}/{n % places}", "nobody", {}) for n in range(count)]
         seconds += ground.load(port, sent, 201).seconds
     return count / seconds
 
@@ -192,7 +193,7 @@ def _looks(app: Flask, times: int) -> float:
         today = clock.today()
         began = time.monotonic()
         for _ in range(times):
-            found = slots.free_slots(_SERVICE, OFFICE, today, today + timedelta(days=14), limit=50).items
+            found = slots.free_slots(SERVICE, OFFICE, today, today + timedelta(days=14), limit=50).items
             db.session.expunge_all()
         lasted = time.monotonic() - began
         db.session.rollback()

@@ -30,6 +30,9 @@ class Row:
     processes: int
     threads: int
     commit: str
+    #: Milliseconds until an answer, median and slowest twentieth (medians of the runs); empty where nobody waits.
+    ours_ms: list[float]
+    floor_ms: list[float]
 
     def as_json(self) -> dict[str, Any]:
         """The row as it is written."""
@@ -60,8 +63,10 @@ def row(
     command: str,
     processes: int,
     threads: int,
+    waited: tuple[Sequence[tuple[float, float]], Sequence[tuple[float, float]]] = ((), ()),
 ) -> Row:
-    """The row of these runs."""
+    """The row of these runs; ``waited``: (p50, p95) in milliseconds of each run of ours and of the floor."""
+    ours_ms, floor_ms = ([round(median(times), 1) for times in zip(*side, strict=True)] for side in waited)
     mine, bare = ([round(rate, 1) for rate in side] for side in runs)
     pairs = [ours / floor for ours, floor in zip(*runs, strict=True)]
     return Row(
@@ -78,6 +83,8 @@ def row(
         processes=processes,
         threads=threads,
         commit=commit(),
+        ours_ms=ours_ms,
+        floor_ms=floor_ms,
     )
 
 
@@ -103,4 +110,7 @@ def table(rows: Sequence[Row], targets: dict[str, float]) -> str:
             f"{pairs[0]:5.2f} … {pairs[-1]:4.2f}  {'≥':>2} {wanted:4.2f}  {one.unit}"
             f"{'' if one.ratio >= wanted else '   MISSED'}"
         )
+        if one.ours_ms:
+            mine, bare = (" and ".join(f"{ms:.1f}" for ms in side) for side in (one.ours_ms, one.floor_ms))
+            lines.append(f"{'':14} answered after {mine} ms (median, slowest twentieth); floor: {bare}")
     return "\n".join(lines)

@@ -183,7 +183,7 @@ def _hold(
     if free <= 0:
         if run_out:
             raise _RunOut
-        raise _full(slot_id, service)
+        raise SlotFull(slots.nearest(service, office, starts_at))
     change = Change(now)
     if current is not None:
         _lock(current, slot_id)

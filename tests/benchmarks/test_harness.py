@@ -19,7 +19,7 @@ from tests.house import ROOT
 
 COLUMNS = {
     "name", "unit", "ours", "floor", "floor_is", "ratio", "ours_runs", "floor_runs", "floor_file", "command",
-    "processes", "threads", "commit",
+    "processes", "threads", "commit", "ours_ms", "floor_ms",
 }  # fmt: skip
 
 
