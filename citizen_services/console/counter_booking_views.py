@@ -22,7 +22,7 @@ from citizen_services.catalogue import CounterService
 from citizen_services.catalogue.fields import IdNumberField, NameField
 from citizen_services.catalogue.vocabulary import ServiceItem
 from citizen_services.console.access import tell_refusals
-from citizen_services.console.counter_place import refuse_own
+from citizen_services.console.counter_place import record_at_desk, refuse_own
 from citizen_services.console.guards import current_actor, staff_required
 from citizen_services.console.schemas import FormSchema, once_of, read_form
 from citizen_services.database import Change
@@ -161,6 +161,8 @@ def _known(citizen_id: UUID) -> Citizen:
     if who is None or not (_found(actor, citizen_id) or visits.present(citizen_id, _here(actor))):
         raise _NotKnown
     refuse_own(actor, who)
+    if not _found(actor, citizen_id):
+        record_at_desk(actor, who, REASONS["here"])
     return who
 
 
@@ -274,6 +276,7 @@ def book(citizen_id: UUID, service: str) -> ResponseReturnValue:
     once = once_of(actor, given["form_token"])
     kept = replace(once, route=f"{once.route} hold")
     try:
+        at_counter.refuse_elsewhere(given["slot_id"], _here(actor))
         subject = subject_named(who.id, declared, given)
         noted = _noted(actor, "预约")
         answer = at_counter.book(kept, once, who.id, given["slot_id"], declared.code, subject, noted)
@@ -374,6 +377,7 @@ def move(citizen_id: UUID, appointment_id: UUID) -> ResponseReturnValue:
     except ValidationError as fault:
         return _choose(who, booked.service, fault.normalized_messages(), 422, moved=booked)
     try:
+        at_counter.refuse_elsewhere(given["slot_id"], _here(actor))
         once, noted = once_of(actor, given["form_token"]), _noted(actor, "改期")
         appointments.move(once, who.id, appointment_id, given["version"], given["slot_id"], noted=noted)
     except BookingError as fault:

@@ -88,12 +88,13 @@ def filled_here(draft_id: UUID) -> Filled:
     person, visit = person_here(actor, draft.citizen_id)
     if visit.card_seen_by is None:
         raise CardNotSeen(person.id)
-    _record(actor, person)
+    record_at_desk(actor, person, FILLING_AT_HOME if at_home(actor) else FILLING)
     return filled_of(CHILD if needs_guardian(person.birth_date) else COUNTER, person, draft_id)
 
 
-def _record(actor: Actor, person: Citizen) -> None:
-    now, reason = clock.now(), FILLING_AT_HOME if at_home(actor) else FILLING
+def record_at_desk(actor: Actor, person: Citizen, reason: str) -> None:
+    """Record that somebody at a desk sees a person for this reason, once in a quarter of an hour, and commit."""
+    now = clock.now()
     if any(
         look.staff_id == actor.id and look.reason == reason and look.at > now - looks.COVERS
         for look in looks.looks_at(person.id, limit=20)

@@ -18,8 +18,16 @@ from citizen_services.database.idempotency import Once
 from citizen_services.windows import appointments, holds
 from citizen_services.windows.appointments import Booked, Noted
 from citizen_services.windows.booking_models import Appointment, BookingPause
-from citizen_services.windows.errors import BookingError
+from citizen_services.windows.errors import BookingError, NotOffered
+from citizen_services.windows.models import Slot
 from citizen_services.windows.subjects import Subject
+
+
+def refuse_elsewhere(slot_id: UUID, office_code: str) -> None:
+    """Raise NotOffered for a slot of another office: its own people give its places away."""
+    slot = db.session.get(Slot, slot_id)
+    if slot is not None and slot.office_code != office_code:
+        raise NotOffered("这个时段是别的单位的，请在本单位的时段里选。")
 
 
 def book(
