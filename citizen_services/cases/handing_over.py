@@ -14,7 +14,7 @@ from sqlalchemy import select
 from citizen_services.cases.models import CaseEvent
 from citizen_services.cases.signals import application_unwanted, application_wanted
 from citizen_services.cases.situation import Situation
-from citizen_services.catalogue.vocabulary import Effect
+from citizen_services.catalogue.vocabulary import Effect, ServiceItem
 from citizen_services.database import Change, db
 from citizen_services.people.models import Citizen
 
@@ -24,6 +24,13 @@ ACTOR = "platform"
 REASON_SHOWN = 100
 #: Groups of a form that are ours alone: where the result is sent.
 _OURS = frozenset({"delivery"})
+#: The step by which a case goes to the national platform.
+ACTION = "hand_to_platform"
+
+
+def decided_there(item: ServiceItem) -> bool:
+    """Whether an item's cases are the national platform's to decide."""
+    return any(step.action == ACTION for step in item.steps)
 
 
 class SerialSchema(Schema):

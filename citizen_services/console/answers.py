@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -22,6 +21,7 @@ from citizen_services.catalogue.fields import (
     StationField,
 )
 from citizen_services.catalogue.vocabulary import Group, Material, ServiceItem
+from citizen_services.filling.registers import shown_value
 from citizen_services.parts import parts
 from citizen_services.people.models import Citizen
 from citizen_services.people.queries import offices
@@ -52,7 +52,6 @@ _STATUSES: Mapping[str, str] = {"normal": "正常", "cancelled": "户口已注�
 _PERMIT_STATES: Mapping[str, str] = {"valid": "有效", "replaced": "已换领", "cancelled": "已注销"}
 #: What a card says where the person denies what the register knows.
 DOUBTED = "申请人说有误"
-_ISO_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
 @dataclass(frozen=True)
@@ -236,16 +235,12 @@ def _shown_as(
         if path.rpartition(".")[2] == "portrait":
             rows.append({"label": label, "image": image_url(answer_id)} if value else {"label": label, "value": "没有"})
         else:
-            rows.append({"label": label, "value": _plain(value)})
+            rows.append({"label": label, "value": shown_value(path, value)})
     return rows
 
 
 def _plain(value: Any) -> str:
-    if value in (None, ""):
-        return "至今"
-    if isinstance(value, str) and _ISO_DAY.fullmatch(value):
-        return chinese_date(date.fromisoformat(value))
-    return str(value)
+    return shown_value("until", value)
 
 
 def _told(key: str, content: Mapping[str, Any]) -> list[dict[str, Any]]:

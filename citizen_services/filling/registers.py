@@ -142,7 +142,7 @@ def rows_of(material: Material, answer: Mapping[str, Any], image_url: ImageUrl) 
         if path.split(".")[-1] == "portrait":
             rows.append({"label": label, "image": image_url(str(answer["id"])) if value else None})
         else:
-            rows.append({"label": label, "value": _plain(value)})
+            rows.append({"label": label, "value": shown_value(path, value)})
     return rows
 
 
@@ -163,9 +163,14 @@ def card(material: Material, answers: Mapping[str, Mapping[str, Any]], image_url
     return shown | {"as_of": answer["at"], "rows": rows_of(material, answer, image_url), "found": True}
 
 
-def _plain(value: Any) -> str:
+#: What it means that a register names no day: somebody still works there, a licence never ends.
+_NO_DAY = {"until": "至今", "valid_until": "长期"}
+
+
+def shown_value(path: str, value: Any) -> str:
+    """A register's value as it is read; ``path`` is where it stands in the answer."""
     if value is None or value == "":
-        return "至今"
+        return _NO_DAY.get(path.rpartition(".")[2], "没有记载")
     if isinstance(value, str) and re.fullmatch(r"\d{4}-\d{2}-\d{2}", value):
         return chinese_date(date.fromisoformat(value))
     return str(value)

@@ -7,7 +7,7 @@ from typing import Any
 from flask import Blueprint, g, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
-from citizen_services.cases import drafts, eligibility, opening, standing
+from citizen_services.cases import drafts, eligibility, handing_over, opening, standing
 from citizen_services.cases.errors import NoSuchCase, NotEligible
 from citizen_services.cases.standing import Standing
 from citizen_services.catalogue.counter import PARTNER_DESKS, CounterService
@@ -66,12 +66,24 @@ def _hours(code: str) -> list[opening.Hours]:
     """When those are open who do a service: nobody is sent to a hall that does others."""
     if _halls(code):
         return hours_of_service(code)
-    return opening.hours_of([one.code for one in offices().values() if one.kind != "traffic"])
+    there = _traffic_offices()
+    return opening.hours_of(there if _by_the_platform(code) else [one for one in offices() if one not in there])
 
 
 def _own(code: str) -> str:
     """Who works on a service's cases, as citizens say it."""
-    return "、".join(office(hall).name for hall in _halls(code)) or "居住地派出所"
+    places = _halls(code) or (_traffic_offices() if _by_the_platform(code) else [])
+    return "、".join(office(place).name for place in places) or "居住地派出所"
+
+
+def _traffic_offices() -> list[str]:
+    return [one.code for one in offices().values() if one.kind == "traffic"]
+
+
+def _by_the_platform(code: str) -> bool:
+    """Whether the national platform decides it: a traffic office's matter, whatever windows are laid out there."""
+    service = parts().catalogue.service(code)
+    return isinstance(service, ServiceItem) and handing_over.decided_there(service)
 
 
 def _applicant(item: ServiceItem) -> Standing:

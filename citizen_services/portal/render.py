@@ -73,7 +73,8 @@ def visits_of(item: ServiceItem) -> int:
 
 def purposes_of(item: ServiceItem, own: str) -> list[dict[str, str]]:
     """What personal data is read or asked for, why, how long it is kept, who sees it."""
-    offices = dict.fromkeys(office_words(step.by, own) for step in item.steps if step.by.kind == "staff")
+    # What the staff never touch is still seen by whoever answers for it.
+    offices = dict.fromkeys(office_words(step.by, own) for step in item.steps if step.by.kind == "staff") or (own,)
     who = "、".join(offices) + "的经办人员；谁看过、为什么看，都有记录。"
     by_register: dict[str, list[Material]] = {}
     for material in item.materials:
