@@ -14,6 +14,7 @@ from citizen_services.cases import chain
 from citizen_services.cases.disposal import disposal_of
 from citizen_services.cases.models import Case, CaseEvent, Seal
 from citizen_services.catalogue import Catalogue, UnknownItem
+from citizen_services.catalogue.vocabulary import OF_ANY_ITEM
 from citizen_services.database import db
 from citizen_services.security import equal, keyring
 
@@ -130,6 +131,8 @@ def _verify_case(catalogue: Catalogue, case: Case, events: Sequence[CaseEvent], 
 
 
 def _declared(catalogue: Catalogue, case: Case, event: CaseEvent) -> bool:
+    if event.action in OF_ANY_ITEM:
+        return event.from_state == event.to_state
     try:
         step = catalogue.item(case.item, case.item_version).step(event.from_state, event.action)
     except UnknownItem:

@@ -13,7 +13,8 @@ from sqlalchemy import ColumnElement, false, or_, select, update
 from sqlalchemy.orm import aliased
 
 from citizen_services import clock
-from citizen_services.cases.errors import NotAllowed
+from citizen_services.cases import chain
+from citizen_services.cases.errors import MovedOn, NotAllowed
 from citizen_services.cases.household_models import HouseholdMember
 from citizen_services.cases.models import Case, CaseEvent, Recusal
 from citizen_services.database import Change, db, new_id
@@ -120,19 +121,38 @@ def apart_of(cases: Sequence[Case], actor: Actor) -> Mapping[UUID, str]:
 def recuse(change: Change, case: Case, actor: Actor, reason: str) -> None:
     """Add to a change that somebody keeps away from a case, and why; what they held lies on the desk again.
 
-    Raises NotAllowed where they keep away from it already.
+    An act as others are: an event of the case's chain, which leaves its state; the reason stays with the row. Raises
+    NotAllowed where they keep away from it already, MovedOn where the case moved since it was read.
     """
     lookup = db.session.execute(select(Citizen.id_lookup).where(Citizen.id == case.citizen_id)).scalar_one()
     why = why_apart(case.id, lookup, actor)
     if why is not None:
         raise NotAllowed(why)
+    id_ = new_id()
     change.add(
-        Recusal, id=new_id(), case_id=case.id, staff_id=actor.id, office_code=actor.office, reason=reason, at=change.at
+        Recusal, id=id_, case_id=case.id, staff_id=actor.id, office_code=actor.office, reason=reason, at=change.at
     )
-    # A lease is no event; it ends by itself as well. One that somebody else holds by now is left alone.
-    db.session.execute(
+    link = chain.Link(
+        case_id=case.id,
+        seq=case.version + 1,
+        at=change.at,
+        actor_kind=actor.kind,
+        actor_id=actor.id,
+        actor_office=actor.office,
+        actor_role=min(actor.roles, default=None),
+        action="recuse",
+        from_state=case.state,
+        to_state=case.state,
+        data={"recusal": str(id_)},
+    )
+    head = link.mark(case.head)
+    change.add(CaseEvent, id=new_id(), mark=head, seal_id=None, **vars(link))
+    moved = {"version": link.seq, "head": head, "moved_at": change.at}
+    # What somebody else holds by now is left with them.
+    held = {"claimed_by": None, "claimed_until": None} if case.claimed_by == actor.id else {}
+    change.guard(
         update(Case)
-        .where(Case.id == case.id, Case.claimed_by == actor.id)
-        .values(claimed_by=None, claimed_until=None)
-        .execution_options(synchronize_session=False)
+        .where(Case.id == case.id, Case.version == case.version, Case.claimed_by.is_not_distinct_from(case.claimed_by))
+        .values(**moved, **held),
+        MovedOn,
     )

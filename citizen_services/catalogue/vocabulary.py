@@ -465,6 +465,10 @@ class Household:
     otherwise: tuple[tuple[str, str, Mapping[str, str]], ...] = ()
 
 
+#: Acts that no item declares, since the platform knows them for all; they lead nowhere.
+OF_ANY_ITEM: Mapping[str, str] = {"recuse": "回避"}
+
+
 @dataclass(frozen=True)
 class ServiceItem:
     """A service item: everything that the platform needs to run it at every door."""
@@ -524,7 +528,7 @@ class ServiceItem:
     def words_of(self, state: str | None, action: str) -> str:
         """What an action from a state is called; where none leads from there, what it is called elsewhere."""
         steps = (self.step(state, action), *(step for step in self.steps if step.action == action))
-        return next((step.label for step in steps if step is not None), action)
+        return next((step.label for step in steps if step is not None), OF_ANY_ITEM.get(action, action))
 
     def active_groups(self, answers: Mapping[str, Mapping[str, Any]]) -> tuple[Group, ...]:
         """The groups to be filled in, given the answers so far."""

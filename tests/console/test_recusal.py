@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
+import pytest
 from flask import Flask
-from sqlalchemy import select, text
+from sqlalchemy import delete, select, text, update
 
+from citizen_services import clock
+from citizen_services.cases import recusal
 from citizen_services.cases.audit import verify
-from citizen_services.cases.errors import NotAllowed
-from citizen_services.cases.models import Recusal
-from citizen_services.database import db
+from citizen_services.cases.errors import MovedOn, NotAllowed
+from citizen_services.cases.models import CaseEvent, Recusal
+from citizen_services.database import Change, db
 from citizen_services.parts import parts
 from citizen_services.people.models import StaffRelation
 from tests import factories as make
@@ -79,11 +83,47 @@ def test_a_part_in_one_case_is_said_on_its_page_for_a_reason_and_hands_it_back(a
     assert (case.claimed_by, case.desk_code) == (None, make.STATION), "it lies on the desk again"
     row = db.session.scalars(select(Recusal)).one()
     assert row.reason == "申请人是我的房客"
+    # An act as others are: in the chain and in what colleagues read, the reason apart.
+    event = db.session.scalars(
+        select(CaseEvent).where(CaseEvent.case_id == case_id, CaseEvent.action == "recuse")
+    ).one()
+    assert (event.seq, event.from_state, event.to_state) == (case.version, case.state, case.state)
+    assert event.data == {"recusal": str(row.id)}
+    colleague = desk("yl-both")
+    colleague.open(f"/console/cases/{case_id}")
+    assert re.search(r"回避 ?· 陈静（岳林派出所 · 窗口人员）", " ".join(colleague.words.split()))
+    assert "房客" not in colleague.words
     assert isinstance(refused(case_id, "claim", make.staff("yl-clerk")), NotAllowed)
     clerk.open(f"/console/cases/{case_id}")
     assert (clerk.page.status_code, "您已申请回避" in clerk.words) == (403, True)
     act(case_id, "claim", make.staff("yl-auxiliary"))
     assert verify(parts().catalogue)["ok"]
+
+
+def test_a_recusal_that_somebody_altered_or_took_out_is_found(app: Flask, desk: Desks) -> None:
+    case_id, _ = permit()
+    clerk = desk("yl-clerk")
+    clerk.open(f"/console/cases/{case_id}/recuse")
+    # Somebody was faster: nothing is written on a version that is over.
+    act(case_id, "claim", make.staff("yl-auxiliary"))
+    stale = case_now(case_id)
+    db.session.expunge(stale)
+    stale.version -= 1
+    change = Change(clock.now())
+    recusal.recuse(change, stale, make.staff("yl-clerk"), "申请人是我的房客")
+    with pytest.raises(MovedOn):
+        change.write()
+    db.session.rollback()
+    clerk.submit("recuse", reason="申请人是我的房客")
+    assert case_now(case_id).claimed_by == make.staff("yl-auxiliary").id, "what a colleague holds stays with them"
+    assert verify(parts().catalogue)["ok"]
+    mine = (CaseEvent.case_id == case_id, CaseEvent.action == "recuse")
+    db.session.execute(update(CaseEvent).where(*mine).values(actor_id=make.staff("yl-both").id))
+    assert not verify(parts().catalogue)["ok"]
+    db.session.rollback()
+    db.session.execute(delete(CaseEvent).where(*mine))
+    assert not verify(parts().catalogue)["ok"]
+    db.session.rollback()
 
 
 def test_a_relation_is_ended_by_nobody_else(app: Flask, desk: Desks) -> None:
