@@ -58,8 +58,8 @@ class Escalation(Base):
     id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
     case_id: Mapped[UUID] = mapped_column(ForeignKey("case.id"))
     office_code: Mapped[str] = mapped_column(ForeignKey("office.code"))
-    #: ``soon`` (before whoever holds the case, else before the desk), ``today`` (before the office's supervisor),
-    #: ``late`` (before whoever answers for the district as well).
+    #: ``soon`` (before whoever holds the case, else before the desk), ``today`` and ``late`` (before the office's
+    #: supervisor), ``above`` (before the district's, of what stayed late).
     kind: Mapped[str] = mapped_column(Text)
     #: The clock: 24:00 of its last day.
     due: Mapped[datetime] = mapped_column(timestamp)
@@ -74,5 +74,12 @@ class Escalation(Base):
         Index("uq_escalation_case_id_kind_due", "case_id", "kind", "due", unique=True),
         Index("ix_escalation_unseen", "office_code", "due", "id", postgresql_where=text("seen_at IS NULL")),
         Index("ix_escalation_holder", "holder_id", "due", "id", postgresql_where=text("seen_at IS NULL")),
-        CheckConstraint("kind IN ('soon', 'today', 'late')", name="kind"),
+        Index(
+            "ix_escalation_above",
+            "office_code",
+            "due",
+            "id",
+            postgresql_where=text("kind = 'above' AND seen_at IS NULL"),
+        ),
+        CheckConstraint("kind IN ('soon', 'today', 'late', 'above')", name="kind"),
     )

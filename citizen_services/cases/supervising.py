@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, select, update
+from sqlalchemy import ColumnElement, Select, and_, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from citizen_services import clock
@@ -18,16 +18,22 @@ from citizen_services.cases.models import Case
 from citizen_services.cases.queries import actions_done_by
 from citizen_services.database import db, new_id
 from citizen_services.parts import parts
+from citizen_services.people import parameters
 from citizen_services.people.actors import Actor
 from citizen_services.people.administration_record import record
-from citizen_services.people.models import Citizen, Staff
+from citizen_services.people.models import Citizen, RoleGrant, Staff
 from citizen_services.people.queries import offices, roles_of, staff_name, staff_names
 from citizen_services.people.sessions import staff_actor
+from citizen_services.rules.dates import end_of_day
 
 #: How long a case stays with whom it was given to without an act, machine time: they may not be at their desk now.
 ASSIGNED_LEASE = timedelta(hours=24)
 #: The level at which a clock is put before whoever holds the case.
 SOON = "soon"
+#: The level of whoever answers for the district: what stayed late at an office that has a supervisor of its own.
+ABOVE = "above"
+#: The kind of the office that answers for the district.
+TOP = "service_centre"
 #: Clocks put before somebody in one go.
 _MOST = 500
 #: Rows of the supervisor's list.
@@ -35,20 +41,27 @@ MOST_SHOWN = 50
 
 
 def escalate() -> int:
-    """Put each clock that runs out before the next one up: tomorrow before whoever holds the case, else the desk.
+    """Put each clock that runs out before the next one up: first before whoever holds the case, else the desk.
 
-    Today, and once it ran out, before whoever supervises the office. Once for each date and level; a date that only
-    rests on an unpublished calendar is left alone. Returns how many are new. The
-    caller commits; safe to run twice at once.
+    Today, and once it ran out, before whoever supervises the office; some days later before the district's, who hears
+    of everything at once where an office has no supervisor. The days are parameters. Once for each date and level; a
+    date that only rests on an unpublished calendar is left alone. Returns how many are new. The caller commits; safe
+    to run twice at once.
     """
-    new = 0
-    for code in sorted(offices()):
-        for kind, span in (("late", "late"), ("today", "today"), (SOON, "tomorrow")):
+    new, supervised = 0, _supervised()
+    now, spans = clock.now(), figures.spans()
+    tonight = end_of_day(clock.today())
+    lead = end_of_day(clock.today() + timedelta(days=parameters.number("escalation_lead_days")))
+    stayed = figures.Span(None, now - timedelta(days=parameters.number("escalation_above_days")))
+    levels = [("late", spans["late"]), ("today", spans["today"]), (SOON, figures.Span(tonight, lead))]
+    for code, desk in sorted(offices().items()):
+        above = [(ABOVE, stayed)] if desk.kind != TOP and code in supervised else []
+        for kind, span in (*levels, *above):
             told = select(Escalation.id).where(
                 Escalation.case_id == Case.id, Escalation.kind == kind, Escalation.due == Case.next_due
             )
             waiting = cast("Select[Any]", select(Case.id, Case.next_due, Case.claimed_by))
-            waiting = figures.within(waiting, [code], figures.spans()[span])
+            waiting = figures.within(waiting, [code], span)
             rows = db.session.execute(
                 waiting.where(Case.due_provisional.is_(False), ~told.exists())
                 .order_by(Case.next_due, Case.id)
@@ -66,16 +79,44 @@ def escalate() -> int:
     return new
 
 
-def unseen(codes: Collection[str]) -> Sequence[tuple[Escalation, Case]]:
-    """What no supervisor of these offices took note of yet, the earliest date on top; at most MOST_SHOWN."""
-    query = (
-        select(Escalation, Case)
-        .join(Case, Case.id == Escalation.case_id)
-        .where(Escalation.office_code.in_(codes), Escalation.seen_at.is_(None), Escalation.kind != SOON)
-        .order_by(Escalation.due, Escalation.id)
-        .limit(MOST_SHOWN)
-    )
-    return [(row[0], row[1]) for row in db.session.execute(query)]
+def _supervised() -> frozenset[str]:
+    """The offices that have a supervisor of their own."""
+    query = select(Staff.office_code).join(RoleGrant, RoleGrant.staff_id == Staff.id)
+    return frozenset(db.session.scalars(query.where(RoleGrant.role == "supervisor", Staff.active).distinct()))
+
+
+def _before(actor: Actor, codes: Collection[str]) -> list[ColumnElement[bool]]:
+    """What of these offices' reminders is for a supervisor: their own office's, what stayed late elsewhere.
+
+    Two conditions at most, each led by an index of its own.
+    """
+    supervised = _supervised()
+    # Nobody else hears of what runs out where an office has no supervisor.
+    mine = {code for code in codes if code == actor.office or code not in supervised}
+    others = set(codes) - mine
+    level = Escalation.kind.in_(("today", "late")), Escalation.seen_at.is_(None)
+    found = [and_(Escalation.office_code.in_(mine), *level)] if mine else []
+    if others:
+        found.append(and_(Escalation.office_code.in_(others), Escalation.kind == ABOVE, Escalation.seen_at.is_(None)))
+    return found
+
+
+def unseen(actor: Actor, codes: Collection[str]) -> Sequence[tuple[Escalation, Case]]:
+    """What was put before a supervisor of these offices and not taken note of yet, the earliest date on top.
+
+    At most MOST_SHOWN.
+    """
+    rows: list[tuple[Escalation, Case]] = []
+    for condition in _before(actor, codes):
+        query = (
+            select(Escalation, Case)
+            .join(Case, Case.id == Escalation.case_id)
+            .where(condition)
+            .order_by(Escalation.due, Escalation.id)
+            .limit(MOST_SHOWN)
+        )
+        rows += [(row[0], row[1]) for row in db.session.execute(query)]
+    return sorted(rows, key=lambda row: (row[0].due, row[0].id))[:MOST_SHOWN]
 
 
 def soon_of(actor: Actor) -> Sequence[tuple[Escalation, Case]]:
@@ -105,19 +146,22 @@ def _soon(actor: Actor) -> tuple[ColumnElement[bool], ...]:
     )
 
 
-def unseen_count(codes: Collection[str]) -> int:
-    """How many wait to be taken note of; counted up to MOST_SHOWN."""
-    query = select(Escalation.id).where(
-        Escalation.office_code.in_(codes), Escalation.seen_at.is_(None), Escalation.kind != SOON
-    )
-    return len(db.session.execute(query.limit(MOST_SHOWN)).all())
+def unseen_count(actor: Actor, codes: Collection[str]) -> int:
+    """How many wait to be taken note of by a supervisor; counted up to MOST_SHOWN."""
+    counted = 0
+    for condition in _before(actor, codes):
+        counted += len(db.session.execute(select(Escalation.id).where(condition).limit(MOST_SHOWN)).all())
+    return min(counted, MOST_SHOWN)
 
 
 def take_note(actor: Actor, codes: Collection[str], ids: Collection[UUID]) -> int:
     """Note that the actor saw these; returns how many were still to be seen. The caller commits."""
+    theirs = _before(actor, codes)
+    if not theirs:
+        return 0
     done = db.session.execute(
         update(Escalation)
-        .where(Escalation.id.in_(ids), Escalation.office_code.in_(codes), Escalation.seen_at.is_(None))
+        .where(Escalation.id.in_(ids), or_(*theirs))
         .values(seen_at=clock.now(), seen_by=actor.id)
         .returning(Escalation.case_id)
     ).all()

@@ -19,7 +19,7 @@ from citizen_services.console.guards import current_actor
 from citizen_services.console.supervision_scope import answers_for
 from citizen_services.database import commit
 from citizen_services.parts import parts
-from citizen_services.people import web
+from citizen_services.people import parameters, web
 from citizen_services.people.actors import Actor
 from citizen_services.people.queries import office
 from citizen_services.rules.keyset import place_from_text, place_to_text
@@ -93,7 +93,8 @@ def _nav() -> dict[str, Any]:
     """The side list of the frame, for whoever of the staff is logged in."""
     places, waiting = _places(), {}
     if any(name == "console_supervision.page" for name, *_ in places):
-        waiting["console_supervision.page"] = unseen_count([one.code for one in answers_for(current_actor())])
+        actor = current_actor()
+        waiting["console_supervision.page"] = unseen_count(actor, [one.code for one in answers_for(actor)])
     nav = [
         {
             "href": url_for(name),
@@ -151,6 +152,7 @@ def cases() -> ResponseReturnValue:
         tabs=[{"href": url_for(_endpoint(code)), "label": label, "current": code == tab} for code, label in TABS],
         filters=filters,
         filter_url=url_for(request.endpoint or ""),
+        soon_words="明天" if (lead := parameters.number("escalation_lead_days")) == 1 else f"{lead} 天内",
         soon=[] if polled else [_soon(due, case) for due, case in soon_of(actor)],
         form_token=lambda: new_token(12),
         empty=EMPTY[tab] if not here and not at else "没有符合条件的办件，换个条件再看看。",

@@ -29,6 +29,8 @@ tell_refusals(bp)
 
 #: Who answers for an office.
 ROLES = ("supervisor",)
+#: What a reminder says, by its level.
+REMINDERS = {"today": "今天到期", "late": "已超期", "above": "超期仍未办"}
 TABS = (("late", "已超期"), ("today", "今天到期"), ("tomorrow", "明天到期"))
 
 
@@ -63,7 +65,7 @@ def page() -> ResponseReturnValue:
             {"label": "其中已超期", "value": bad.late, "tone": "bad" if bad.late else "ok"},
             {"label": "其中还没回访", "value": bad.uncalled},
         ],
-        reminders=[_reminder(one, case) for one, case in supervising.unseen(scope.codes)],
+        reminders=[_reminder(one, case) for one, case in supervising.unseen(actor, scope.codes)],
         desks=[
             {"name": office(code).name, "counts": [(tab, _number(counts[code][tab])) for tab, _ in TABS], "code": code}
             for code in scope.codes
@@ -135,8 +137,8 @@ def _reminder(one: Any, case: Case) -> dict[str, Any]:
         "case": case,
         "item": render.item_of(case).name,
         "office": office(one.office_code).name,
-        "kind": "已超期" if one.kind == "late" else "今天到期",
-        "late": one.kind == "late",
+        "kind": REMINDERS[one.kind],
+        "late": one.kind != "today",
         "at": one.at,
         "over": case.ended_at is not None or case.next_due != one.due,
     }

@@ -55,6 +55,8 @@ DECLARED: Mapping[str, Declared] = {
     "correction_days": Declared("补正期限", "个工作日", 1, 60),
     "correction_grace_days": Declared("得知补正后至少留给申请人", "个工作日", 1, 30),
     "rating_contest_days": Declared("差评申诉期限", "个工作日", 1, 30, 5, "国办发〔2019〕51号，天数由本局规定"),
+    "escalation_lead_days": Declared("时限到期前提醒经办人", "天", 1, 10, 1, "本局规定"),
+    "escalation_above_days": Declared("超期后仍未办的报上一级", "天", 0, 30, 1, "本局规定"),
     "rectification_days": Declared("差评整改期限", "个工作日", 1, 30),
     "tell_wechat_wait_minutes": Declared("微信通知等回执", "分钟", 1, 1440),
     "tell_sms_wait_minutes": Declared("短信通知等回执", "分钟", 1, 10_080),

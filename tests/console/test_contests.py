@@ -9,7 +9,7 @@ from uuid import UUID
 
 import pytest
 from flask import Flask
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 
 from citizen_services import clock
 from citizen_services.cases import contests, figures, ratings, recusal, supervising
@@ -17,6 +17,7 @@ from citizen_services.cases.contest_models import RatingContest
 from citizen_services.cases.figure_models import Escalation, MonthFigure
 from citizen_services.cases.models import Case, Rating, Rectification
 from citizen_services.database import Change, commit, db
+from citizen_services.people import parameters
 from citizen_services.people.models import Citizen, RoleGrant, Staff
 from notifications.models import Notice
 from tests import factories
@@ -187,6 +188,7 @@ def test_a_clock_that_runs_out_tomorrow_is_put_before_whoever_holds_the_case(
 ) -> None:
     held, _ = permit("韩梅梅")
     lying, _ = permit("李雷")
+    boss = factories.staff("fw-supervisor")
     tomorrow = clock.now() + timedelta(days=1)
     clerk = factories.staff("yl-clerk")
     db.session.execute(update(Case).values(next_due=tomorrow, due_provisional=False))
@@ -207,12 +209,74 @@ def test_a_clock_that_runs_out_tomorrow_is_put_before_whoever_holds_the_case(
     assert f"{numbers[lying]} " in colleague.words
     holder.submit("seen_soon")
     assert "明天到期" not in holder.words
-    assert not supervising.unseen(["330213001000"]), "the supervisor hears of it only on the day"
+    assert not supervising.unseen(boss, ["330213001000"]), "the supervisor hears of it only on the day"
     db.session.execute(update(Case).values(next_due=clock.now() + timedelta(minutes=5)))
     commit()
     supervising.escalate()
     commit()
-    assert {one.kind for one, _ in supervising.unseen(["330213001000"])} == {"today"}
+    assert {one.kind for one, _ in supervising.unseen(boss, ["330213001000"])} == {"today"}
+
+
+def test_what_stays_late_goes_up_once_after_some_days_where_the_office_has_a_supervisor_of_its_own(
+    app: Flask, desk: Callable[[str], Any]
+) -> None:
+    case_id, _ = permit("韩梅梅")
+    due = clock.now() - timedelta(hours=1)
+    db.session.execute(update(Case).values(next_due=due, due_provisional=False))
+    db.session.add(RoleGrant(staff_id=factories.staff("yl-officer").id, role="supervisor"))
+    commit()
+
+    def levels() -> list[str]:
+        supervising.escalate()
+        commit()
+        return sorted(db.session.scalars(select(Escalation.kind)).all())
+
+    def sees(login: str) -> list[str]:
+        return [one.kind for one, _ in supervising.unseen(factories.staff(login), ["330213001000"])]
+
+    assert levels() == ["late"]
+    assert (sees("yl-officer"), sees("fw-supervisor")) == (["late"], []), "the office's own comes first"
+    with later(days=1):
+        assert levels() == ["above", "late"]
+        assert levels() == ["above", "late"], "once for each level"
+        assert (sees("yl-officer"), sees("fw-supervisor")) == (["late"], ["above"])
+        own, boss = desk("yl-officer"), desk("fw-supervisor")
+        boss.open("/console/supervision")
+        assert "超期仍未办" in boss.words
+        # Each takes note of what was put before them alone.
+        boss.submit("seen")
+        assert (sees("yl-officer"), sees("fw-supervisor")) == (["late"], [])
+        own.open("/console/supervision")
+        own.submit("seen")
+        assert sees("yl-officer") == []
+        assert levels() == ["above", "late"]
+    assert db.session.scalars(select(Case.id)).all() == [case_id]
+
+
+def test_the_days_of_escalation_are_the_bureaus_to_set(
+    app: Flask, desk: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    permit("韩梅梅")
+    days = {"escalation_lead_days": 3, "escalation_above_days": 5}
+    number = parameters.number
+    monkeypatch.setattr(parameters, "number", lambda name: days[name] if name in days else number(name))
+    db.session.add(RoleGrant(staff_id=factories.staff("yl-officer").id, role="supervisor"))
+
+    def kinds_with(**due: float) -> list[str]:
+        db.session.execute(delete(Escalation))
+        db.session.execute(update(Case).values(next_due=clock.now() + timedelta(**due), due_provisional=False))
+        commit()
+        supervising.escalate()
+        commit()
+        return sorted(db.session.scalars(select(Escalation.kind)).all())
+
+    assert kinds_with(days=4) == []
+    assert kinds_with(days=-4) == ["late"]
+    assert kinds_with(days=-5) == ["above", "late"]
+    assert kinds_with(days=3) == ["soon"]
+    clerk = desk("yl-clerk")
+    clerk.open("/console/cases")
+    assert "3 天内到期 1 件" in clerk.words
 
 
 def test_contests_and_clocks_look_right(rated: Callable[[], UUID], desk: Callable[[str], Any], app: Flask) -> None:
