@@ -86,7 +86,7 @@ def _reduce(window: PlanWindow, booked: int, *, close: bool) -> Moved:
         raise NotThis("刚刚又有人约到这个窗口，请重新确认一次。")
     change, moved, waits = Change(clock.now()), 0, 0
     leaving = _leaving(slots, rows, booked)
-    for hold in kept:
+    for hold in _let_go(kept, rows, booked):
         here = update(Hold).where(Hold.id == hold.id, Hold.state == "held")
         change.guard(here.values(state="released", ended_at=change.at))
         if hold.kind == "offer":
@@ -106,6 +106,20 @@ def _reduce(window: PlanWindow, booked: int, *, close: bool) -> Moved:
         change.count(here.values(state="closed") if close else here.values(capacity=booked))
     change.write()
     return Moved(moved, waits)
+
+
+def _let_go(kept: Sequence[Hold], rows: Sequence[Appointment], booked: int) -> list[Hold]:
+    """The holds for which no place is left beside those who booked; of each slot the oldest stay."""
+    room = {one.slot_id: booked for one in kept}
+    for one in rows:
+        if one.slot_id in room:
+            room[one.slot_id] -= 1
+    gone = []
+    for hold in kept:
+        room[hold.slot_id] -= 1
+        if room[hold.slot_id] < 0:
+            gone.append(hold)
+    return gone
 
 
 def _leaving(slots: Sequence[Slot], rows: Sequence[Appointment], booked: int) -> list[Booked]:

@@ -110,6 +110,28 @@ def test_an_offer_in_a_window_that_closes_was_let_pass_by_nobody(
     assert "11:00" not in notice.text
 
 
+@pytest.mark.parametrize(("give_up", "state", "told"), [(1, "waiting", 1), (2, "offered", 0)])
+def test_a_window_that_shrinks_withdraws_only_the_offers_that_do_not_fit(
+    window: tuple[PlanWeek, PlanWindow], driver: Programs, give_up: int, state: str, told: int
+) -> None:
+    week, made = window
+    mine = slot_of(made, 3)
+    made.booked = 3
+    commit()
+    others, who = [driver(name) for name in ("王一", "王二", "王三")], driver("王四")
+    theirs = [book(one, mine) for one in others]
+    entry = wait(who)
+    for one, booked in list(zip(others, theirs, strict=True))[:give_up]:
+        assert one.post(f"/appointments/{booked['appointment_id']}/actions/cancel", {}).status_code == 200
+    assert closing.shrink(week, made, 2).moved == 0
+    commit()
+    found = db.session.get_one(WaitingEntry, UUID(entry), populate_existing=True)
+    assert found.state == state
+    notices = select(Notice.id).where(Notice.kind == "slot_offer_withdrawn", Notice.citizen_id == found.citizen_id)
+    assert len(db.session.scalars(notices).all()) == told
+    assert hall.taken(mine) == (2, 2)
+
+
 def test_whoever_was_about_to_confirm_reads_that_the_window_closed(
     window: tuple[PlanWeek, PlanWindow], driver: Programs
 ) -> None:
