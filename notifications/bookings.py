@@ -11,8 +11,13 @@ from citizen_services.people.queries import office
 from citizen_services.rules.dates import chinese_moment
 from citizen_services.windows.appointments import Booked
 from citizen_services.windows.bring import bring_of
+from citizen_services.windows.held import ALONG
 from citizen_services.windows.waiting import Offer
 from notifications import booking_texts, bringing, rows
+
+#: The way to a person is read with their hold.
+_WAY = "way"
+ALONG[_WAY] = rows.way_read
 
 #: What is told in the same words of every service.
 _SAME: dict[str, Notice] = {
@@ -43,7 +48,8 @@ def tell(what: str, *, booked: Booked, change: Change) -> None:
     # Told once of each thing that happens: an appointment may move several times.
     once = uuid5(booked.appointment.id, f"{booked.appointment.version} {booked.slot.id}")
     about = rows.About(None, once, f"/h5/appointments/{booked.appointment.id}")
-    rows.tell(change, notice, values, booked.citizen, about, by_day=what.startswith("remind"), things=things)
+    way = rows.way_in(booked.along.get(_WAY))
+    rows.tell(change, notice, values, booked.citizen, about, by_day=what.startswith("remind"), things=things, way=way)
 
 
 def offer(entry_id: UUID, *, offer: Offer, change: Change) -> None:

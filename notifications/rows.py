@@ -8,7 +8,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import ColumnElement, bindparam, func, select
+from sqlalchemy.orm import aliased
 
 from citizen_services import clock
 from citizen_services.catalogue.vocabulary import Notice as DeclaredNotice
@@ -42,15 +43,16 @@ def tell(
     things: Sequence[str] = (),
     more_than_sms: bool = False,
     expires_at: datetime | None = None,
+    way: Way | None = None,
 ) -> UUID | None:
     """A notice on the step of the ladder that the person chose and can be reached on; ``by_day``: not at night.
 
     Its id; None where the person does not wish to be sent such.
 
     ``things`` are those to bring. ``more_than_sms``: an SMS can't say all of it; whoever has no WeChat is called. After
-    ``expires_at`` (machine time) telling it has no use.
+    ``expires_at`` (machine time) telling it has no use. ``way`` is how they are told, where that was read already.
     """
-    way = way_to(citizen.id)
+    way = way or way_to(citizen.id)
     must = declared.must_be_known
     if way.less and not must:
         add_notice(change, declared, values, citizen.id, about, state="cancelled")
@@ -210,6 +212,28 @@ _WAY = Direct(
     .outerjoin(TellingChoice, TellingChoice.citizen_id == Citizen.id)
     .where(Citizen.id == bindparam("citizen_id"))
 )
+
+
+def way_read(citizen_id: ColumnElement[UUID]) -> ColumnElement[Any]:
+    """The way to whoever has that id, as one value of a larger question; see ``way_in``."""
+    return (
+        select(func.json_build_array(Follower.openid, TellingChoice.first, TellingChoice.less))
+        .select_from(_PERSON)
+        .outerjoin(WeChatBinding, (WeChatBinding.citizen_id == _PERSON.id) & WeChatBinding.ended_at.is_(None))
+        .outerjoin(Follower, (Follower.openid == WeChatBinding.openid) & Follower.left_at.is_(None))
+        .outerjoin(TellingChoice, TellingChoice.citizen_id == _PERSON.id)
+        .where(_PERSON.id == citizen_id)
+        .correlate(citizen_id.table)
+        .scalar_subquery()
+    )
+
+
+def way_in(read: Sequence[Any] | None) -> Way | None:
+    """The way in an answer of ``way_read``; None where it was not asked for."""
+    return None if read is None else Way(read[0], read[1] or "wechat", bool(read[2]))
+
+
+_PERSON = aliased(Citizen)
 
 
 def follows(openid: str) -> bool:

@@ -8,12 +8,12 @@ has their entry.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, bindparam, case, func, select, text, tuple_, update
+from sqlalchemy import ColumnElement, bindparam, case, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
 
 from citizen_services import clock
@@ -21,7 +21,7 @@ from citizen_services.cases.once import do_once
 from citizen_services.catalogue import CounterService
 from citizen_services.catalogue.vocabulary import ServiceItem
 from citizen_services.database import Change, db, new_id
-from citizen_services.database.direct import Direct, apart, columns_of, read_apart
+from citizen_services.database.direct import Direct, apart
 from citizen_services.database.idempotency import Once
 from citizen_services.parts import parts
 from citizen_services.people.models import Citizen, Office
@@ -33,9 +33,9 @@ from citizen_services.windows.booking_models import (
     Appointment,
     Hold,
     WaitingEntry,
-    appointment_number_sequence,
 )
 from citizen_services.windows.errors import HoldExpired, NoSuchBooking, NotOffered, NotThis, SlotFull, WindowClosed
+from citizen_services.windows.held import held
 from citizen_services.windows.models import ServiceGroup, Slot
 from citizen_services.windows.signals import appointment_moved
 
@@ -57,6 +57,8 @@ class Booked:
     before: Slot | None = None
     #: For ``paused``: until when.
     until: datetime | None = None
+    #: For ``booked``: what receivers had read with the hold (held.ALONG).
+    along: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def office(self) -> Office:
@@ -67,28 +69,6 @@ class Booked:
 #: What a clerk's act for somebody adds to its change: the record of who did it.
 Noted = Callable[[Change, Booked], None]
 
-_HOLD = Direct(
-    select(
-        *columns_of(Hold),
-        *columns_of(Slot),
-        *columns_of(Citizen),
-        select(func.count())
-        .where(
-            WaitingEntry.citizen_id == Hold.citizen_id,
-            WaitingEntry.subject_lookup == Hold.subject_lookup,
-            WaitingEntry.service == Hold.service,
-            # In the words of their index.
-            text("waiting_entry.state IN ('waiting', 'offered')"),
-        )
-        .correlate(Hold)
-        .scalar_subquery(),
-        appointment_number_sequence.next_value(),
-    )
-    .select_from(Hold)
-    .join(Slot, Slot.id == Hold.slot_id)
-    .join(Citizen, Citizen.id == Hold.citizen_id)
-    .where(Hold.id == bindparam("hold_id"), Hold.citizen_id == bindparam("citizen_id"))
-)
 _CONVERT = Direct(
     update(Hold)
     .where(Hold.id == bindparam("hold_id"), Hold.state == "held", Hold.expires_at > bindparam("at"))
@@ -116,26 +96,22 @@ def book(
 def _book(
     once: Once, citizen_id: UUID, hold_id: UUID, door: str, case_id: UUID | None, noted: Noted | None
 ) -> dict[str, Any]:
-    row = _HOLD.first(hold_id=hold_id, citizen_id=citizen_id)
-    if row is None:
+    found = held(citizen_id, hold_id)
+    if found is None:
         raise NoSuchBooking
-    of_hold, of_slot = len(columns_of(Hold)), len(columns_of(Slot))
-    hold = read_apart(Hold, row[:of_hold])
-    slot = read_apart(Slot, row[of_hold : of_hold + of_slot])
-    citizen = read_apart(Citizen, row[of_hold + of_slot : -2])
-    change = Change(clock.now())
+    hold, slot, change = found.hold, found.slot, Change(clock.now())
     if hold.state == "released" and slot.state == "closed":
         raise WindowClosed("这个窗口临时不开了，为您保留的时段不能再用，请另选一个时段。")
     if hold.state != "held" or hold.expires_at <= change.at or slot.starts_at <= change.at:
         raise HoldExpired
     change.guard(_CONVERT, HoldExpired, hold_id=hold.id, at=change.at)
     offer = hold.kind == "offer"
-    if row[-2]:
+    if found.waits:
         _end_waiting(change, hold)
     code = new_token(9)
     values: dict[str, Any] = {
         "id": new_id(),
-        "number": f"Y{change.at.astimezone(clock.SHANGHAI):%y%m%d}-{row[-1] % 1_000_000:06d}",
+        "number": f"Y{change.at.astimezone(clock.SHANGHAI):%y%m%d}-{found.number % 1_000_000:06d}",
         "slot_id": slot.id,
         "citizen_id": citizen_id,
         "service": hold.service,
@@ -155,7 +131,8 @@ def _book(
         "moved_from": None,
     }
     change.add(Appointment, **values)
-    booked = Booked(apart(Appointment, values), slot, citizen, parts().catalogue.service(hold.service))
+    service = parts().catalogue.service(hold.service)
+    booked = Booked(apart(Appointment, values), slot, found.citizen, service, along=found.along)
     appointment_moved.send("booked", booked=booked, change=change)
     if noted is not None:
         noted(change, booked)
