@@ -277,6 +277,8 @@ def _not_done(
     fault: CaseError, case_id: UUID, actor: Actor, action: str, data: Mapping[str, Any]
 ) -> ResponseReturnValue:
     """Say why a step was not taken, where the officer can go on from."""
+    # Of a preview that was refused nothing stays.
+    rollback()
     if isinstance(fault, NoSuchCase):
         raise fault
     case = queries.case_for_staff(actor, case_id)
@@ -293,8 +295,16 @@ def _not_done(
             errors = by_field(fault.errors, step.input if step else None, data)
         if step is not None and step.danger:
             return _confirm_page(case, actor, action, errors, request.form), 422
+        _seen_again(actor, case)
         return _page(case, actor, errors=errors, failed=action, typed=request.form), 422
     raise fault
+
+
+def _seen_again(actor: Actor, case: Case) -> None:
+    """Record that a form that was sent back shows the case, unless its page was opened a moment ago."""
+    if not looks.reasons_for_opening(actor, case.citizen_id, case.id, clock.now()):
+        record_opening(actor, visible_case(actor, case.id))
+        commit()
 
 
 # --- Seeing more --------------------------------------------------------------------------------------------------
@@ -341,6 +351,7 @@ def reveal(case_id: UUID) -> ResponseReturnValue:
     except ValidationError as fault:
         errors = {"reason": fault.normalized_messages().get("reason") or ["请选择要显示的内容，并写明查看理由。"]}
         asked = {"reason": request.form.get("reason", "")[:100], "errors": errors["reason"]}
+        _seen_again(actor, case)
         return _page(case, actor, errors=errors, reveal=asked), 422
     line = next(
         (one for one in answers.all_lines(render.item_of(case), case, applicant) if one.key == given["field"]), None

@@ -320,3 +320,18 @@ def test_a_document_is_shown_as_it_was_issued_and_the_look_recorded(desk: Desks)
     assert looks_at(person) == [("unmasked", STATION, "clerk", "查看文书《受理凭证》")]
     assert clerk.open(f"/console/cases/{foreign}/documents/{found.id}").status_code == 404
     assert desk("jp-clerk").open(f"/console/cases/{case_id}/documents/{found.id}").status_code == 404
+
+
+def test_a_form_that_is_sent_back_shows_no_case_without_a_word_on_record(desk: Desks) -> None:
+    """Whoever never opened the page, and sends a form that can't be right to see it."""
+    for sent in ("reveal", "actions/request_correction"):
+        case_id, person = permit()
+        path, clerk = f"/console/cases/{case_id}", desk("yl-clerk")
+        clerk.open(path)
+        form = clerk.form("request_correction").inputs | {"version": str(case_now(case_id).version)}
+        db.session.execute(update(Look).values(at=Look.at - timedelta(minutes=16)))
+        commit()
+        assert clerk.open(f"{path}/{sent}", "POST", data=form | {"field": "x"}).status_code == 422, sent
+        assert looks_at(person) == [HANDLED] * 2, sent
+        assert clerk.open(f"{path}/{sent}", "POST", data=form | {"field": "x"}).status_code == 422, sent
+        assert looks_at(person) == [HANDLED] * 2, sent
