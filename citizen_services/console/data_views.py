@@ -107,10 +107,14 @@ def _page(found: DataRequest, citizen: Citizen, status: int = 200, errors: objec
 @staff_required(ROLE)
 def show(request_id: UUID) -> ResponseReturnValue:
     """One request, what law makes us keep beside it; that it was read stands on record."""
-    found, citizen = _found(request_id)
+    return _recorded(*_found(request_id))
+
+
+def _recorded(found: DataRequest, citizen: Citizen, status: int = 200, errors: object = None) -> ResponseReturnValue:
+    """The page, and the look on record: a form that is sent back shows as much as the page did."""
     change = Change(clock.now())
     looks.note(change, current_actor(), citizen.id, "opened", _WHY, role=ROLE)
-    shown = _page(found, citizen)
+    shown = _page(found, citizen, status, errors)
     change.write()
     commit()
     return shown
@@ -127,7 +131,7 @@ def answer(request_id: UUID) -> ResponseReturnValue:
         data_requests.answer(current_actor(), request_id, words, change)
         change.write()
     except ValidationError as fault:
-        return _page(found, citizen, 422, fault.messages)
+        return _recorded(found, citizen, 422, fault.messages)
     except data_requests.NoSuchRequest as fault:
         rollback()
         return render_error(409, text=fault.sentence, back=url_for("console_data.page"))

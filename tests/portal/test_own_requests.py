@@ -22,7 +22,7 @@ from citizen_services.doctor import examine
 from citizen_services.exchange.models import RegisterAnswer
 from citizen_services.parts import parts
 from citizen_services.people.data_models import DataRequest
-from citizen_services.people.models import Citizen, RoleGrant, Staff
+from citizen_services.people.models import Citizen, Look, RoleGrant, Staff
 from notifications import own
 from notifications.models import Delivery, Notice
 from tests import factories
@@ -199,6 +199,25 @@ def test_old_notices_of_no_case_go_unless_something_of_them_is_open(app: Flask) 
     of_case = notice(400, "delivered", "delivered", case_id=new_id())
     own.forget_old()
     assert _there(Notice, [over, young, doubtful, of_case]) == {str(young), str(doubtful), str(of_case)}
+
+
+def test_an_answer_that_is_sent_back_shows_the_request_with_a_look_on_record(
+    resident: Callable[..., Resident], desk: Callable[[str], Desk]
+) -> None:
+    person = resident()
+    person.browser.open("/h5/me/requests")
+    person.browser.submit("correction", correction_words="户籍地址门牌号应为5组")
+    officer = desk("fw-data")
+    with person.app.app_context():
+        request_id = db.session.scalars(select(DataRequest.id)).one()
+    officer.open("/console/data-requests")
+    token = officer.form("logout").inputs["csrf_token"]
+    answer = officer.open(f"/console/data-requests/{request_id}", "POST", data={"csrf_token": token, "answer": "短"})
+    assert answer.status_code == 422
+    assert "户籍地址门牌号应为5组" in officer.words
+    with person.app.app_context():
+        looks = db.session.scalars(select(Look.reason).where(Look.citizen_id == person.id)).all()
+    assert looks == ["答复个人信息请求"]
 
 
 def test_nobody_answers_what_they_asked_themselves(
