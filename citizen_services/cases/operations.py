@@ -35,7 +35,7 @@ from citizen_services.cases.signals import case_moved
 from citizen_services.cases.situation import Situation
 from citizen_services.catalogue import Catalogue, forms
 from citizen_services.catalogue.vocabulary import ServiceItem, State, Step
-from citizen_services.database import Change, Conflict, db, new_id, violated_constraint
+from citizen_services.database import Change, db, new_id, violated_constraint
 from citizen_services.database.direct import Direct
 from citizen_services.database.idempotency import Once
 from citizen_services.parts import parts
@@ -235,12 +235,14 @@ def submit(
     door: str = "",
     given: Mapping[str, Any] | None = None,
     known: AtSending | None = None,
+    last: bool = False,
 ) -> Outcome:
     """Make a case of a draft that is complete.
 
     Version 1, event 1, a number. The draft must have passed ``drafts.complete``. ``door`` is where it is sent (else
     where it was begun), ``given`` what is noted with the sending, ``known`` what was just read for it. What the item
-    has its person promise is kept as agreed to.
+    has its person promise is kept as agreed to. ``last``: the caller commits next, which does the writing and may raise
+    what stands here (Change.write).
 
     Raises AlreadyOpen where the person has an open case of the item, GuardFailed, MovedOn (the draft was sent already),
     InvalidInput by the codes of materials of which no photo was brought.
@@ -306,7 +308,7 @@ def submit(
         head=act.head,
         **columns,
     )
-    return _write(act, once)
+    return _write(act, once, last=last)
 
 
 _SENT = Direct(
@@ -321,26 +323,28 @@ _NULLABLE = (
 )  # fmt: skip
 
 
-def _write(act: _Act, once: Once | None) -> Outcome:
+def _write(act: _Act, once: Once | None, *, last: bool = False) -> Outcome:
     situation = act.situation
     assert situation.state is not None  # noqa: S101 - a taken step always ends in a state
     outcome = Outcome(situation.case_id, situation.number, situation.state, act.version)
     if once is not None:
         once.remember(act.change, told(outcome))
-    try:
-        act.change.write()
-    except Conflict as fault:
-        # A photo was taken out at this very moment.
-        raise MovedOn from fault
-    except IntegrityError as fault:
-        constraint = violated_constraint(fault) or ""
-        if constraint == "uq_case_open_per_person":
-            raise AlreadyOpen from fault
-        if constraint in TAKEN:
-            field, sentence = TAKEN[constraint]
-            raise (InvalidInput({field: [sentence]}) if field else GuardFailed(constraint, sentence)) from fault
-        raise
+    act.change.write(last=last, refused=_refusal)
     return outcome
+
+
+def _refusal(fault: Exception) -> Exception:
+    """What a write that was refused means to the person; the fault itself where it means nothing to them."""
+    if not isinstance(fault, IntegrityError):
+        # A photo was taken out at this very moment.
+        return MovedOn()
+    constraint = violated_constraint(fault) or ""
+    if constraint == "uq_case_open_per_person":
+        return AlreadyOpen()
+    if constraint in TAKEN:
+        field, sentence = TAKEN[constraint]
+        return InvalidInput({field: [sentence]}) if field else GuardFailed(constraint, sentence)
+    return fault
 
 
 def told(outcome: Outcome) -> dict[str, Any]:

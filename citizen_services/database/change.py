@@ -16,6 +16,7 @@ from functools import cache
 from typing import Any
 
 from sqlalchemy import CursorResult, Table, Update
+from sqlalchemy.exc import IntegrityError
 
 from citizen_services.database.base import after_commit, db, with_commit
 from citizen_services.database.direct import Direct, insert_all
@@ -76,43 +77,45 @@ class Change:
         """Do this after the commit; see database.base.after_commit."""
         after_commit(action)
 
-    def write(self, *, last: bool = False) -> None:
+    def write(self, *, last: bool = False, refused: Callable[[Exception], Exception] | None = None) -> None:
         """Write everything once. Raises what a guard's ``otherwise`` makes; IntegrityError by constraint name.
 
         ``last``: the caller's very next act on the database is to commit. Where everything goes in one statement that
-        is left to the commit, which raises then what would be raised here.
+        is left to the commit, which raises then what would be raised here. ``refused`` makes of a Conflict or an
+        IntegrityError what is raised in its place.
         """
         if self._written:
             raise RuntimeError("a change is written once")
         self._written = True
         first = self._together()
-        if last and not self._counters and len(self._guards) == (first is not None):
-            rows = self._in_order()
-            with_commit(lambda: self._insert(rows, first, alone=True))
-            return
+        alone = last and not self._counters and len(self._guards) == (first is not None)
+
+        def write() -> None:
+            try:
+                self._write(first, alone=alone)
+            except (Conflict, IntegrityError) as fault:
+                told = fault if refused is None else refused(fault)
+                if told is fault:
+                    raise
+                raise told from fault
+
+        if alone:
+            with_commit(write)
+        else:
+            write()
+
+    def _write(self, first: tuple[Direct, Mapping[str, Any]] | None, *, alone: bool) -> None:
         for statement in self._guards if first is None else ():
             self._must_hit(statement)
-        rows = self._in_order()
+        places = _places(len(db.metadata.tables))
+        rows = dict(sorted(self._rows.items(), key=lambda named: places[named[0]]))
         if self._counters:
             # Nobody waits for a counter's row while these are written.
             insert_all({name: of for name, of in rows.items() if name not in self.last_tables})
             for statement in self._counters:
                 self._must_hit(statement)
             rows = {name: of for name, of in rows.items() if name in self.last_tables}
-        self._insert(rows, first, alone=False)
-
-    def _in_order(self) -> dict[str, list[dict[str, Any]]]:
-        places = _places(len(db.metadata.tables))
-        return dict(sorted(self._rows.items(), key=lambda named: places[named[0]]))
-
-    def _insert(
-        self,
-        rows: Mapping[str, list[dict[str, Any]]],
-        guard: tuple[Direct, Mapping[str, Any]] | None,
-        *,
-        alone: bool,
-    ) -> None:
-        if not insert_all(rows, guard, alone=alone):
+        if not insert_all(rows, first, alone=alone):
             raise self._guards[0].otherwise()
 
     def _together(self) -> tuple[Direct, Mapping[str, Any]] | None:

@@ -169,7 +169,7 @@ def _submit(filled: Filled, posted: Posted) -> ResponseReturnValue:
             filled.from_check = True
             return group_page(filled, anew, 422)
         try:
-            done = do_once(once, lambda once: send(filled, once), asked=True)
+            done = do_once(once, lambda once: send(filled, once, last=True), asked=True)
         except MovedOn:
             fresh = filled.again()
             if fresh.draft.ended_at is not None:

@@ -111,12 +111,19 @@ def refuse_unmet(filled: Filled, held: Held | None = None) -> None:
         raise NotEligible([(one.check, one.verdict) for one in unmet])
 
 
-def send(filled: Filled, once: Once) -> Any:
-    """Send it: eligible still, commitment kept, one case made."""
+def send(filled: Filled, once: Once, *, last: bool = False) -> Any:
+    """Send it: eligible still, commitment kept, one case made. ``last``: as for ``operations.submit``."""
     known = at_sending(filled.citizen.id)
     refuse_unmet(filled, known.held)
     place = filled.place
     outcome = operations.submit(
-        parts().catalogue, filled.draft, place.actor(), once=once, door=place.door(), given=place.noted, known=known
+        parts().catalogue,
+        filled.draft,
+        place.actor(),
+        once=once,
+        door=place.door(),
+        given=place.noted,
+        known=known,
+        last=last,
     )
     return told(outcome)
