@@ -490,7 +490,7 @@ def calendar_load(file: Path, as_json: bool) -> None:
     from citizen_services.cases.years import load_year
     from citizen_services.database import commit
     from citizen_services.rules.errors import RuleError
-    from citizen_services.windows.publishing import contradicted
+    from citizen_services.windows.publishing import contradicted, tell_closed
 
     app = create_app(process="command")
     with app.app_context():
@@ -499,6 +499,7 @@ def calendar_load(file: Path, as_json: bool) -> None:
         except RuleError as fault:
             _failed(fault.sentence)
         document["contradicted"] = contradicted(document["year"])
+        tell_closed(None, document["contradicted"])
         commit()
     _told(
         as_json,
@@ -561,6 +562,62 @@ def wechat_qr(what: str, days: int | None, save: Path | None, as_json: bool) -> 
     document = code.described() | {"file": str(save) if save is not None else None}
     lasts = "长期有效" if code.lasts_s is None else f"{code.lasts_s // 86_400} 天内有效"
     _told(as_json, document, lambda d: f"{d['file'] or qr.drawn(code.url)}\n{code.url}\n{lasts}")
+
+
+@cli.group()
+def keys() -> None:
+    """The keys that encrypt personal data (DATA_KEYS)."""
+
+
+@keys.command("rotate")
+@click.option("--batch", type=click.IntRange(1, 10_000), default=500, help="Rows looked at in one transaction.")
+@_json
+def keys_rotate(batch: int, as_json: bool) -> None:
+    """Encrypt whatever lies under an older key anew, while all goes on; exits 1 where something is left."""
+    from dataclasses import asdict
+
+    from citizen_services.rotation import StoreAway, rotate
+
+    def tell(name: str, done: int) -> None:
+        if done:
+            click.echo(f"{name}: {done}", err=True)
+
+    app = create_app(process="command")
+    with app.app_context():
+        try:
+            found = rotate(tell, batch)
+        except StoreAway as fault:
+            _failed(f"the store of photos is away ({fault}); begin again once it answers")
+    _told(
+        as_json,
+        asdict(found) | {"complete": found.complete},
+        lambda d: (
+            f"{d['rows']} rows and {d['files']} files are encrypted anew. "
+            + (
+                "No older key is needed any more."
+                if d["complete"]
+                else f"Left: {d['left']}; not to be opened: {d['broken']}."
+            )
+        ),
+    )
+    sys.exit(0 if found.complete else 1)
+
+
+@keys.command("status")
+@_json
+def keys_status(as_json: bool) -> None:
+    """Count what lies under an older key; exits 1 where something does."""
+    from citizen_services.rotation import remaining
+
+    app = create_app(process="command")
+    with app.app_context():
+        left = remaining()
+    _told(
+        as_json,
+        {"left": left},
+        lambda d: "\n".join(f"{name}: {n}" for name, n in d["left"].items()) or "No older key is needed any more.",
+    )
+    sys.exit(1 if left else 0)
 
 
 @cli.group()

@@ -49,7 +49,7 @@ class Keyring:
         """Encrypt under the newest key; ``bound_to`` is ``table.column``."""
         nonce = secrets.token_bytes(12)
         sealed = self._data[self._newest].encrypt(nonce, plain, bound_to.encode())
-        return bytes([_AES_GCM]) + self._newest + nonce + sealed
+        return self.newest + nonce + sealed
 
     def decrypt(self, stored: bytes, bound_to: str) -> bytes:
         """Open what encrypt made; CannotDecrypt when it is not ours, was altered, or stood elsewhere."""
@@ -61,6 +61,15 @@ class Keyring:
             return cipher.decrypt(nonce, sealed, bound_to.encode())
         except InvalidTag as fault:
             raise CannotDecrypt(f"a value of {bound_to} was altered or moved") from fault
+
+    @property
+    def newest(self) -> bytes:
+        """How whatever is encrypted now begins: the scheme and the newest key's id, five bytes."""
+        return bytes([_AES_GCM]) + self._newest
+
+    def encrypt_anew(self, stored: bytes, bound_to: str) -> bytes:
+        """The same under the newest key. Raises CannotDecrypt."""
+        return self.encrypt(self.decrypt(stored, bound_to), bound_to)
 
     def lookup(self, kind: str, value: str) -> bytes:
         """The keyed hash under which a normalised value (``id_number``, ``phone``, ``name``) is stored, 32 bytes."""

@@ -37,7 +37,9 @@ class _NoComparator(TypeDecorator.Comparator[Any]):
         raise ComparisonOfSecret("an encrypted column can't be compared; use its lookup column")
 
 
-class _Encrypted(TypeDecorator[Any]):
+class Encrypted(TypeDecorator[Any]):
+    """A value that is encrypted on its way into the database; ``bound_to`` is ``table.column``."""
+
     impl = LargeBinary
     cache_ok = True
     comparator_factory = _NoComparator
@@ -47,12 +49,15 @@ class _Encrypted(TypeDecorator[Any]):
         self.bound_to = bound_to
 
     def coerce_compared_value(self, op: Any, value: Any) -> TypeEngine[Any]:
+        """Whatever it is compared with would be encrypted too."""
         return self
 
     def process_bind_param(self, value: Any, dialect: Any) -> bytes | None:
+        """Encrypt a value."""
         return None if value is None else keyring().encrypt(self.to_bytes(value), self.bound_to)
 
     def process_result_value(self, value: Any, dialect: Any) -> Any:
+        """Open what is stored. Raises CannotDecrypt."""
         return None if value is None else self.from_bytes(keyring().decrypt(bytes(value), self.bound_to))
 
     def bind_processor(self, dialect: Any) -> Callable[[Any], Any]:
@@ -72,7 +77,7 @@ class _Encrypted(TypeDecorator[Any]):
         raise TypeError("use Secret or SecretJSON")
 
 
-class Secret(_Encrypted):
+class Secret(Encrypted):
     """Encrypted text; ``bound_to`` is ``table.column``."""
 
     cache_ok = True
@@ -84,7 +89,7 @@ class Secret(_Encrypted):
         return value.decode()
 
 
-class SecretJSON(_Encrypted):
+class SecretJSON(Encrypted):
     """Encrypted JSON value; ``bound_to`` is ``table.column``."""
 
     cache_ok = True

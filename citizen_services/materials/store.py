@@ -38,6 +38,9 @@ class Store(Protocol):
     def write(self, name: str, content: bytes) -> None:
         """Keep what didn't exist before; when this returns it survives a power cut."""
 
+    def replace(self, name: str, content: bytes) -> None:
+        """Keep something else under a name: whoever reads gets the one or the other, whole."""
+
     def read(self, name: str) -> bytes:
         """What was written; StoreDamaged where it is missing."""
 
@@ -56,11 +59,21 @@ class DiskStore:
 
     def write(self, name: str, content: bytes) -> None:
         """As Store: a temporary file in the same folder, flushed to the disk, then renamed, then the folder flushed."""
+        if self._path(name).exists():
+            raise FileExistsError(f"{name} is in the store already")
+        self._put(name, content)
+
+    def replace(self, name: str, content: bytes) -> None:
+        """As Store; by the same steps."""
+        # What a crash left of an earlier try.
+        target = self._path(name)
+        target.with_name(_NEW + target.name).unlink(missing_ok=True)
+        self._put(name, content)
+
+    def _put(self, name: str, content: bytes) -> None:
         target = self._path(name)
         self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
         target.parent.mkdir(mode=0o700, exist_ok=True)
-        if target.exists():
-            raise FileExistsError(f"{name} is in the store already")
         new = target.with_name(_NEW + target.name)
         descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         try:
@@ -165,6 +178,26 @@ def get(upload_id: UUID, key: str, part: Part, sha256: bytes) -> bytes:
     if not hmac.compare_digest(hashlib.sha256(content).digest(), sha256):
         raise StoreDamaged(f"{name} is not what was put in")
     return content
+
+
+def encrypt_anew(name: str) -> bool:
+    """Have a file of the store encrypted under the newest key; False where it is, or was removed meanwhile.
+
+    Raises StoreDamaged, StoreAway.
+    """
+    try:
+        stored = store().read(name)
+    except StoreDamaged:
+        return False
+    if stored.startswith(keyring().newest):
+        return False
+    part = name.rpartition(".")[2]
+    try:
+        anew = keyring().encrypt_anew(stored, f"upload.{upload_of(name)}.{part}")
+    except (CannotDecrypt, IndexError) as fault:
+        raise StoreDamaged(f"{name} does not open") from fault
+    store().replace(name, anew)
+    return True
 
 
 def _bound_to(upload_id: UUID, part: Part) -> str:
