@@ -22,16 +22,19 @@ from benchmarks.pushes import wechat_read, wechat_write
 from benchmarks.report import Row, table
 from benchmarks.scans import ended_scan, endorsement_scan
 from benchmarks.stampede import stampede
-from benchmarks.submissions import submit
+from benchmarks.submissions import submit, submit_reported
+from benchmarks.supervision import supervision
 
 BENCHMARKS: dict[str, Callable[[Ground], Row]] = {
     "wechat-read": wechat_read,
     "wechat-write": wechat_write,
     "submit": submit,
+    "submit-reported": submit_reported,
     "notices": notices,
     "ladder": ladder,
     "endorsement-scan": endorsement_scan,
     "ended-scan": ended_scan,
+    "supervision": supervision,
     "book": book,
     "book-hot": book_hot,
     "stampede": stampede,
@@ -42,10 +45,12 @@ TARGETS = {
     "wechat-read": 0.7,
     "wechat-write": 0.7,
     "submit": 0.5,
+    "submit-reported": 0.45,
     "notices": 5.0,
     "ladder": 1.0,
     "endorsement-scan": 0.8,
     "ended-scan": 0.8,
+    "supervision": 0.8,
     "book": 0.6,
     "book-hot": 0.6,
     "stampede": 0.5,
@@ -76,6 +81,7 @@ def _size(given: argparse.Namespace) -> Size:
     )
     if given.quick:
         size = replace(size, requests=40, submissions=8, notices=40, crowd=24, places=10, permits=200, few_permits=100)
+        size = replace(size, cases=300, few_cases=200, pages=12)
     return size
 
 

@@ -44,6 +44,9 @@ class Size:
     places: int = 50
     permits: int = 1_000_000
     few_permits: int = 10_000
+    cases: int = 1_000_000
+    few_cases: int = 10_000
+    pages: int = 600
     seconds: int = 60
     processes: int = 1
     threads: int = 8
@@ -73,11 +76,11 @@ class Ground:
             _end(process)
 
     @contextlib.contextmanager
-    def served(self, name: str, application: str) -> Iterator[int]:
-        """Serve a WSGI application; gives its port."""
+    def served(self, name: str, application: str, **environ: str) -> Iterator[int]:
+        """Serve a WSGI application, with some settings of its own; gives its port."""
         port = free_port()
         size = self.size
-        more = {"PORT": str(port), "WEB_PROCESSES": str(size.processes), "WEB_THREADS": str(size.threads)}
+        more = environ | {"PORT": str(port), "WEB_PROCESSES": str(size.processes), "WEB_THREADS": str(size.threads)}
         if application.startswith("app:"):
             more["PUBLIC_BASE_URL"] = f"http://127.0.0.1:{port}"
         with self.process(name, [*SERVE, application], **more) as process:

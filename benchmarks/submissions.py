@@ -1,4 +1,7 @@
-"""``submit``: complete drafts of a first residence permit are sent, each by its own citizen, logged in, once."""
+"""``submit``: complete drafts of a first residence permit are sent, each by its own citizen, logged in, once.
+
+``submit-reported``: the same where each case is reported to the province's one-window platform (a row of the outbox).
+"""
 
 from __future__ import annotations
 
@@ -34,7 +37,7 @@ from citizen_services.wechat.models import Follower
 from notifications.models import Delivery
 
 _ITEM = "residence-permit-first"
-_STATION = "330213001000"
+STATION = "330213001000"
 _DELIVERY = {
     "receiver": "韦小花",
     "receiver_phone": "13800138000",
@@ -100,7 +103,7 @@ class People:
         self._row(
             ResidenceRegistration, id=new_id(), number=f"JD{secrets.token_hex(8)}", citizen_id=citizen.id,
             case_id=new_id(), address_code="330213001000000001", address="宁波市奉化区岳林街道金钟路18号3幢502室",
-            kind="rented", office_code=_STATION, district="330213", since=today - timedelta(days=240), at=now,
+            kind="rented", office_code=STATION, district="330213", since=today - timedelta(days=240), at=now,
         )  # fmt: skip
         self._row(
             Session, id=new_id(), token=digest(token), kind="citizen", citizen_id=citizen.id, openid=openid, epoch=0,
@@ -195,6 +198,16 @@ def request_of(ground: Ground, draft: str, token: str, version: int) -> str:
 
 def submit(ground: Ground) -> Row:
     """Applications sent a second; BenchFailed unless each left a case with its event and its notice."""
+    return _submit(ground, "submit", "")
+
+
+def submit_reported(ground: Ground) -> Row:
+    """The same where each step is reported outward: BenchFailed unless each left its report as well."""
+    # Nobody answers there: what is to be reported waits in the outbox.
+    return _submit(ground, "submit-reported", f"http://127.0.0.1:{ground.gateway_port}")
+
+
+def _submit(ground: Ground, name: str, platform: str) -> Row:
     size = ground.size
     warming = max(20, size.submissions // 4)
     people = People()
@@ -210,8 +223,8 @@ def submit(ground: Ground) -> Row:
 
     before = _counts()
     with contextlib.ExitStack() as stack:
-        ours = stack.enter_context(ground.served("submit-ours", "app:web()"))
-        bare = stack.enter_context(ground.served("submit-floor", "benchmarks.floors.orm_insert:app"))
+        ours = stack.enter_context(ground.served(f"{name}-ours", "app:web()", ONE_WINDOW_BASE_URL=platform))
+        bare = stack.enter_context(ground.served(f"{name}-floor", "benchmarks.floors.orm_insert:app"))
         for port in (ours, bare):
             run(port, -1)
         runs = in_turn(size.runs, lambda number: run(ours, number), lambda number: run(bare, number))
@@ -219,8 +232,13 @@ def submit(ground: Ground) -> Row:
     sent = warming + size.runs * size.submissions
     if min(made) < sent or made[0] != sent:
         raise BenchFailed(f"{sent} applications were answered; cases, events, notices that came: {made}")
+    reports = select(func.count()).select_from(Delivery).where(Delivery.channel == "one_window")
+    reported = db.session.scalar(reports) or 0
+    db.session.rollback()
+    if reported != (sent if platform else 0):
+        raise BenchFailed(f"{sent} applications were answered, and {reported} are to be reported")
     return row(
-        "submit",
+        name,
         "applications/s",
         runs,
         floor_is="Flask-SQLAlchemy, one row inserted by the ORM",
