@@ -52,12 +52,7 @@ from citizen_services.database import Change
 from citizen_services.people.queries import NoSuchOffice, offices
 from citizen_services.rules.dates import chinese_date
 from citizen_services.rules.identity import age_on
-from citizen_services.rules.status_letters import (
-    LICENCE_GONE,
-    LICENCE_HELD,
-    OPEN_MATTERS_OF_LICENCE,
-    licence_status,
-)
+from citizen_services.rules.status_letters import LICENCE_GONE, LICENCE_HELD, OPEN_MATTERS_OF_LICENCE, licence_status
 from workflows import paying, posting
 from workflows.one_stop import LICENCE, VIOLATIONS
 from workflows.permit_grounds import PERSON
@@ -158,12 +153,8 @@ def time_to_renew(facts: Facts) -> Verdict:
         return Verdict(False, "您的驾驶证长期有效。", "到期才要换证，您的没有到期的一天。", instead="不用换证")
     until = date.fromisoformat(content["valid_until"])
     if facts.today > until + LOST_AFTER:
-        return Verdict(
-            False,
-            f"您的驾驶证{chinese_date(until)}到期，超过一年没有换证，已经注销。",
-            "请到车管所问清楚怎样恢复。",
-            instead="不能再换证",
-        )
+        why = f"您的驾驶证{chinese_date(until)}到期，超过一年没有换证，已经注销。"
+        return Verdict(False, why, "请到车管所问清楚怎样恢复。", instead="不能再换证")
     first = until - RENEW_BEFORE
     if facts.today < first:
         return Verdict(
@@ -179,12 +170,8 @@ def young_enough(facts: Facts) -> Verdict:
     """Under seventy: older people are tested at the counter."""
     if age_on(facts.birth_date, facts.today) < ABILITY_AGE:
         return Verdict(True)
-    return Verdict(
-        False,
-        "年满70周岁换证要做记忆力、判断力、反应力测试，须本人到场。",
-        "请预约车管所窗口，一次办完。",
-        instead="请到窗口办理",
-    )
+    why = "年满70周岁换证要做记忆力、判断力、反应力测试，须本人到场。"
+    return Verdict(False, why, "请预约车管所窗口，一次办完。", instead="请到窗口办理")
 
 
 # --- What is filled in --------------------------------------------------------------------------------------------
