@@ -13,8 +13,8 @@ from flask import Flask
 from sqlalchemy import select, update
 
 from citizen_services import clock
-from citizen_services.cases import ratings
-from citizen_services.cases.models import Case, Document
+from citizen_services.cases import ratings, visits
+from citizen_services.cases.models import Case, Document, Visit
 from citizen_services.database import Change, commit, db
 from citizen_services.parts import parts
 from citizen_services.people import look_limits
@@ -335,3 +335,26 @@ def test_a_form_that_is_sent_back_shows_no_case_without_a_word_on_record(desk: D
         assert looks_at(person) == [HANDLED] * 2, sent
         assert clerk.open(f"{path}/{sent}", "POST", data=form | {"field": "x"}).status_code == 422, sent
         assert looks_at(person) == [HANDLED] * 2, sent
+
+
+def test_the_link_of_who_stands_at_the_counter_is_good_as_long_as_they_stand_there(desk: Desks) -> None:
+    with later(hours=-2):
+        case_id, person = permit("阿卜杜拉·买买提", done=("accept", "approve"))
+    clerk = desk("yl-clerk")
+    assert clerk.open(f"/console/cases/{case_id}").status_code == 403
+    clerk.open("/console/counter")
+    clerk.submit("check_in", scan=person.id_number)
+    assert "?listed=" not in clerk.page.text, "no card was seen"
+    clerk.submit("card", card_shown="yes")
+    found = re.search(rf'href="(/console/cases/{case_id}\?listed=[^"]+)"', clerk.page.text)
+    assert found is not None
+    assert clerk.open(found[1]).status_code == 200
+    assert looks_at(person)[-1] == ("opened", STATION, "clerk", "申请人在窗口，已核对身份证")
+    # They went home: nobody reads of themselves that they stood there.
+    gone = visits.PRESENCE + timedelta(minutes=1)
+    db.session.execute(update(Look).values(at=Look.at - gone))
+    db.session.execute(update(Visit).values(at=Visit.at - gone))
+    commit()
+    before = looks_at(person)
+    assert clerk.open(found[1]).status_code == 403
+    assert looks_at(person) == before
