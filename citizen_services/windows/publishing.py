@@ -5,7 +5,7 @@ Nothing is released for a day that is closed, and a slot's release follows the o
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
@@ -140,6 +140,13 @@ def spans_of(windows: Sequence[PlanWindow]) -> list[str]:
     while len(joined) > _MOST_SPANS:
         joined[-2:] = [(joined[-2][0], joined[-1][1])]
     return [f"{starts:%H:%M}-{ends:%H:%M}" for starts, ends in joined]
+
+
+def tell_closed(actor: Actor | None, against: Sequence[Mapping[str, str]]) -> None:
+    """Tell as closed what a late calendar closes: ``against`` as ``contradicted`` gives it. The caller commits."""
+    days = {(one["office"], one["day"]): one["why"] for one in against if one["state"] == "published"}
+    for (office_code, day), why in sorted(days.items()):
+        opening.save_day(actor, office_code, date.fromisoformat(day), [], why)
 
 
 def contradicted(year: int) -> list[dict[str, str]]:

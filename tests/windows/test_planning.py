@@ -166,6 +166,8 @@ def test_a_calendar_that_is_loaded_late_lists_the_windows_on_its_holidays_and_no
         (OFFICE, closed.isoformat(), "published", "测试节")
     }
     assert len(against) == 8
+    told = hours_of([OFFICE])[0]
+    assert (list(told.on(closed)), told.days[closed][1]) == ([], "测试节"), "nobody is told another thing"
     # Nobody is offered it, nobody gets it by its id, and the planner sees each of them.
     assert slots.free_slots(service, OFFICE, closed, closed).items == []
     assert slots.free_slots(service, OFFICE, closed - timedelta(days=1), closed).items != []
