@@ -85,8 +85,8 @@ def save_week(actor: Actor, code: str, week: Mapping[int, Spans]) -> None:
     record(actor, "hours_changed", code, *changed(before, _week_of(code)))
 
 
-def save_day(actor: Actor, code: str, day: date, spans: Spans, words: str) -> None:
-    """Write down that one date is otherwise; the caller commits."""
+def save_day(actor: Actor | None, code: str, day: date, spans: Spans, words: str) -> None:
+    """Write down that one date is otherwise; ``actor`` is None for the command line. The caller commits."""
     values = {"spans": list(spans), "words": words}
     write = insert(OfficeDay).values(office_code=code, day=day, **values)
     db.session.execute(write.on_conflict_do_update(index_elements=["office_code", "day"], set_=values))

@@ -27,7 +27,7 @@ from citizen_services.people.errors import PeopleError
 from citizen_services.people.queries import offices, staff_names
 from citizen_services.rules.errors import RuleError
 from citizen_services.security import new_token
-from citizen_services.windows.publishing import contradicted
+from citizen_services.windows.publishing import contradicted, tell_closed
 from citizen_services.words import ROLES, STANDINGS, role_word
 
 bp = Blueprint("console_admin", __name__, url_prefix="/console/admin")
@@ -432,6 +432,7 @@ def load_calendar() -> ResponseReturnValue:
     def act(given: Mapping[str, Any]) -> None:
         told = years.load_year(given["document"])
         against.extend(contradicted(told["year"]))
+        tell_closed(actor, against)
         after = {"年份": str(told["year"]), "重算办件": str(told["recomputed"]), "冲突的开窗": str(len(against))}
         administration_record.record(actor, "calendar_loaded", str(told["year"]), {}, after)
 
