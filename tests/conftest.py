@@ -20,7 +20,8 @@ from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
 from deploy.embedded import Postgres, Valkey, start_postgres, start_valkey
-from tests.house import House, new_house, running, wait_for_url
+from tests.grouping import INSTALLATIONS, Scheduling
+from tests.house import House, empty, new_house, running, wait_for_url
 from tests.pages_kit import end_chromium
 
 #: What every test of the suite is under: it stays on this machine, and its processes log nothing personal.
@@ -168,12 +169,8 @@ def _empty() -> None:
     """Take everything out of the database, and put back what every test begins with."""
     from citizen_services.database import db
 
-    # A test writes into few of the many tables; asking all of them at once costs less than emptying each.
-    any_rows = " UNION ALL ".join(f"SELECT '{one}' WHERE EXISTS (SELECT FROM \"{one}\")" for one in db.metadata.tables)
     with db.engine.begin() as connection:
-        connection.execute(text("SET LOCAL session_replication_role = replica"))
-        for table in connection.execute(text(any_rows)).scalars().all():
-            connection.execute(text(f'DELETE FROM "{table}"'))
+        empty(connection, db.metadata.tables)
         for name in _KEPT:
             connection.execute(text(f'INSERT INTO "{name}" SELECT * FROM begun."{name}"'))
 
@@ -246,10 +243,18 @@ def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave all tests of the house's processes to one test process, which starts them once (read by xdist)."""
-    for item in items:
-        if "_live" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group("live"))
+    """Put tests of the house's processes first, so that they are started once, and those that do them harm last."""
+    wanted = {item: set(getattr(item, "fixturenames", ())) for item in items}
+    for item, fixtures in wanted.items():
+        if fixtures & {"_live", "_installation"} and item.nodeid.partition("::")[0] not in INSTALLATIONS:
+            raise pytest.UsageError(f"{item.nodeid} needs a whole installation: name its file in tests/grouping.py")
+    items.sort(key=lambda item: ("_installation" in wanted[item]) - ("_live" in wanted[item]))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling:
+    """Which tests stay together in one test process (called by xdist in the controller)."""
+    return Scheduling(config, log)
 
 
 @pytest.fixture(scope="session")

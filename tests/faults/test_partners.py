@@ -20,8 +20,6 @@ from tests.faults import checks
 from tests.faults.installation import Gone, Installation
 from tests.faults.people import Applicant, Desk, post, says_it_in_chinese
 
-pytestmark = pytest.mark.xdist_group("faults of partners")
-
 MODES = ("slow", "http_500", "refuse", "accept_then_cut")
 #: Longer than a worker waits for an answer, so that a slow call's answer is lost as well; no page waits so long.
 SLOW_S = 20.0

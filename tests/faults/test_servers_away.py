@@ -16,8 +16,6 @@ from tests.faults import checks
 from tests.faults.installation import Installation
 from tests.faults.people import Applicant, post, says_it_in_chinese
 
-pytestmark = pytest.mark.xdist_group("faults of our own")
-
 #: Longer than a page waits for any server that is away, on a machine that is busy with other tests.
 PATIENCE_S = 40.0
 

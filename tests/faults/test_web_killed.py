@@ -7,14 +7,11 @@ import random
 import threading
 import time
 
-import pytest
 import requests
 
 from tests.faults import checks
 from tests.faults.installation import Installation
 from tests.faults.people import Applicant, post
-
-pytestmark = pytest.mark.xdist_group("faults of our own")
 
 SEED = 20261109
 ROUNDS, TOGETHER = 3, 5

@@ -29,7 +29,7 @@ from citizen_services.wechat.models import Follower
 from notifications import texts
 from notifications.models import Delivery, Notice, Parcel
 from tests import factories as make
-from tests.house import House, new_house, running, wait_for_url
+from tests.house import House, empty, new_house, running, wait_for_url
 
 _openids = itertools.count(1)
 #: Days of birth: invented numbers of one day would soon repeat.
@@ -112,9 +112,7 @@ def app(_telling_application: Flask) -> Iterator[Flask]:
     with _telling_application.app_context():
         yield _telling_application
         db.session.rollback()
-        db.session.execute(text("SET LOCAL session_replication_role = replica"))
-        for table in set(db.metadata.tables) - {"installation", "office", "staff", "role_grant"}:
-            db.session.execute(text(f'DELETE FROM "{table}"'))
+        empty(db.session.connection(), set(db.metadata.tables) - {"installation", "office", "staff", "role_grant"})
         commit()
 
 
