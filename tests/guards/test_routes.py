@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 import pytest
 from flask import Flask, Response
@@ -18,6 +19,7 @@ from citizen_services.cases.models import Case, Document
 from citizen_services.database import Change, commit, db, new_id
 from citizen_services.fees.models import FeeOrder
 from citizen_services.pages import CONTENT_SECURITY_POLICY
+from citizen_services.people import sessions
 from citizen_services.people.models import Citizen, Staff
 from citizen_services.people.sessions import open_session
 from notifications.models import Delivery, Notice, Parcel
@@ -86,6 +88,12 @@ class World:
         if f"{key[1]}_session" not in self.tokens[name] or key not in self._form_tokens:
             self._form_tokens[key] = visitor.form_token(path)
         return self._form_tokens[key]
+
+
+@pytest.fixture(autouse=True)
+def no_session_ages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A session notes once a minute of use, and on a slow machine asking for everything takes longer than that."""
+    monkeypatch.setattr(sessions, "_TOUCH", timedelta(days=1))
 
 
 @pytest.fixture
