@@ -23,6 +23,7 @@ INSTALLATIONS = frozenset(
         "tests/stories/test_refused_parcel.py",
         "tests/stories/test_register_away.py",
         "tests/stories/test_shop_owner.py",
+        "tests/stories/test_traffic_by_mail.py",
         "tests/test_story.py",
         "tests/test_story_in_browser.py",
         "tests/wechat/test_from_outside.py",

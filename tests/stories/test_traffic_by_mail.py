@@ -29,7 +29,6 @@ from tests.portal.traffic import drives, insured, new_plate, new_vin
 from tests.test_story import journey_of
 
 __all__ = ["resident"]
-pytestmark = pytest.mark.xdist_group("browser")
 
 CLERK = "cg-clerk"
 HOME = {name: str(value) for name, value in factories.PERMIT_DATA["delivery"].items()}
