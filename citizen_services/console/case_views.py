@@ -264,7 +264,9 @@ def act(case_id: UUID, action: str) -> ResponseReturnValue:
         if request.form.get("preview"):
             found = operations.letters(parts().catalogue, case_id, action, actor, given["version"], data)
             rollback()
-            return _confirm_page(queries.case_for_staff(actor, case_id), actor, action, None, request.form, found)
+            case = queries.case_for_staff(actor, case_id)
+            _seen_again(actor, case)
+            return _confirm_page(case, actor, action, None, request.form, found)
         answer = do_once(once, perform)
     except CaseError as fault:
         return _not_done(fault, case_id, actor, action, data)
@@ -301,9 +303,12 @@ def _not_done(
 
 
 def _seen_again(actor: Actor, case: Case) -> None:
-    """Record that a form that was sent back shows the case, unless its page was opened a moment ago."""
+    """Record that an answer to a form shows of a case what its page shows, unless that was opened a moment ago.
+
+    That the actor may take the step, or see the case, was judged before.
+    """
     if not looks.reasons_for_opening(actor, case.citizen_id, case.id, clock.now()):
-        record_opening(actor, visible_case(actor, case.id))
+        record_opening(actor, case)
         commit()
 
 

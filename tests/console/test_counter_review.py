@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from citizen_services.cases.models import Document
 from citizen_services.database import db
 from notifications.models import Notice
-from tests.console.applications import case_now, permit
+from tests.console.applications import case_now, looks_at, permit
 from tests.console.conftest import Desk
 
 Sit = Callable[[str], Desk]
@@ -29,12 +29,14 @@ def written() -> tuple[int, int]:
 
 
 def test_the_letter_of_a_refusal_to_take_it_in_is_seen_before_it_is_sent(app: Flask, desk: Sit) -> None:
-    case_id, _ = permit("李雷")
+    case_id, person = permit("李雷")
     officer = desk("yl-both")
     before = written()
     officer.open(f"/console/cases/{case_id}/actions/decline")
     officer.submit("decline", preview="1", **WORDS)
     assert "不予受理决定书" in officer.words
+    # It names the person in full, whose case's page was never opened.
+    assert [(what, reason) for what, _, _, reason in looks_at(person)] == [("opened", "handling")]
     assert "理由：社会保险登记显示您已离职" in officer.words
     assert "60日内向宁波市奉化区人民政府申请行政复议" in officer.words
     # Nothing is done yet, and what was typed still stands in the form.
