@@ -137,14 +137,21 @@ def page(kind: str) -> ResponseReturnValue:
 def one(kind: str, delivery_id: UUID) -> ResponseReturnValue:
     """The person, the number or the address, and all that is to be said; that it was seen is recorded."""
     actor, words = _allowed(kind)
-    row, notice = _mine(actor, words, delivery_id)
+    return _seen(actor, kind, *_mine(actor, words, delivery_id))
+
+
+def _seen(
+    actor: Actor, kind: str, row: Delivery, notice: Notice, errors: Mapping[str, Any] | None = None
+) -> ResponseReturnValue:
+    """The page of one that still waits, and the look on record: a form that is sent back shows as much."""
     if row.state != "pending":
         flash(NotOnList.sentence, "info")
         return redirect(url_for("console_by_hand.page", kind=kind), 303)
-    shown = _page(actor, kind, words, row, notice)
+    words = LISTS[kind]
+    shown = _page(actor, kind, words, row, notice, errors)
     by_hand.look(actor, words.rung, notice, role_of(actor))
     commit()
-    return shown
+    return shown, 422 if errors else 200
 
 
 @bp.post("/calls/<uuid:delivery_id>", defaults={"kind": "calls"})
@@ -159,7 +166,7 @@ def result(kind: str, delivery_id: UUID) -> ResponseReturnValue:
     except ValidationError as fault:
         if "form_token" in fault.normalized_messages():
             abort(400, description="这个页面已经过期或不完整，请重新打开后再试。")
-        return _page(actor, kind, words, row, notice, fault.normalized_messages()), 422
+        return _seen(actor, kind, row, notice, fault.normalized_messages())
 
     def act(once: Once) -> str:
         answer: str = note(once, by_hand.note(words.rung, delivery_id, given["result"]) or given["result"])

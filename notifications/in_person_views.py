@@ -128,8 +128,14 @@ def _look(actor: Actor, found: in_person.Found) -> None:
 def one(document_id: UUID) -> ResponseReturnValue:
     """The person, where they may be found, what the post tried; that it was seen is recorded."""
     actor = current_actor()
-    found = _known(actor, document_id)
-    shown = _page(found)
+    return _seen(actor, _known(actor, document_id))
+
+
+def _seen(
+    actor: Actor, found: in_person.Found, errors: Mapping[str, Any] | None = None, status: int = 200
+) -> ResponseReturnValue:
+    """The page, and the look on record: a form that is sent back shows as much as the page did."""
+    shown = _page(found, errors, status)
     _look(actor, found)
     commit()
     return shown
@@ -192,7 +198,7 @@ def serve(document_id: UUID) -> ResponseReturnValue:
     except ValidationError as fault:
         if "form_token" in fault.normalized_messages():
             abort(400, description=STALE)
-        return _page(found, fault.normalized_messages(), 422)
+        return _seen(actor, found, fault.normalized_messages(), 422)
     by = actor.id
     if by is None:
         abort(403)
@@ -206,7 +212,7 @@ def serve(document_id: UUID) -> ResponseReturnValue:
         do_once(once_of(actor, given["form_token"]), act)
     except WrongDay as fault:
         rollback()
-        return _page(found, {"day": [fault.sentence]}, 422)
+        return _seen(actor, found, {"day": [fault.sentence]}, 422)
     except NotToBeBrought as fault:
         rollback()
         flash(fault.sentence, "info")

@@ -165,10 +165,18 @@ _FORM = FormSchema()
 def address(letter_id: UUID) -> ResponseReturnValue:
     """The person, their number and the address that was in vain, to ask for another; that it was seen is recorded."""
     actor = _allowed()
-    found = _known(actor, letter_id)
-    shown = _address_page(found)
-    change = Change(clock.now())
-    case = found[3]
+    return _seen(actor, _known(actor, letter_id))
+
+
+def _seen(
+    actor: Actor,
+    found: letters.Found,
+    errors: Mapping[str, Any] | None = None,
+    status: int = 200,
+    sentence: str = "",
+) -> ResponseReturnValue:
+    """The page, and the look on record: a form that is sent back shows as much as the page did."""
+    shown, case, change = _address_page(found, errors, status, sentence), found[3], Change(clock.now())
     looks.note(change, actor, case.citizen_id, "unmasked", ASKED, role=role_of(actor), case_id=case.id)
     change.write()
     commit()
@@ -222,7 +230,7 @@ def send_there(letter_id: UUID) -> ResponseReturnValue:
     except ValidationError as fault:
         if "form_token" in fault.normalized_messages():
             abort(400, description=STALE)
-        return _address_page(found, fault.normalized_messages(), 422)
+        return _seen(actor, found, fault.normalized_messages(), 422)
 
     def act(once: Once) -> str:
         letters.give_address(found[2].id, place_of(given), "staff", actor.id)
@@ -256,6 +264,6 @@ def _done(found: letters.Found, once: Once, act: Callable[[Once], str], said: st
         do_once(once, act)
     except (NoLetterWanted, NoMoreLetters) as fault:
         rollback()
-        return _address_page(found, status=409, sentence=fault.sentence)
+        return _seen(_allowed(), found, status=409, sentence=fault.sentence)
     flash(said, "ok")
     return redirect(url_for("console_letters.page", which="trouble"), 303)

@@ -83,6 +83,12 @@ def note(browser: Desk, url: str, result: str) -> None:
     browser.submit("result", result=result)
 
 
+def looks_of(person: Citizen) -> int:
+    """How many looks at a person's data are on record."""
+    db.session.rollback()
+    return len(db.session.scalars(select(Look.id).where(Look.citizen_id == person.id)).all())
+
+
 def test_whom_no_message_reached_is_called_then_visited_and_sees_every_try(
     app: Flask, partners: Outside, desk: Callable[[str], Desk]
 ) -> None:
@@ -107,15 +113,19 @@ def test_whom_no_message_reached_is_called_then_visited_and_sees_every_try(
         clerk.open(url)
         assert person.phone in clerk.page.text
         assert ASKED["items"][0]["why"] in clerk.words, "the caller has all that is to be said before them"
-        form = clerk.form("result")
-        clerk.open(form.url, "POST", data={k: v for k, v in form.inputs.items() if k != "result"})
+        form, before = clerk.form("result"), looks_of(person)
+        empty = {k: v for k, v in form.inputs.items() if k != "result"}
+        clerk.open(form.url, "POST", data=empty)
         assert (clerk.page.status_code, "请选择结果" in clerk.words) == (422, True)
+        assert looks_of(person) == before + 1, "a form that is sent back shows the number again"
         clerk.open(url)
         note(clerk, url, "not_reached")
         call = row_of(case_id, "call")
         assert call.attempts == time
     assert (call.state, call.reason) == ("failed", f"not reached {ladder.MOST_CALLS} times")
     assert "改为上门告知" in clerk.words
+    clerk.open(url, "POST", data=empty)
+    assert person.phone not in clerk.page.text, "nobody is to be called there any more"
     every = db.session.scalars(select(Look).where(Look.citizen_id == person.id)).all()
     looks = [look for look in every if look.reason == "电话告知"]
     assert looks
