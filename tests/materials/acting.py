@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from typing import Any
 from uuid import UUID
 
 from flask import Flask
@@ -17,7 +18,7 @@ from citizen_services.people.models import Citizen
 from tests.materials import pictures as make
 
 
-def take(person: Citizen, draft_id: UUID, code: str = "lease", side: int = 640, **more: int) -> Upload:
+def take(person: Citizen, draft_id: UUID, code: str = "lease", side: int = 640, **more: Any) -> Upload:
     """Bring a photo, as a door does; committed."""
     operations.admit(person.id)
     commit()
