@@ -65,7 +65,11 @@ class SkillsSchema(FormSchema):
 
     seen = fields.String(required=True, error_messages=asks("请刷新页面后再保存。"))
     skill = fields.List(
-        fields.String(validate=validate.Regexp(r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}:[a-z0-9-]{1,40}\Z", error="请刷新页面后再保存。")),
+        fields.String(
+            validate=validate.Regexp(
+                r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}:[a-z0-9-]{1,40}\Z", error="请刷新页面后再保存。"
+            )
+        ),
         load_default=list,
         validate=validate.Length(max=2000),
     )

@@ -11,6 +11,7 @@ TESTS = Path(__file__).parent.parent
 
 _PICTURE = "a picture or a file, no page"
 _ELSEWHERE = "leads elsewhere and shows no page"
+_HOUSEHOLD = "reached by the counter's buttons, judged in console/test_household_at_counter.py"
 _COUNTER = "reached by keys and buttons, judged in windows/test_counter_booking.py"
 #: Routes that no test opens by their address and judges there, and why that is right.
 REASONS = {
@@ -47,6 +48,8 @@ REASONS = {
     "/console/desk/tickets/<uuid:ticket_id>": "reached by checking in, judged in windows/test_hall.py",
     "/console/desk/tickets/<uuid:ticket_id>/qr.png": _PICTURE,
     "/h5/book/<service>/confirm/<uuid:hold_id>": "reached by choosing, judged in windows/test_booking_pages.py",
+    "/console/counter/drafts/<uuid:draft_id>/household": _HOUSEHOLD,
+    "/console/counter/households/<uuid:household_id>": _HOUSEHOLD,
     "/console/bookings/people/<uuid:citizen_id>/book/<service>": _COUNTER,
     "/console/bookings/people/<uuid:citizen_id>/appointments/<uuid:appointment_id>": _COUNTER,
     "/console/bookings/people/<uuid:citizen_id>/appointments/<uuid:appointment_id>/move": _COUNTER,
