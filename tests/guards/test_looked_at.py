@@ -15,7 +15,6 @@ _HOUSEHOLD = "reached by the counter's buttons, judged in console/test_household
 _COUNTER = "reached by keys and buttons, judged in windows/test_counter_booking.py"
 #: Routes that no test opens by their address and judges there, and why that is right.
 REASONS = {
-    "/console/": _ELSEWHERE,
     "/console/cases/<uuid:case_id>/answers/<uuid:answer_id>.jpg": _PICTURE,
     "/console/cases/<uuid:case_id>/photos/<uuid:upload_id>": _PICTURE,
     "/console/cases/<uuid:case_id>/documents/<uuid:document_id>.pdf": _PICTURE,
