@@ -124,11 +124,15 @@ class Direct:
             (place, column.type.dialect_impl(dialect).result_processor(dialect, _numeric_oid(column.type)))
             for place, column in enumerate(columns)
         )
-        reads = isinstance(self._statement, Select) and self._statement._for_update_arg is None
+        reads = isinstance(self._statement, Select) and _NEEDS_TRANSACTION.search(text) is None
         opened = tuple((place, process) for place, process in results if process is not None)
         return _Made(text, tuple(binds), opened, reads)
 
 
+#: What a SELECT locks or writes lasts until its transaction ends: anywhere in it, a subquery or a WITH too.
+_NEEDS_TRANSACTION = re.compile(
+    r"\bFOR (?:NO KEY |KEY )?(?:UPDATE|SHARE)\b|\b(?:INSERT INTO|DELETE FROM)\b|\bUPDATE \w+ SET\b|advisory"
+)
 #: SQLAlchemy writes ``%(name)s`` and ``%%``.
 _PLACEHOLDER = re.compile(r"%(?:\((\w+)\)s|%)")
 

@@ -12,7 +12,7 @@ import pytest
 import redis
 from flask import Flask
 from psycopg.pq import TransactionStatus
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import BigInteger, bindparam, func, insert, select, update
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from citizen_services import clock
@@ -28,6 +28,10 @@ from tests.house import ROOT, House
 _NOTE = Direct(insert(Installation).values(name=bindparam("name"), value=bindparam("value")))
 _NOTED = Direct(select(Installation.value).where(Installation.name == bindparam("name")))
 _LOCKED = Direct(select(Installation.value).where(Installation.name == bindparam("name")).with_for_update())
+_LOCKED_WITHIN = Direct(
+    select(select(Installation.value).where(Installation.name == bindparam("name")).with_for_update().subquery())
+)
+_NUMBERED = Direct(select(func.pg_advisory_xact_lock(bindparam("number", type_=BigInteger))))
 _BY_NAME = Direct(select(*columns_of(Installation)).where(Installation.name == bindparam("name")))
 _ANSWER = Direct(select(IdempotencyKey.answer, IdempotencyKey.key).where(IdempotencyKey.actor == "citizen:direct"))
 
@@ -47,7 +51,11 @@ def test_what_is_read_before_anything_is_written_begins_no_transaction(app: Flas
 
     assert _NOTED.first(name="direct") is None
     assert status() == TransactionStatus.IDLE
-    assert _LOCKED.first(name="direct") is None
+    for locks in (_LOCKED, _LOCKED_WITHIN):
+        assert locks.first(name="direct") is None
+        assert status() == TransactionStatus.INTRANS
+        rollback()
+    assert _NUMBERED.first(number=7) is not None
     assert status() == TransactionStatus.INTRANS
     rollback()
     assert _NOTED.rows(name="direct") == []
