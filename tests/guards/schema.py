@@ -74,7 +74,9 @@ def differences(one: str, other: str) -> list[str]:
 
 def copy_rows(source: str, target: str) -> None:
     """Fill a database of the same schema with another one's rows."""
-    rows = _program("pg_dump", "--data-only", "--disable-triggers", "--exclude-table=alembic_version", "-d", source)
+    rows = _program(
+        "pg_dump", "--data-only", "--schema=public", "--disable-triggers", "-T", "alembic_version", "-d", source
+    )
     _program("psql", "-q", "-v", "ON_ERROR_STOP=1", "-d", target, given=rows)
 
 
