@@ -13,25 +13,26 @@ from uuid import UUID
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from marshmallow import ValidationError, fields, validate
+from marshmallow import ValidationError
 
 from citizen_services import clock
 from citizen_services.cases import visits
 from citizen_services.cases.once import do_once
 from citizen_services.catalogue import CounterService
-from citizen_services.catalogue.fields import IdNumberField, NameField
 from citizen_services.catalogue.vocabulary import ServiceItem
 from citizen_services.console.access import tell_refusals
 from citizen_services.console.counter_place import record_at_desk, refuse_own
 from citizen_services.console.guards import current_actor, staff_required
-from citizen_services.console.schemas import FormSchema, once_of, read_form
-from citizen_services.database import Change
+from citizen_services.console.schemas import once_of, read_form
+from citizen_services.console.schemas_bookings import REASONS, FindSchema, MoveSchema, SlotSchema, VersionSchema
+from citizen_services.database import Change, commit
 from citizen_services.database.base import rollback
 from citizen_services.database.idempotency import Once
 from citizen_services.pages import render_error
 from citizen_services.parts import parts
-from citizen_services.people import looks
+from citizen_services.people import limits, looks
 from citizen_services.people.actors import Actor
+from citizen_services.people.errors import TooMany
 from citizen_services.people.models import Citizen
 from citizen_services.people.queries import citizen, citizen_by_id_number, is_bound_to_wechat, office
 from citizen_services.rules.dates import chinese_full_day, local_date
@@ -51,44 +52,10 @@ bp = Blueprint("console_bookings", __name__, url_prefix="/console/bookings")
 tell_refusals(bp)
 
 ROLE = "clerk"
-#: How the person came, and what the record of looks says of it, which they may read.
-REASONS: Mapping[str, str] = {"here": "本人到窗口预约、改期或取消", "call": "本人来电预约、改期或取消"}
-_HOW = "请选择本人是在窗口还是来电。"
 
 
 class _NotKnown(Exception):
     """Nobody found this person a moment ago: who it is, is told and recorded first."""
-
-
-class FindSchema(FormSchema):
-    """Whom the clerk speaks with: as they say it, and how they came."""
-
-    id_number = IdNumberField("请录入或读取身份证号码。")
-    name = NameField("姓名", most=50)
-    how = fields.String(
-        required=True, validate=validate.OneOf(list(REASONS), error=_HOW), error_messages={"required": _HOW}
-    )
-
-
-class SlotSchema(FormSchema):
-    """Which slot, and what it is booked about."""
-
-    slot_id = fields.UUID(
-        required=True, error_messages={"required": "请选择一个时段。", "invalid_uuid": "请选择一个时段。"}
-    )
-    plate_kind = fields.String(load_default="", validate=validate.Length(max=10))
-    plate = fields.String(load_default="", validate=validate.Length(max=20))
-    no_plate = fields.String(load_default="", validate=validate.Length(max=10))
-
-
-class VersionSchema(FormSchema):
-    """The appointment as the clerk sees it."""
-
-    version = fields.Integer(required=True, validate=validate.Range(1, 2_000_000_000))
-
-
-class MoveSchema(SlotSchema, VersionSchema):
-    """The other slot of an appointment."""
 
 
 _FIND, _SLOT, _VERSION, _MOVE = FindSchema(), SlotSchema(), VersionSchema(), MoveSchema()
@@ -137,6 +104,13 @@ def find() -> ResponseReturnValue:
         given = read_form(_FIND)
     except ValidationError as fault:
         return _page(fault.normalized_messages(), 422)
+    try:
+        one = limits.reserve("counter_find", {"staff": str(actor.id)})
+    except TooMany as fault:
+        rollback()
+        return _page({"id_number": [fault.sentence]}, 429)
+    # Counted whatever becomes of it: numbers and names are not tried out.
+    commit()
     who = citizen_by_id_number(given["id_number"])
     if who is None:
         return _page({"id_number": ["系统里还没有这个人，不能代约。"]}, 422, unknown=True)
@@ -147,6 +121,7 @@ def find() -> ResponseReturnValue:
     def note(once: Once) -> str:
         change = Change(clock.now())
         looks.note(change, actor, who.id, "searched", REASONS[given["how"]], role=ROLE)
+        limits.succeeded(one)
         once.remember(change, "found")
         change.write()
         return "found"

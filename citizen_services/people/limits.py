@@ -66,6 +66,8 @@ LIMITS: Mapping[str, Sequence[Limit]] = {
     ),
     "face": (Limit("id_number", 6, _DAY, failures=True),),
     "counter_bind": (Limit("staff", 10, _QUARTER, failures=True),),
+    # A number that is known and one that is not are told apart there: a clerk has to know which.
+    "counter_find": (Limit("staff", 10, _QUARTER, failures=True),),
     "guardian": (Limit("citizen", 5, _QUARTER, failures=True),),
     "organisation": (Limit("citizen", 5, _HOUR, failures=True),),
     # Nobody has so many vehicles: whoever tries out plates and numbers finds little.

@@ -269,7 +269,8 @@ class Attempt(Base):
     __tablename__ = "attempt"
     id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
     #: ``staff_login``, ``send_code``, ``check_code``, ``whose_phone``, ``bind``, ``face``, ``counter_bind``,
-    #: ``guardian``, ``authorise``, ``organisation``, ``worker_report``, ``own_password``, ``second_factor``.
+    #: ``counter_find``, ``guardian``, ``authorise``, ``organisation``, ``worker_report``, ``own_password``,
+    #: ``second_factor``.
     kind: Mapped[str] = mapped_column(Text)
     #: Keyed hash of what is limited: login, phone, address.
     subject: Mapped[bytes] = mapped_column(LargeBinary)

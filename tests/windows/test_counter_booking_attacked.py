@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -50,6 +51,22 @@ def test_no_clerk_gives_the_places_of_another_hall_away(clerk: Any) -> None:
     assert "别的单位" in clerk.words
     assert [str(one.slot_id) for one in bookings()] == [here]
     assert hall.taken(UUID(there)) == (0, 1)
+
+
+def test_numbers_and_names_are_not_tried_out_and_who_is_found_counts_for_nothing(clerk: Any, hands: Hands) -> None:
+    slot(9)
+    who = factories.citizen("王一")
+    for _ in range(12):
+        found(clerk, who)
+    clerk.open("/console/bookings")
+    for _ in range(10):
+        clerk.submit("find", id_number=who.id_number, name="王二", how="call")
+        assert (clerk.page.status_code, clerk.errors) == (422, {"name"})
+    clerk.submit("find", id_number=who.id_number, name="王一", how="call")
+    assert (clerk.page.status_code, clerk.errors) == (429, {"id_number"})
+    assert "操作太频繁" in clerk.words
+    hands.at += timedelta(minutes=16)
+    found(clerk, who)
 
 
 def test_whoever_is_looked_at_because_a_colleague_noted_them_reads_that_too(
