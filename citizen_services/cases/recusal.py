@@ -14,7 +14,7 @@ from sqlalchemy.orm import aliased
 
 from citizen_services import clock
 from citizen_services.cases import chain
-from citizen_services.cases.errors import MovedOn, NotAllowed
+from citizen_services.cases.errors import MovedOn, NotAllowed, NotPossible
 from citizen_services.cases.household_models import HouseholdMember
 from citizen_services.cases.models import Case, CaseEvent, Recusal
 from citizen_services.database import Change, db, new_id
@@ -122,8 +122,11 @@ def recuse(change: Change, case: Case, actor: Actor, reason: str) -> None:
     """Add to a change that somebody keeps away from a case, and why; what they held lies on the desk again.
 
     An act as others are: an event of the case's chain, which leaves its state; the reason stays with the row. Raises
-    NotAllowed where they keep away from it already, MovedOn where the case moved since it was read.
+    NotAllowed where they keep away from it already, NotPossible once it has ended, MovedOn where the case moved since
+    it was read.
     """
+    if case.ended_at is not None:
+        raise NotPossible("办件已经办结，没有要回避的了。")
     lookup = db.session.execute(select(Citizen.id_lookup).where(Citizen.id == case.citizen_id)).scalar_one()
     why = why_apart(case.id, lookup, actor)
     if why is not None:

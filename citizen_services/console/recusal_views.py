@@ -11,7 +11,7 @@ from marshmallow import ValidationError, fields, validate
 
 from citizen_services import clock
 from citizen_services.cases import recusal
-from citizen_services.cases.errors import MovedOn
+from citizen_services.cases.errors import MovedOn, NotPossible
 from citizen_services.cases.once import do_once
 from citizen_services.console.access import case_staff, office_case, tell_refusals
 from citizen_services.console.guards import current_actor, staff_required
@@ -153,7 +153,7 @@ def recuse(case_id: UUID) -> ResponseReturnValue:
 
     try:
         do_once(once_of(actor, given["form_token"]), act)
-    except MovedOn as fault:
+    except (MovedOn, NotPossible) as fault:
         rollback()
         return render_template("console/moved_on.html", case=case, sentence=fault.sentence), 409
     flash(f"{case.number}：您已回避，办件已放回待办，由其他同事办理。", "ok")

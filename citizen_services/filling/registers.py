@@ -163,8 +163,8 @@ def card(material: Material, answers: Mapping[str, Mapping[str, Any]], image_url
     return shown | {"as_of": answer["at"], "rows": rows_of(material, answer, image_url), "found": True}
 
 
-#: What it means that a register names no day: somebody still works there, a licence never ends.
-_NO_DAY = {"until": "至今", "valid_until": "长期"}
+#: What it means that a register names no day: somebody still works there, a business goes on, a licence never ends.
+_NO_DAY = {"until": "至今", "ended": "至今", "valid_until": "长期"}
 
 
 def shown_value(path: str, value: Any) -> str:

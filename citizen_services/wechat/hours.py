@@ -77,8 +77,11 @@ def of_service(words: str) -> str | None:
 
     A service's hours are those of the windows that do it, while the partners' desks that it needs are open.
     """
+    # Before anything is asked of the database, which whoever means something else does not have to wait for.
+    if not any(found(words, one) for one in MATTERS["hours"].words):
+        return None
     day, noon = day_meant(words, clock.today(), calendar()), _about(words) == _NOON[0]
-    if (day is None and not noon) or not any(found(words, one) for one in MATTERS["hours"].words):
+    if day is None and not noon:
         return None
     weighed = {one.code: max(found(words, each) for each in (one.name, *_words_of(one))) for one in _booked()}
     best = max(weighed.values(), default=0)

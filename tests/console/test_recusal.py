@@ -138,3 +138,14 @@ def test_a_relation_is_ended_by_nobody_else(app: Flask, desk: Desks) -> None:
     other.open(f"/console/relations/{relation.id}/end", "POST", data=data)
     assert other.page.status_code == 404
     assert db.session.scalars(select(StaffRelation.ended_at)).one() is None
+
+
+def test_nobody_keeps_away_from_what_has_ended(app: Flask, desk: Desks) -> None:
+    case_id, person = permit()
+    clerk = desk("yl-clerk")
+    clerk.open(f"/console/cases/{case_id}/recuse")
+    act(case_id, "withdraw", make.applicant(person))
+    before = case_now(case_id).version
+    clerk.submit("recuse", reason="申请人是我的房客")
+    assert (clerk.page.status_code, "已经办结" in clerk.words) == (409, True)
+    assert (case_now(case_id).version, db.session.scalars(select(Recusal)).all()) == (before, [])

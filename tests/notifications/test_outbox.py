@@ -204,7 +204,8 @@ def test_a_message_that_never_arrived_goes_again_under_the_same_reference(app: F
     tasks.send("sms")
     sent = tries(notice)["sms"]
     assert (sent.state, sent.attempts) == ("sent", 2)
-    assert len(partners.arrived("sms_aliyun", "QuerySendDetails")) == 3
+    # Each asks once, twice around midnight: the message may then belong to either day.
+    assert len(partners.arrived("sms_aliyun", "QuerySendDetails")) in (3, 6)
     first, second = partners.arrived("sms_aliyun", "SendSms")
     assert (first["outcome"], second["outcome"]) == ("http_500", "accepted")
     assert first["our_ref"] == second["our_ref"] == str(sent.id)

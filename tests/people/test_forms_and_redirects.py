@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from werkzeug.routing.converters import AnyConverter
 
 from citizen_services.people import web
 from tests import factories
@@ -44,6 +45,7 @@ def unprotected(application: Flask, base_url: str) -> list[str]:
         values = dict.fromkeys(rule.arguments, "0190b7a4-0000-7000-8000-000000000000")
         if rule.arguments and "code" in rule.arguments:
             values["code"] = "residence-permit-first"
+        values |= {name: min(one.items) for name, one in rule._converters.items() if isinstance(one, AnyConverter)}
         values |= rule.defaults or {}
         with application.test_request_context():
             path = application.url_map.bind("127.0.0.1").build(rule.endpoint, values, method="POST")
