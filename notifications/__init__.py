@@ -27,6 +27,7 @@ def init_app(app: Flask) -> None:
         old_views,
         queries,
         receivers,
+        telling_api_views,
         texts,
     )
     from notifications.receipts import views
@@ -44,5 +45,6 @@ def init_app(app: Flask) -> None:
     app.register_blueprint(old_views.bp)
     app.register_blueprint(letter_h5_views.bp)
     app.register_blueprint(letter_api_views.bp)
+    app.register_blueprint(telling_api_views.bp)
     app.register_blueprint(in_person_views.bp)
     app.register_blueprint(digest_views.bp)

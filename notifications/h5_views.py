@@ -2,39 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
-from sqlalchemy.dialects.postgresql import insert
 
-from citizen_services import clock
 from citizen_services.cases import serving
 from citizen_services.cases.models import Case
 from citizen_services.database import commit, db
 from citizen_services.parts import parts
 from citizen_services.portal.guards import citizen_required, current_citizen, in_wechat, the_citizen
 from citizen_services.wechat import consents
-from notifications import served, told
-from notifications.models import FIRST, TellingChoice
+from notifications import served, told, wishes
 
 bp = Blueprint("telling_choice", __name__, url_prefix="/h5/telling")
 
-_WHICH = "请选择用哪种方式通知您。"
-
-
-class ChoiceSchema(Schema):
-    """The rung to begin with, and whether only what must be known is sent."""
-
-    first = fields.String(
-        required=True, validate=validate.OneOf(FIRST, error=_WHICH), error_messages={"required": _WHICH}
-    )
-    less = fields.Boolean(load_default=False)
-
-
-_CHOICE = ChoiceSchema()
+_CHOICE = wishes.ChoiceSchema()
 
 
 @bp.app_context_processor
@@ -79,8 +65,7 @@ def _subscription_offer() -> dict[str, Any] | None:
 @citizen_required
 def page() -> ResponseReturnValue:
     """The choice as it is."""
-    chosen = db.session.get(TellingChoice, the_citizen().id)
-    return _page({"first": chosen.first if chosen else "wechat", "less": chosen.less if chosen else False})
+    return _page(asdict(wishes.wish_of(the_citizen().id)))
 
 
 def _page(form: dict[str, Any], errors: dict[str, Any] | None = None, status: int = 200) -> ResponseReturnValue:
@@ -95,12 +80,7 @@ def choose() -> ResponseReturnValue:
         given = _CHOICE.load(request.form.to_dict(), unknown=EXCLUDE)
     except ValidationError as fault:
         return _page({"first": "", "less": bool(request.form.get("less"))}, fault.normalized_messages(), 422)
-    row = insert(TellingChoice).values(citizen_id=the_citizen().id, at=clock.now(), **given)
-    db.session.execute(
-        row.on_conflict_do_update(
-            index_elements=["citizen_id"], set_={name: row.excluded[name] for name in ("first", "less", "at")}
-        )
-    )
+    wishes.wish(the_citizen().id, given["first"], given["less"])
     commit()
     flash("已保存，从下一条通知起照这样通知您。", "ok")
     return redirect(url_for("telling_choice.page"), 303)

@@ -14,6 +14,7 @@ from citizen_services.api import (
     me_views,
     metrics_views,
     payment_views,
+    rating_views,
     spec,
     traffic_views,
 )
@@ -31,6 +32,7 @@ def init_app(app: APIFlask) -> None:
     for bp in (
         item_views.bp,
         case_views.bp,
+        rating_views.bp,
         fee_views.bp,
         draft_views.bp,
         draft_views.sending,

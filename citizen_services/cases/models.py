@@ -253,7 +253,7 @@ class Rating(Base):
     #: 5 (very content) to 1 (not at all).
     grade: Mapped[int] = mapped_column()
     words: Mapped[str | None] = mapped_column(Secret("rating.words"))
-    #: ``wechat``, ``web``.
+    #: ``wechat``, ``web``, ``api``.
     door: Mapped[str] = mapped_column(Text)
     at: Mapped[datetime] = mapped_column(timestamp)
     #: When a contest was upheld: it is kept, and counts in no rate any more.

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
+from marshmallow import EXCLUDE, ValidationError
 
 from citizen_services import clock
 from citizen_services.cases import ratings
@@ -18,43 +18,17 @@ from citizen_services.database import Change
 from citizen_services.database.base import rollback
 from citizen_services.database.idempotency import Once
 from citizen_services.filling.posted import Posted
+from citizen_services.filling.rating_form import RatingSchema
 from citizen_services.parts import parts
 from citizen_services.people import parameters
 from citizen_services.people.queries import office
 from citizen_services.portal.guards import citizen_actor, citizen_required, the_citizen
 from citizen_services.portal.home_views import tell_refusals
 from citizen_services.portal.places import door
-from citizen_services.rules.errors import RuleError
-from citizen_services.rules.text import normalise_text
 from citizen_services.security import new_token
 
 bp = Blueprint("portal_ratings", __name__, url_prefix="/h5/cases")
 tell_refusals(bp)
-
-_WHICH = "请选一个，没有对错，照实选就好。"
-
-
-class WordsField(fields.String):
-    """Words that go with a rating; none are fine."""
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
-        try:
-            given = super()._deserialize(value, attr, data, **kwargs)
-            return normalise_text(given, limit=ratings.MOST_WORDS, newlines=True) if given.strip() else ""
-        except RuleError as fault:
-            raise ValidationError(fault.sentence) from fault
-
-
-class RatingSchema(Schema):
-    """One of five grades, and words where the person has any."""
-
-    grade = fields.Integer(
-        required=True,
-        validate=validate.OneOf(list(ratings.GRADES), error=_WHICH),
-        error_messages={"required": _WHICH, "invalid": _WHICH},
-    )
-    words = WordsField(load_default="")
-
 
 _RATING = RatingSchema()
 
