@@ -3,6 +3,7 @@
 from apiflask import APIFlask
 
 from citizen_services.api import (
+    authorisation_views,
     booking_views,
     case_views,
     docs_views,
@@ -13,6 +14,7 @@ from citizen_services.api import (
     item_views,
     me_views,
     metrics_views,
+    organisation_views,
     payment_views,
     rating_views,
     spec,
@@ -38,6 +40,8 @@ def init_app(app: APIFlask) -> None:
         draft_views.sending,
         me_views.bp,
         household_views.bp,
+        authorisation_views.bp,
+        organisation_views.bp,
         traffic_views.bp,
         *booking_views.BLUEPRINTS,
     ):

@@ -11,6 +11,7 @@ from typing import Any
 from marshmallow import ValidationError, fields, validate
 
 from citizen_services import clock
+from citizen_services.rules.credit_code import parse_credit_code
 from citizen_services.rules.errors import RuleError
 from citizen_services.rules.identity import parse_identity
 from citizen_services.rules.names import normalise_name
@@ -88,6 +89,20 @@ class IdNumberField(fields.String):
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
         try:
             return parse_identity(super()._deserialize(value, attr, data, **kwargs), clock.today()).number
+        except RuleError as fault:
+            raise ValidationError(fault.sentence) from fault
+
+
+class CreditCodeField(fields.String):
+    """A unified social credit code; one whose check character fails may be genuine, and the register knows."""
+
+    def __init__(self) -> None:
+        sentence = "请填写统一社会信用代码（营业执照上的18位）。"
+        super().__init__(required=True, error_messages={"required": sentence, "null": sentence})
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        try:
+            return parse_credit_code(super()._deserialize(value, attr, data, **kwargs)).code
         except RuleError as fault:
             raise ValidationError(fault.sentence) from fault
 

@@ -100,6 +100,14 @@ def waiting(principal: Citizen, id: UUID) -> Authorisation:
     return found
 
 
+def asked_by(principal_id: UUID, id: UUID) -> Authorisation:
+    """One that a principal filled in, whatever became of it; NoSuchAuthorisation for any other."""
+    found = db.session.get(Authorisation, id)
+    if found is None or found.principal_id != principal_id:
+        raise NoSuchAuthorisation
+    return found
+
+
 def give(principal: Citizen, id: UUID, code: str, address: str) -> None:
     """Give what was filled in: by the code that was sent for it to the principal's phone. It replaces an earlier one.
 

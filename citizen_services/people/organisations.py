@@ -10,7 +10,7 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, or_, select, update
+from sqlalchemy import Select, or_, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 
 from citizen_services import clock
@@ -25,6 +25,7 @@ from citizen_services.people.models import Citizen
 from citizen_services.people.queries import citizen_by_id_number
 from citizen_services.people.signals import worker_joined
 from citizen_services.rules.dates import local_date
+from citizen_services.rules.keyset import Place
 from citizen_services.security import keyring
 
 KINDS: Mapping[str, str] = {"joined": "入职", "left": "离职"}
@@ -222,9 +223,19 @@ def report(
 
 
 def reports_of(organisation_id: UUID) -> Sequence[WorkerReport]:
-    """What was reported for an organisation, newest first."""
+    """What was reported for an organisation last, newest first."""
+    return reports_page(organisation_id, None)[0]
+
+
+def reports_page(organisation_id: UUID, after: Place | None) -> tuple[Sequence[WorkerReport], Place | None]:
+    """A page of what was reported for an organisation, newest first, and where the next one begins."""
     query = select(WorkerReport).where(WorkerReport.organisation_id == organisation_id)
-    return db.session.scalars(query.order_by(WorkerReport.at.desc(), WorkerReport.id.desc()).limit(_SHOWN)).all()
+    if after is not None and after[0] is not None:
+        query = query.where(tuple_(WorkerReport.at, WorkerReport.id) < (after[0], after[1]))
+    newest = query.order_by(WorkerReport.at.desc(), WorkerReport.id.desc()).limit(_SHOWN + 1)
+    rows = db.session.scalars(newest).all()
+    shown = rows[:_SHOWN]
+    return shown, (shown[-1].at, shown[-1].id) if len(rows) > _SHOWN else None
 
 
 def reports_for(office_code: str) -> Sequence[tuple[WorkerReport, str]]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-from datetime import datetime, time
 from typing import Any
 from uuid import UUID
 
@@ -13,12 +11,12 @@ from marshmallow import ValidationError
 from sqlalchemy.exc import IntegrityError
 
 from citizen_services import clock
-from citizen_services.cases.clocks import calendar
 from citizen_services.catalogue.forms import form_data
 from citizen_services.database import Change, commit
 from citizen_services.database.base import rollback
 from citizen_services.exchange.outcomes import OutsideError
 from citizen_services.filling.fields import station_words, stations
+from citizen_services.filling.organisations import acted_for, is_late
 from citizen_services.pages import render_error
 from citizen_services.people import authorisations, limits, organisations
 from citizen_services.people.acting_models import Organisation
@@ -32,16 +30,11 @@ from citizen_services.people.errors import (
 )
 from citizen_services.portal.guards import citizen_required, the_citizen
 from citizen_services.portal.schemas_organisations import CREDIT_FORM, NAMED_FORM, WORKER_FORM
-from citizen_services.rules.dates import SHANGHAI, chinese_date, local_date
+from citizen_services.rules.dates import chinese_date, local_date
 from citizen_services.rules.masking import mask_name
-from citizen_services.rules.periods import Period, deadline
 from citizen_services.security import new_token
 
-log = logging.getLogger(__name__)
-
 bp = Blueprint("portal_organisations", __name__, url_prefix="/h5/organisations")
-#: 浙江省流动人口居住登记条例 art 8: three working days from the day on which the work began or ended.
-_TELLS_WITHIN = Period(3, "working")
 
 
 @bp.errorhandler(NoSuchOrganisation)
@@ -143,35 +136,11 @@ def _page(found: Organisation, status: int = 200, errors: object = None) -> Resp
     return page, status
 
 
-def _acted_for(organisation_id: UUID) -> Organisation:
-    """An organisation for which the visitor acts, its head asked about once a day; commits what the register says.
-
-    While the register is away what it said last holds: the duty to report waits for no register.
-    """
-    citizen = the_citizen()
-    found = organisations.acted_for(citizen.id, organisation_id)
-    if organisations.stands_today(found):
-        return found
-    head, code = authorisations.people([found.head_id])[found.head_id], found.credit_code
-    commit()
-    try:
-        organisations.look_up(head, code)
-        stands = True
-    except NotTheHead:
-        stands = False
-    except OutsideError as fault:
-        log.warning("the head of organisation %s can't be asked about: %s", organisation_id, fault)
-        return found
-    organisations.head_stands(organisation_id, head.id, stands=stands)
-    commit()
-    return organisations.acted_for(citizen.id, organisation_id)
-
-
 @bp.get("/<uuid:organisation_id>")
 @citizen_required
 def show(organisation_id: UUID) -> ResponseReturnValue:
     """One organisation: the form that reports a worker, what was reported, and who may report."""
-    return _page(_acted_for(organisation_id))
+    return _page(acted_for(the_citizen(), organisation_id))
 
 
 @bp.post("/<uuid:organisation_id>/people")
@@ -179,7 +148,7 @@ def show(organisation_id: UUID) -> ResponseReturnValue:
 def name(organisation_id: UUID) -> ResponseReturnValue:
     """Name somebody who may report, until a day."""
     head = the_citizen()
-    _acted_for(organisation_id)
+    acted_for(head, organisation_id)
     found = organisations.headed(head.id, organisation_id)
     try:
         given = form_data(request.form, NAMED_FORM) | {"person_matters": request.form.getlist("person_matters")}
@@ -216,7 +185,7 @@ def end(organisation_id: UUID, person_id: UUID) -> ResponseReturnValue:
 def report(organisation_id: UUID) -> ResponseReturnValue:
     """Report that somebody began or ceased to work there."""
     citizen = the_citizen()
-    found = _acted_for(organisation_id)
+    found = acted_for(citizen, organisation_id)
     try:
         form: dict[str, Any] = WORKER_FORM.load(form_data(request.form, WORKER_FORM))
         if form["station"] not in {one.code for one in stations()}:
@@ -224,10 +193,9 @@ def report(organisation_id: UUID) -> ResponseReturnValue:
     except ValidationError as fault:
         return _page(found, 422, fault.messages)
     day, station = form.pop("day"), form.pop("station")
-    due = deadline(datetime.combine(day, time(), SHANGHAI), _TELLS_WITHIN, calendar())
     change = Change(clock.now())
     try:
-        organisations.report(change, found, citizen, station, form, day, late=clock.now() >= due.at)
+        organisations.report(change, found, citizen, station, form, day, late=is_late(day))
         change.write()
         commit()
     except (AlreadyReported, IntegrityError):

@@ -8,32 +8,18 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, validate, validates
 
 from citizen_services import clock
-from citizen_services.catalogue.fields import IdNumberField, NameField, PhoneField
+from citizen_services.catalogue.fields import CreditCodeField, IdNumberField, NameField, PhoneField
 from citizen_services.people.authorisations import LONGEST
 from citizen_services.people.organisations import KINDS
-from citizen_services.rules.credit_code import parse_credit_code
-from citizen_services.rules.errors import RuleError
 
 #: A report of something longer ago is a slip of the pen.
 _OLDEST = timedelta(days=365)
 
 
-class CreditCodeField(fields.String):
-    """A unified social credit code; one whose check character fails may be genuine, and the register knows."""
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
-        try:
-            return parse_credit_code(super()._deserialize(value, attr, data, **kwargs)).code
-        except RuleError as fault:
-            raise ValidationError(fault.sentence) from fault
-
-
 class CreditForm(Schema):
     """Which organisation."""
 
-    credit_code = CreditCodeField(
-        required=True, error_messages={"required": "请填写统一社会信用代码（营业执照上的18位）。"}
-    )
+    credit_code = CreditCodeField()
 
 
 class NamedForm(Schema):
