@@ -8,8 +8,9 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import select, update
+from sqlalchemy.exc import IntegrityError
 
-from citizen_services.database import Change, db, new_id
+from citizen_services.database import Change, db, new_id, violated_constraint
 from citizen_services.people.actors import Actor
 from citizen_services.people.data_models import DataRequest
 from citizen_services.people.errors import PeopleError
@@ -46,6 +47,11 @@ def ask(citizen: Citizen, kind: str, words: str, due: datetime, change: Change) 
     id_ = new_id()
     change.add(DataRequest, id=id_, citizen_id=citizen.id, kind=kind, words=words, at=change.at, due=due)
     return id_
+
+
+def asked_at_once(fault: IntegrityError) -> bool:
+    """Whether the database refused a request because another of its kind was made at the same moment."""
+    return violated_constraint(fault) == "uq_data_request_open"
 
 
 def of_person(citizen_id: UUID) -> Sequence[DataRequest]:

@@ -45,7 +45,7 @@ from citizen_services.portal.guards import (
     current_citizen,
     the_citizen,
 )
-from citizen_services.portal.home_views import case_card, draft_card, open_cards, open_drafts, tell_refusals
+from citizen_services.portal.home_views import case_card, draft_cards, open_cards, tell_refusals
 from citizen_services.portal.keeping import MARK, keep_answer, led_to_login, mark_of
 from citizen_services.portal.rating_views import rating_card
 from citizen_services.portal.to_counter import to_counter
@@ -69,7 +69,7 @@ def mine() -> ResponseReturnValue:
     cases = cases_of(citizen.id)
     return render_template(
         "h5/cases.html",
-        drafts=[draft_card(draft) for draft in open_drafts(citizen)],
+        drafts=draft_cards(citizen),
         open=open_cards(cases),
         ended=[case_card(case) for case in cases if case.ended_at is not None],
         households=home_views.household_cards(citizen),

@@ -9,7 +9,7 @@ from typing import Any
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from citizen_services.cases import corrections, drafts, eligibility, households
+from citizen_services.cases import corrections, eligibility, households
 from citizen_services.cases.errors import (
     AlreadyOpen,
     CaseError,
@@ -23,6 +23,7 @@ from citizen_services.cases.queries import cases_of
 from citizen_services.catalogue import UnknownItem
 from citizen_services.database.base import rollback
 from citizen_services.database.idempotency import KeyReused
+from citizen_services.filling.own_requests import open_drafts
 from citizen_services.pages import render_error
 from citizen_services.parts import parts
 from citizen_services.people.models import Citizen
@@ -43,7 +44,6 @@ def front() -> ResponseReturnValue:
     """Greeting, what is under way, what can be applied for."""
     citizen = current_citizen()
     catalogue = parts().catalogue
-    begun = open_drafts(citizen) if citizen else []
     cases = list(cases_of(citizen.id)) if citizen else []
     running = open_cards(cases)
     return render_template(
@@ -51,7 +51,7 @@ def front() -> ResponseReturnValue:
         citizen=citizen,
         in_wechat=in_wechat(),
         origin=parts().settings.public_base_url,
-        drafts=[draft_card(draft) for draft in begun],
+        drafts=draft_cards(citizen) if citizen else [],
         cases=running,
         invited=households.invitations(citizen) if citizen else (),
         turn=[card for card in running if card["until"]],
@@ -87,10 +87,9 @@ def enter() -> ResponseReturnValue:
     return redirect(next_path(request.args.get("next")), 303)
 
 
-def open_drafts(citizen: Citizen) -> Sequence[Draft]:
-    """What the person began and did not send, one an item at most."""
-    found = (drafts.open_draft(citizen.id, item.code) for item in parts().catalogue.items())
-    return [draft for draft in found if draft is not None]
+def draft_cards(citizen: Citizen) -> list[dict[str, Any]]:
+    """What the person began and did not send, as a list shows it."""
+    return [draft_card(draft) for draft in open_drafts(citizen)]
 
 
 def draft_card(draft: Draft) -> dict[str, Any]:

@@ -4,36 +4,23 @@ from __future__ import annotations
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from marshmallow import Schema, ValidationError, fields, validate
+from marshmallow import ValidationError
 from sqlalchemy.exc import IntegrityError
 
 from citizen_services import clock
-from citizen_services.cases import drafts
-from citizen_services.cases.clocks import calendar
 from citizen_services.cases.errors import MovedOn
 from citizen_services.database import Change, commit
 from citizen_services.database.base import rollback
+from citizen_services.filling import own_requests
 from citizen_services.people import data_requests
 from citizen_services.portal.guards import citizen_required, the_citizen
-from citizen_services.portal.home_views import open_drafts
 from citizen_services.rules.dates import chinese_full_day, chinese_moment, last_day
-from citizen_services.rules.periods import Period, deadline
 from citizen_services.security import new_token
 
 bp = Blueprint("portal_me_requests", __name__, url_prefix="/h5/me/requests")
 
 
-class WishSchema(Schema):
-    """What is wrong, or what is to be deleted."""
-
-    words = fields.String(
-        required=True,
-        validate=validate.Length(4, 500, error="请用 4 到 500 个字写明。"),
-        error_messages={"required": "请写明您的请求。"},
-    )
-
-
-_WISH = WishSchema()
+_WISH = own_requests.WishSchema()
 
 
 @bp.get("")
@@ -78,30 +65,25 @@ def delete() -> ResponseReturnValue:
 
 
 def _ask(kind: str, name: str) -> ResponseReturnValue:
-    citizen, change = the_citizen(), Change(clock.now())
+    change = Change(clock.now())
     try:
         words = _WISH.load({"words": request.form.get(name, "").strip()})["words"]
-        due = deadline(change.at, Period(data_requests.DAYS, "working"), calendar())
-        data_requests.ask(citizen, kind, words, due.at, change)
+        asked = own_requests.ask(the_citizen(), kind, words, change)
+        change.write()
+        commit()
     except ValidationError as fault:
         return _page(422, **{name: fault.normalized_messages()["words"]})
     except data_requests.AlreadyAsked as fault:
         return _page(409, **{name: [fault.sentence]})
-    gone = ""
-    try:
-        if kind == "deletion":
-            begun = open_drafts(citizen)
-            for draft in begun:
-                drafts.discard(draft)
-            gone = "没有提交的申请已经删除。" if begun else ""
-        change.write()
-        commit()
-    except IntegrityError:
+    except IntegrityError as fault:
         # Another page of the person's, a moment ago.
         rollback()
+        if not data_requests.asked_at_once(fault):
+            raise
         return _page(409, **{name: [data_requests.AlreadyAsked.sentence]})
     except MovedOn as fault:
         rollback()
         return _page(409, **{name: [fault.sentence]})
-    flash(f"请求已收到。{gone}最晚 {chinese_full_day(due.last_day)} 书面答复，答复后会通知您。", "ok")
+    gone = "没有提交的申请已经删除。" if asked.drafts_deleted else ""
+    flash(f"请求已收到。{gone}最晚 {chinese_full_day(asked.due.last_day)} 书面答复，答复后会通知您。", "ok")
     return redirect(url_for("portal_me_requests.page"), 303)

@@ -20,7 +20,7 @@ from citizen_services.people.errors import BindingOver, TooMany
 from citizen_services.people.models import Consent, Look
 from citizen_services.people.queries import offices
 from citizen_services.portal.guards import HOME, citizen_required, the_citizen
-from citizen_services.portal.own_data import AGREED, LOOKED, everything
+from citizen_services.portal.own_data import everything
 from citizen_services.portal.own_data_paper import paper_of
 from citizen_services.portal.schemas_people import OWN_DATA_FORM
 from citizen_services.printing.paper import pdf
@@ -77,7 +77,7 @@ def _look_rows(seen: list[Look]) -> list[dict[str, Any]]:
     return [
         {
             "label": f"{known[one.office_code].name} · {role_word(one.role)}",
-            "value": "办理您的办件" if one.reason == looks.HANDLING else f"{LOOKED.get(one.what, '')}：{one.reason}",
+            "value": own_data.look_words(one),
             "note": chinese_moment(one.at),
         }
         for one in seen
@@ -87,7 +87,7 @@ def _look_rows(seen: list[Look]) -> list[dict[str, Any]]:
 def _consent_row(one: Consent) -> dict[str, Any]:
     ended = f"，{chinese_moment(one.withdrawn_at)}撤回" if one.withdrawn_at is not None else ""
     return {
-        "label": AGREED.get(one.purpose, one.purpose),
+        "label": own_data.AGREED.get(one.purpose, one.purpose),
         "value": one.words,
         "note": f"{chinese_moment(one.at)}同意{ended}",
     }

@@ -19,24 +19,6 @@ from citizen_services.people.queries import offices
 from citizen_services.registers.queries import permits_of, registrations_of
 from citizen_services.words import state_word
 
-#: What a member of the staff looked at, and what a person agreed to, in words.
-LOOKED = {
-    "opened": "打开办件",
-    "unmasked": "显示隐去的信息",
-    "searched": "按人查办件",
-    "bound": "核验身份证",
-    "exported": "导出",
-}
-AGREED = {
-    "notice": "知晓个人信息怎样使用",
-    "face": "人脸核验",
-    "commitment": "承诺内容属实",
-    "electronic_service": "文书电子送达",
-    "guardian": "监护人同意",
-    "guardian_face": "监护人同意人脸核验",
-    "watch": "到期提醒",
-}
-
 
 def everything(citizen: Citizen) -> dict[str, Any]:
     """What is held of a person, whole and unmasked; of the staff only office and role, of photos only in the case."""

@@ -12,7 +12,7 @@ from typing import Any
 from citizen_services.catalogue.vocabulary import ServiceItem
 from citizen_services.clock import SHANGHAI
 from citizen_services.parts import parts
-from citizen_services.portal.own_data import AGREED, LOOKED
+from citizen_services.people.own_data import AGREED, LOOKED
 from citizen_services.printing.paper import Paper, Part
 from citizen_services.rules.dates import chinese_full_day, local_date
 from citizen_services.words import CASE_STATES, role_word

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from uuid import UUID
 
 from sqlalchemy import func, select
 
@@ -39,6 +40,14 @@ def by_token(token: str) -> Ticket:
     lookups = keyring().lookups("ticket", token)
     found = db.session.scalars(select(Ticket).where(Ticket.token_lookup.in_(lookups))).first()
     if found is None:
+        raise NoSuchBooking("没有找到这个号，请到导办台查询。")
+    return found
+
+
+def own(citizen_id: UUID, ticket_id: UUID) -> Ticket:
+    """A person's own ticket; NoSuchBooking for any other."""
+    found = db.session.get(Ticket, ticket_id, populate_existing=True)
+    if found is None or found.citizen_id != citizen_id:
         raise NoSuchBooking("没有找到这个号，请到导办台查询。")
     return found
 
