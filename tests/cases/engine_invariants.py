@@ -16,6 +16,7 @@ from citizen_services.cases.clocks import calendar
 from citizen_services.cases.models import Case, CaseEvent, Correction, Document, Recusal, VisitCase
 from citizen_services.catalogue.vocabulary import ServiceItem, Step
 from citizen_services.database import db
+from citizen_services.fees.models import Refund
 from citizen_services.parts import parts
 from citizen_services.people.models import Citizen, Staff, StaffRelation
 from citizen_services.people.queries import service_centre
@@ -109,8 +110,9 @@ def _told(case: Case, item: ServiceItem, events: Sequence[CaseEvent]) -> None:
         select(Notice.id, Notice.kind, Notice.about, Notice.at).where(Notice.case_id == case.id)
         .order_by(Notice.at, Notice.id)
     ).all()  # fmt: skip
-    # Beside the steps: a delivery that failed, once an event of the courier's; a correction's new date, once each.
+    # Beside the steps: a delivery that failed, once an event of the courier's; a correction's new date; money back.
     about = {*db.session.scalars(select(ParcelEvent.id)), *db.session.scalars(select(Correction.id))}
+    about |= set(db.session.scalars(select(Refund.id)))
     assert [n.kind for n in told if n.about is None] == wanted, "each step is told once, and nothing else"
     assert all(n.about in about for n in told if n.about is not None)
 
