@@ -22,7 +22,7 @@ from citizen_services.people.models import Citizen, Staff, StaffRelation
 from citizen_services.people.queries import service_centre
 from citizen_services.registers.models import ResidencePermit, ResidenceRegistration
 from citizen_services.rules.periods import Period, deadline
-from notifications.models import Notice, ParcelEvent
+from notifications.models import Notice, Parcel, ParcelEvent
 
 #: Only an officer does these (宁波市公安机关警务辅助人员管理规定 arts 5, 6), and not who accepted.
 DECISIONS = {"approve", "decline", "refuse", "revoke_acceptance", "end_for_fact", "end_for_death"}
@@ -112,7 +112,7 @@ def _told(case: Case, item: ServiceItem, events: Sequence[CaseEvent]) -> None:
     ).all()  # fmt: skip
     # Beside the steps: a delivery that failed, once an event of the courier's; a correction's new date; money back.
     about = {*db.session.scalars(select(ParcelEvent.id)), *db.session.scalars(select(Correction.id))}
-    about |= set(db.session.scalars(select(Refund.id)))
+    about |= {*db.session.scalars(select(Refund.id)), *db.session.scalars(select(Parcel.id))}
     assert [n.kind for n in told if n.about is None] == wanted, "each step is told once, and nothing else"
     assert all(n.about in about for n in told if n.about is not None)
 
